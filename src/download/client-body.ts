@@ -1,0 +1,64 @@
+/**
+ * The body of an answer while it is being sent: of a fixed length, so that one which ends early is seen as broken by
+ * every client (Content-Length, RFC 9112 section 6.3). Slices are piped into it natively; a puller writes chunks.
+ */
+
+export class ClientBody {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly #writable: WritableStream<Uint8Array>;
+  #position: number;
+  #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
+  #pending: Promise<void> = Promise.resolve();
+
+  /**
+   * @param length bytes of the body
+   * @param start the image's byte that the body begins with
+   */
+  constructor(length: number, start: number) {
+    const { readable, writable } = new FixedLengthStream(length);
+    this.readable = readable;
+    this.#writable = writable;
+    this.#position = start;
+  }
+
+  /** The image's byte that the client gets next. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Sends a chunk. Its buffer is free again when this resolves. */
+  write(chunk: Uint8Array): Promise<void> {
+    this.#writer ??= this.#writable.getWriter();
+    this.#position += chunk.byteLength;
+    this.#pending = this.#writer.write(chunk);
+    return this.#pending;
+  }
+
+  /** Sends `length` bytes, all that the source has, without JavaScript touching them. */
+  async pipe(source: ReadableStream<Uint8Array>, length: number): Promise<void> {
+    await this.#releaseWriter();
+    await source.pipeTo(this.#writable, { preventClose: true, preventAbort: true });
+    this.#position += length;
+  }
+
+  /** Ends the body. @throws TypeError when bytes are missing: the client sees a broken transfer */
+  async end(): Promise<void> {
+    await this.#releaseWriter();
+    await this.#writable.close();
+  }
+
+  /** Cuts the connection: the client sees a broken transfer. */
+  async cut(reason: Error): Promise<void> {
+    // A writer that is still at work rejects; the connection is gone either way.
+    this.#pending.catch(() => undefined);
+    const aborted = this.#writer === null ? this.#writable.abort(reason) : this.#writer.abort(reason);
+    await aborted.catch(() => undefined);
+  }
+
+  async #releaseWriter(): Promise<void> {
+    if (this.#writer === null) return;
+    await this.#pending;
+    this.#writer.releaseLock();
+    this.#writer = null;
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * The origin decides (invariant 1): before a cached byte leaves, the origin is asked, as the caller, for the image's
+ * record and for the right to download it. Anything but a clear yes to both is a no here, and the original request
+ * is then forwarded, so that every refusal is the origin's own.
+ */
+import { callerHeaders } from "../http/headers.ts";
+import { fetchOrigin } from "./forward.ts";
+import { type ImageRecord, parseRecordV1, parseRecordV2 } from "./record.ts";
+import { dataPath, type ImageTarget, recordPath } from "./target.ts";
+
+export type RecordAnswer =
+  /** `v1Headers`: what a v1 answer carries besides the data; null for v2. */
+  | { readonly kind: "found"; readonly record: ImageRecord; readonly v1Headers: Headers | null }
+  | { readonly kind: "not-found" }
+  | { readonly kind: "refused"; readonly status: number };
+
+/**
+ * Asks for the image's record as the caller.
+ * @throws OriginUnreachable
+ * @throws TypeError or SyntaxError when the origin's 200 is no image record
+ */
+export async function askRecord(target: ImageTarget, client: Headers, origin: string): Promise<RecordAnswer> {
+  const headers = callerHeaders(client);
+  headers.set("accept", target.api === "v2" ? "application/json" : "*/*");
+  headers.set("accept-encoding", "identity");
+  const method = target.api === "v2" ? "GET" : "HEAD";
+  const response = await fetchOrigin(origin + recordPath(target), { method, headers });
+  if (response.status === 200 && target.api === "v2") {
+    const record = parseRecordV2(await response.text(), target.imageId);
+    return { kind: "found", record, v1Headers: null };
+  }
+  await response.body?.cancel();
+  if (response.status === 200) {
+    return { kind: "found", record: parseRecordV1(response.headers, target.imageId), v1Headers: response.headers };
+  }
+  return response.status === 404 ? { kind: "not-found" } : { kind: "refused", status: response.status };
+}
+
+/**
+ * Asks whether the caller may download the image, by downloading one byte of it as the caller: Glance decides
+ * (policy `download_image`, status, members) with its own code. An origin that ignores Range begins to send the whole
+ * image; the answer is known from the status and the rest is cancelled.
+ * @throws OriginUnreachable
+ */
+export async function askRight(target: ImageTarget, client: Headers, origin: string): Promise<boolean> {
+  const headers = callerHeaders(client);
+  headers.set("range", "bytes=0-0");
+  headers.set("accept-encoding", "identity");
+  const response = await fetchOrigin(origin + dataPath(target), { method: "GET", headers });
+  // One byte is read to its end, which keeps the connection usable; anything longer is not worth its bytes.
+  if (response.headers.get("content-length") === "1") await response.arrayBuffer();
+  else await response.body?.cancel();
+  return response.status === 206 || response.status === 200;
+}

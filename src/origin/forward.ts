@@ -1,0 +1,66 @@
+/**
+ * The edge as a plain reverse proxy: a request goes to the origin and its answer comes back, streamed both ways and
+ * unchanged but for hop-by-hop fields and the origin's own base URL.
+ */
+import { requestHeadersFor, responseHeadersFor } from "../http/headers.ts";
+import { edgeBaseUrl, pathForOrigin, rewriteToEdge } from "./base-url.ts";
+import { mayBeVersions, rewriteVersions } from "./versions.ts";
+
+export interface Origin {
+  /** Base URL without a trailing slash. */
+  readonly origin: string;
+  readonly publicUrl: string | null;
+}
+
+/** The origin could not be reached, or hung up before it answered. */
+export class OriginUnreachable extends Error {
+  override readonly name = "OriginUnreachable";
+}
+
+/**
+ * One request to the origin: never answered from a platform cache, never redirected, never decompressed.
+ * @throws OriginUnreachable when no answer came
+ */
+export async function fetchOrigin(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, {
+      ...init,
+      // Glance's refusals and records are for one caller. developers.cloudflare.com/workers/runtime-apis/request/
+      cache: "no-store",
+      // A redirect is the client's to follow: X-Auth-Token would go along to another host otherwise.
+      redirect: "manual",
+      // The body stays as the origin encoded it, so that what passes through passes byte for byte.
+      encodeResponseBody: "manual",
+    });
+  } catch (cause) {
+    throw new OriginUnreachable("the origin did not answer", { cause });
+  }
+}
+
+/** Sends a client's request on as it is. @throws OriginUnreachable */
+export async function forward(request: Request, at: Origin): Promise<Response> {
+  const path = pathForOrigin(request, at.publicUrl);
+  const response = await fetchOrigin(at.origin + path, {
+    method: request.method,
+    headers: requestHeadersFor(request.headers),
+    body: request.body,
+    signal: request.signal,
+  });
+  return passBack(request, path, response, at);
+}
+
+async function passBack(request: Request, path: string, response: Response, at: Origin): Promise<Response> {
+  const headers = responseHeadersFor(response.headers);
+  const edge = edgeBaseUrl(request, at.publicUrl);
+  for (const name of ["location", "content-location"]) {
+    const value = headers.get(name);
+    if (value !== null) headers.set(name, rewriteToEdge(value, at.origin, edge));
+  }
+  const init: ResponseInit = { status: response.status, statusText: response.statusText, headers };
+  if (request.method !== "HEAD" && mayBeVersions(path.split("?", 1)[0] ?? path, response)) {
+    headers.delete("content-length");
+    return new Response(rewriteVersions(await response.text(), at.origin, edge), init);
+  }
+  // "manual": a body that came encoded is encoded already.
+  return new Response(response.body, { ...init, encodeBody: "manual" });
+}

@@ -1,0 +1,180 @@
+/**
+ * An image's bytes from the origin, read in order in large pieces (BYOB: a plain read of a runtime stream gives 4 KiB
+ * at a time and costs many times the CPU). A connection that breaks is opened again at the next byte; an origin that
+ * ignores Range is skipped forward; wrong lengths are told, never papered over.
+ */
+import { callerHeaders } from "../http/headers.ts";
+import { fetchOrigin, OriginUnreachable } from "./forward.ts";
+import { dataPath, type ImageTarget } from "./target.ts";
+
+/** One read asks for up to this many bytes: measured as the size from which larger reads gain nothing. */
+export const READ_BYTES = 2 ** 20;
+
+/** Waits before each further try at the same byte, ms. So many tries without progress, then the download ends. */
+const RETRY_DELAYS_MS = [200, 800, 2500];
+
+export type ImageBodyProblem =
+  /** The origin answered, but not with the data: its refusal is `response`. */
+  | { readonly reason: "refused"; readonly response: Response }
+  /** The body ended early, again and again at the same byte. */
+  | { readonly reason: "short" }
+  /** There was more than the record's size. */
+  | { readonly reason: "long" }
+  | { readonly reason: "encoded" };
+
+export class ImageBodyError extends Error {
+  override readonly name = "ImageBodyError";
+  readonly problem: ImageBodyProblem;
+
+  constructor(problem: ImageBodyProblem, options?: ErrorOptions) {
+    super(
+      problem.reason === "refused"
+        ? `the origin refused the image data with status ${problem.response.status}`
+        : `the origin's image data is ${problem.reason}`,
+      options,
+    );
+    this.problem = problem;
+  }
+}
+
+export interface ImageSource {
+  readonly target: ImageTarget;
+  /** The caller's own headers: the download happens under the caller's rights. */
+  readonly caller: Headers;
+  readonly origin: string;
+  /** Bytes of the whole image. */
+  readonly size: number;
+}
+
+export class ImageBody {
+  readonly #source: ImageSource;
+  #reader: ReadableStreamBYOBReader | null = null;
+  /** The image's byte that the open reader gives next. */
+  #position = 0;
+  #cancelled = false;
+  #buffer: ArrayBuffer | null = null;
+
+  constructor(source: ImageSource) {
+    this.#source = source;
+  }
+
+  /**
+   * Opens the data at a byte. Needed before the first read, so that the origin's first answer can be looked at.
+   * @returns the headers of the answer
+   * @throws ImageBodyError "refused" with the origin's answer unread, or "encoded"
+   * @throws OriginUnreachable
+   */
+  async open(from: number): Promise<Headers> {
+    const headers = callerHeaders(this.#source.caller);
+    headers.set("accept-encoding", "identity");
+    if (from > 0) headers.set("range", `bytes=${from}-`);
+    const response = await fetchOrigin(this.#source.origin + dataPath(this.#source.target), { method: "GET", headers });
+    const start = startOf(response, from);
+    if (start === null || response.body === null) throw new ImageBodyError({ reason: "refused", response });
+    if ((response.headers.get("content-encoding") ?? "identity") !== "identity") {
+      await response.body.cancel();
+      throw new ImageBodyError({ reason: "encoded" });
+    }
+    this.#reader = response.body.getReader({ mode: "byob" });
+    this.#position = start;
+    await this.#skipTo(from);
+    return response.headers;
+  }
+
+  /**
+   * Reads the next bytes from `at` on: at least one and at most `most`. They are valid until the next read, which
+   * takes their buffer.
+   * @throws ImageBodyError, OriginUnreachable when the origin does not give the bytes after all tries
+   */
+  async read(at: number, most: number): Promise<Uint8Array> {
+    const wanted = Math.min(most, this.#source.size - at, READ_BYTES);
+    for (let failures = 0; ; ) {
+      let cause: unknown;
+      try {
+        if (this.#reader === null || this.#position !== at) await this.#reopen(at);
+        const chunk = await this.#take(wanted);
+        if (chunk !== null) return chunk;
+        cause = new ImageBodyError({ reason: "short" });
+      } catch (error) {
+        cause = error;
+      }
+      this.#drop();
+      const delay = RETRY_DELAYS_MS[failures++];
+      if (this.#cancelled || delay === undefined || isFinal(cause)) throw cause;
+      await scheduler.wait(delay);
+    }
+  }
+
+  /** Makes sure that nothing follows the image's last byte. @throws ImageBodyError "long" */
+  async expectEnd(): Promise<void> {
+    // A body that was reopened, or broke exactly here, has no more to tell.
+    if (this.#reader === null) return;
+    const rest = await this.#reader.readAtLeast(1, new Uint8Array(1)).catch(() => null);
+    const surplus = rest?.value !== undefined && rest.value.byteLength > 0;
+    this.#drop();
+    if (surplus) throw new ImageBodyError({ reason: "long" });
+  }
+
+  /** Lets go of the origin's connection. */
+  cancel(): void {
+    this.#cancelled = true;
+    this.#drop();
+  }
+
+  async #reopen(at: number): Promise<void> {
+    this.#drop();
+    try {
+      await this.open(at);
+    } catch (cause) {
+      if (cause instanceof ImageBodyError && cause.problem.reason === "refused") {
+        await cause.problem.response.body?.cancel();
+      }
+      throw cause;
+    }
+  }
+
+  /** Reads and drops what an origin that ignores Range sends before the wanted byte. */
+  async #skipTo(at: number): Promise<void> {
+    while (this.#position < at) {
+      if ((await this.#take(at - this.#position)) === null) throw new ImageBodyError({ reason: "short" });
+    }
+  }
+
+  /** One read of the open body, in the one buffer that all reads share; null at its end. */
+  async #take(most: number): Promise<Uint8Array | null> {
+    const wanted = Math.min(most, READ_BYTES);
+    // A read that fails keeps the buffer it was given (Streams standard: it is transferred).
+    const buffer = this.#buffer ?? new ArrayBuffer(READ_BYTES);
+    this.#buffer = null;
+    const result = await this.#reader?.readAtLeast(wanted, new Uint8Array(buffer, 0, wanted));
+    const chunk = result?.value;
+    if (chunk === undefined) return null;
+    if (chunk.buffer instanceof ArrayBuffer) this.#buffer = chunk.buffer;
+    if (chunk.byteLength === 0) return null;
+    this.#position += chunk.byteLength;
+    return chunk;
+  }
+
+  #drop(): void {
+    const reader = this.#reader;
+    this.#reader = null;
+    // A connection that broke already can't be cancelled once more; there is nothing to tell anybody.
+    reader?.cancel().catch(() => undefined);
+  }
+}
+
+/** The image's byte at which this answer's body starts, or null when it is not the data. */
+function startOf(response: Response, from: number): number | null {
+  if (response.status === 200) return 0;
+  if (response.status !== 206 || from === 0) return null;
+  const match = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "");
+  return match !== null && Number(match[1]) === from ? from : null;
+}
+
+/** Whether trying again can't help: the origin has spoken, and not about a broken connection. */
+function isFinal(cause: unknown): boolean {
+  if (cause instanceof OriginUnreachable) return false;
+  if (!(cause instanceof ImageBodyError)) return false;
+  if (cause.problem.reason === "refused") return cause.problem.response.status < 500;
+  return cause.problem.reason === "encoded";
+}

@@ -1,0 +1,58 @@
+/**
+ * What the origin has allowed lately, in this isolate's memory only. Serves two ends: `AUTHORIZATION_TTL` (a positive
+ * answer may be believed for some seconds), and telling an image that is gone from one that was never visible to the
+ * asking caller: both are 404 in Glance, but only a caller who was allowed before proves the former.
+ *
+ * Refusals are never kept. Tokens are kept as SHA-256 only.
+ */
+import type { RecordAnswer } from "./authorize.ts";
+
+/** Bound of the memory: about 1 KB an entry, so some MB of an isolate's 128 MB. The oldest go first. */
+const MAX_ENTRIES = 4096;
+
+type Found = Extract<RecordAnswer, { kind: "found" }>;
+
+interface Permission {
+  readonly imageId: string;
+  readonly answer: Found;
+  /** ms since the epoch */
+  readonly allowedAt: number;
+}
+
+export class Permissions {
+  readonly #entries = new Map<string, Permission>();
+
+  /** Remembers that the caller behind this key was allowed to download the image. */
+  allow(key: string, imageId: string, answer: Found, now: number): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, { imageId, answer, allowedAt: now });
+    const oldest = this.#entries.keys().next();
+    if (this.#entries.size > MAX_ENTRIES && oldest.done !== true) this.#entries.delete(oldest.value);
+  }
+
+  /** The origin's answer, if it is no older than `ttlMs`. */
+  recall(key: string, ttlMs: number, now: number): Found | null {
+    const entry = this.#entries.get(key);
+    return entry !== undefined && now - entry.allowedAt < ttlMs ? entry.answer : null;
+  }
+
+  /** Whether this caller was ever allowed to download the image, as far as this isolate remembers. */
+  wasAllowed(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
+  /** Forgets all about an image: its rights may have changed. */
+  forget(imageId: string): void {
+    for (const [key, entry] of this.#entries) if (entry.imageId === imageId) this.#entries.delete(key);
+  }
+}
+
+/** The headers that say who is calling. Whoever sends the same ones is the same caller to Glance. */
+const IDENTITY_FIELDS = ["x-auth-token", "x-service-token", "authorization", "cookie"];
+
+/** A key for one caller and one image in one API; never reversible to a token. */
+export async function permissionKey(client: Headers, api: string, imageId: string): Promise<string> {
+  const identity = JSON.stringify([api, imageId, ...IDENTITY_FIELDS.map((name) => client.get(name))]);
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity)));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

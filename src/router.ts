@@ -1,0 +1,55 @@
+/**
+ * What the edge answers itself; everything else is forwarded untouched. itty-router's `Router` and not its AutoRouter:
+ * that one would put its own 404 and JSON in the way of the origin's answers.
+ */
+import { type IRequest, Router } from "itty-router";
+import { download } from "./download/download.ts";
+import { evict } from "./download/evict.ts";
+import type { Edge } from "./edge.ts";
+import { pathForOrigin } from "./origin/base-url.ts";
+import { forward } from "./origin/forward.ts";
+import { downloadTarget, imageOf } from "./origin/target.ts";
+
+const router = Router<IRequest & Request, [Edge]>()
+  // A pattern tells which requests a handler is for; whether the path is exactly one of Glance's (no trailing slash, a
+  // canonical id) the handler decides, and leaves what is not to the next route. `*`: the path of PUBLIC_URL.
+  .get("*/v2/images/:id/file", answerDownload)
+  .get("*/v1/images/:id", answerDownload)
+  .delete("*/v2/images/:id", forwardDelete)
+  .delete("*/v1/images/:id", forwardDelete)
+  .all("*", forwardOther);
+
+/** Answers a request. @throws OriginUnreachable */
+export async function route(request: Request, edge: Edge): Promise<Response> {
+  return router.fetch(request, edge);
+}
+
+async function answerDownload(request: Request, edge: Edge): Promise<Response | undefined> {
+  const target = downloadTarget(originPath(request, edge));
+  return target === null ? undefined : download(edge, request, target);
+}
+
+async function forwardDelete(request: Request, edge: Edge): Promise<Response | undefined> {
+  const image = imageOf(originPath(request, edge));
+  if (image === null || !image.whole) return undefined;
+  const response = await forward(request, edge.settings);
+  if (response.ok) {
+    edge.permissions.forget(image.imageId);
+    // Before the answer: whoever was told that the image is gone must not find it in the cache.
+    await evict(edge, image.imageId, "deleted");
+  }
+  return response;
+}
+
+async function forwardOther(request: Request, edge: Edge): Promise<Response> {
+  const response = await forward(request, edge.settings);
+  const image = imageOf(originPath(request, edge));
+  // Members, visibility, status: any successful change may have changed who may download.
+  const change = request.method !== "GET" && request.method !== "HEAD" && response.ok;
+  if (change && image !== null) edge.permissions.forget(image.imageId);
+  return response;
+}
+
+function originPath(request: Request, edge: Edge): string {
+  return pathForOrigin(request, edge.settings.publicUrl).split("?", 1)[0] ?? "/";
+}

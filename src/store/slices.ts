@@ -1,0 +1,79 @@
+/**
+ * Slices in R2: one object each, `blobs/<blob>/<generation>/<slice>`. Puts are create-only, so that what is stored is
+ * never overwritten (invariant 3); a second attempt at a blob has a generation of its own.
+ */
+
+export type PutAnswer =
+  | { readonly kind: "created"; readonly etag: string }
+  /** The key is taken: another one's bytes stay. `etag` is theirs. */
+  | { readonly kind: "exists"; readonly etag: string; readonly size: number };
+
+export class SliceStore {
+  readonly #bucket: R2Bucket;
+
+  constructor(bucket: R2Bucket) {
+    this.#bucket = bucket;
+  }
+
+  /**
+   * Stores a slice unless its key is taken.
+   * @param md5 hex; R2 refuses other bytes. For a slice whose content is known already.
+   * @throws whatever R2 throws, a wrong md5 included
+   */
+  async put(blob: string, generation: string, slice: number, bytes: Uint8Array, md5?: string): Promise<PutAnswer> {
+    const key = sliceKey(blob, generation, slice);
+    const created = await this.#bucket.put(key, bytes, {
+      onlyIf: { etagDoesNotMatch: "*" },
+      ...(md5 === undefined ? {} : { md5 }),
+    });
+    if (created !== null) return { kind: "created", etag: created.etag };
+    const there = await this.#bucket.head(key);
+    // Deleted between the two calls: as if the put had failed.
+    if (there === null) throw new Error("a slice vanished while it was stored");
+    return { kind: "exists", etag: there.etag, size: there.size };
+  }
+
+  /**
+   * Opens a slice, or `length` bytes of it from `offset`.
+   * @param etag what the slice had when it was verified; a slice that was changed since is as good as missing
+   * @returns the body, or null when the slice is missing, changed, or not `size` bytes long
+   * @throws whatever R2 throws
+   */
+  async open(
+    blob: string,
+    generation: string,
+    part: { readonly slice: number; readonly size: number; readonly offset: number; readonly length: number },
+    etag: string | null,
+  ): Promise<ReadableStream<Uint8Array> | null> {
+    const object = await this.#bucket.get(sliceKey(blob, generation, part.slice), {
+      ...(part.length === part.size ? {} : { range: { offset: part.offset, length: part.length } }),
+      ...(etag === null ? {} : { onlyIf: { etagMatches: etag } }),
+    });
+    if (object === null || !("body" in object)) return null;
+    if (object.size !== part.size) {
+      await object.body.cancel();
+      return null;
+    }
+    return object.body;
+  }
+
+  /** Removes one slice, so that a true one may take its key. */
+  async remove(blob: string, generation: string, slice: number): Promise<void> {
+    await this.#bucket.delete(sliceKey(blob, generation, slice));
+  }
+
+  /** Removes all slices of a generation. Safe to call again. */
+  async removeGeneration(blob: string, generation: string): Promise<void> {
+    const prefix = `blobs/${blob}/${generation}/`;
+    for (;;) {
+      // From the start each time: a cursor into a list that is being deleted could skip some.
+      const page = await this.#bucket.list({ prefix, limit: 1000 });
+      if (page.objects.length > 0) await this.#bucket.delete(page.objects.map((object) => object.key));
+      if (!page.truncated) return;
+    }
+  }
+}
+
+function sliceKey(blob: string, generation: string, slice: number): string {
+  return `blobs/${blob}/${generation}/${slice}`;
+}

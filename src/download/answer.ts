@@ -5,6 +5,7 @@ import { addCacheStatus, type CacheOutcome } from "../http/cache-status.ts";
 import { responseHeadersFor } from "../http/headers.ts";
 import type { ImageRecord } from "../origin/record.ts";
 import type { Digest } from "../store/blob.ts";
+import type { ClientBody } from "./client-body.ts";
 import type { ByteRange } from "./range.ts";
 
 /** What of a v1 record must not be told (glance/api/v1/images.py hides it from everyone). */
@@ -43,6 +44,15 @@ export function imageHeaders(head: ImageHead, outcome: CacheOutcome, origin: Hea
   headers.set("cache-control", "private, no-cache");
   addCacheStatus(headers, outcome);
   return headers;
+}
+
+/**
+ * An answer with image data. The length is that of the fixed-length body below it, told here as well for callers in the
+ * same process; it can't disagree: the runtime breaks a body that ends early and refuses one that is longer.
+ */
+export function dataAnswer(status: 200 | 206, headers: Headers, body: ClientBody): Response {
+  headers.set("content-length", String(body.length));
+  return new Response(body.readable, { status, headers });
 }
 
 /** 304 or 412 to a conditional request (RFC 9110 sections 15.4.5 and 15.5.13). */

@@ -5,6 +5,8 @@
 
 export class ClientBody {
   readonly readable: ReadableStream<Uint8Array>;
+  /** Bytes in all. */
+  readonly length: number;
   readonly #writable: WritableStream<Uint8Array>;
   #position: number;
   #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
@@ -17,6 +19,7 @@ export class ClientBody {
   constructor(length: number, start: number) {
     const { readable, writable } = new FixedLengthStream(length);
     this.readable = readable;
+    this.length = length;
     this.#writable = writable;
     this.#position = start;
   }

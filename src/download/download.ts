@@ -17,7 +17,7 @@ import type { ImageTarget } from "../origin/target.ts";
 import { blobName, type Digest, strongestDigest } from "../store/blob.ts";
 import type { StoredImage } from "../store/catalog.ts";
 import { partsOf } from "../store/slice-plan.ts";
-import { conditionalAnswer, contentRange, entityTag, type ImageHead, imageHeaders } from "./answer.ts";
+import { conditionalAnswer, contentRange, dataAnswer, entityTag, type ImageHead, imageHeaders } from "./answer.ts";
 import { ClientBody } from "./client-body.ts";
 import { openPart, type StoredReader, sendStored } from "./committed.ts";
 import { evict } from "./evict.ts";
@@ -73,6 +73,8 @@ export async function download(edge: Edge, request: Request, target: ImageTarget
   // A record without a size leaves the stored copy's (compare Glance's LP#900959).
   const size = record.size ?? copy?.size ?? null;
   if (size === null) return bypass(edge, request, "size-unknown");
+  // The record has told of all that is no matter of rights; from here on the right is what counts.
+  if (!permission.right) return bypass(edge, request, "right-refused");
   const allowed: Allowed = { edge, request, target, head: { record, v1Headers, digest }, size };
 
   // 4. Conditions, then the range: RFC 9110 section 13.2.2.
@@ -102,13 +104,14 @@ export async function download(edge: Edge, request: Request, target: ImageTarget
 const WHOLE = { kind: "whole" } as const;
 
 type Permission =
-  | { readonly kind: "allowed"; readonly answer: Found }
+  /** The record is the caller's to see; `right`: so is the data. */
+  | { readonly kind: "seen"; readonly answer: Found; readonly right: boolean }
   | { readonly kind: "refused"; readonly detail: Detail; readonly gone: boolean };
 
 async function askPermission(edge: Edge, request: Request, target: ImageTarget, key: string): Promise<Permission> {
   const { settings, permissions } = edge;
   const recalled = permissions.recall(key, settings.authorizationTtlMs, edge.now());
-  if (recalled !== null) return { kind: "allowed", answer: recalled };
+  if (recalled !== null) return { kind: "seen", answer: recalled, right: true };
   const askedAt = edge.now();
   const [record, right] = await Promise.all([
     askRecord(target, request.headers, settings.origin).catch((cause: unknown) => {
@@ -124,10 +127,8 @@ async function askPermission(edge: Edge, request: Request, target: ImageTarget, 
     return { kind: "refused", detail: "record-refused", gone: record.kind === "not-found" };
   }
   if (record.record.status === "deleted") return { kind: "refused", detail: "not-active", gone: true };
-  // The record tells more than the refusal does: an image without data, or a deactivated one, is no matter of rights.
-  if (!right && record.record.status === "active") return { kind: "refused", detail: "right-refused", gone: false };
   if (right) permissions.allow(key, target.imageId, record, askedAt);
-  return { kind: "allowed", answer: record };
+  return { kind: "seen", answer: record, right };
 }
 
 async function findStored(edge: Edge, target: ImageTarget): Promise<StoredImage | "unavailable" | null> {
@@ -171,9 +172,9 @@ async function fromStore(allowed: Allowed, image: StoredImage, range: ByteRange 
   });
   edge.background(sending);
   const headers = imageHeaders(head, { kind: "hit" }, null);
-  if (range === null) return new Response(client.readable, { status: 200, headers });
+  if (range === null) return dataAnswer(200, headers, client);
   headers.set("content-range", contentRange(range, size));
-  return new Response(client.readable, { status: 206, headers });
+  return dataAnswer(206, headers, client);
 }
 
 /** A whole image that is not committed: through its fill, shared with whoever else wants it. */
@@ -184,7 +185,7 @@ async function throughFill(allowed: Allowed): Promise<Response> {
   if (turn.do === "alone") return fromOriginAlone(allowed, turn.why);
   if (turn.do !== "pull") {
     edge.background(shared.run(turn, null));
-    return new Response(shared.client.readable, { headers: imageHeaders(head, { kind: "collapsed" }, null) });
+    return dataAnswer(200, imageHeaders(head, { kind: "collapsed" }, null), shared.client);
   }
   const opened = await openOrigin(allowed);
   if (opened instanceof Response) {
@@ -194,7 +195,7 @@ async function throughFill(allowed: Allowed): Promise<Response> {
   }
   edge.background(shared.run(turn, opened.body));
   const headers = imageHeaders(head, { kind: "miss", stored: true }, opened.headers);
-  return new Response(shared.client.readable, { headers });
+  return dataAnswer(200, headers, shared.client);
 }
 
 /** A whole image that the cache can't help with now: from the origin through the digest gate. */
@@ -208,7 +209,7 @@ async function fromOriginAlone(allowed: Allowed, why: Detail): Promise<Response>
   }
   const shared = sharedDownload(allowed);
   edge.background(shared.run({ do: "alone", why }, opened.body));
-  return new Response(shared.client.readable, { headers: imageHeaders(head, outcome, opened.headers) });
+  return dataAnswer(200, imageHeaders(head, outcome, opened.headers), shared.client);
 }
 
 interface OpenedOrigin {

@@ -208,7 +208,6 @@ export class SharedDownload {
       if (!gated || end === "handed-on") return "go-on";
       // A v1 download's gate knows the MD5 only: it can't speak for a fill that is about a stronger digest.
       if (turn.blob === subject.blob) await fill.agreed(turn.lease, turn.generation);
-      await this.client.end();
       return "done";
     } catch (cause) {
       if (isWrongImage(cause)) await fill.disagreed(turn.generation);
@@ -219,7 +218,14 @@ export class SharedDownload {
   /** A client that gets the image from its first byte through a digest gate of its own. */
   #gatedClient(): PullClient {
     const gate = new DigestGate(this.#job.subject.digest, this.#job.subject.size, this.client);
-    return { deliver: (chunk) => gate.write(chunk), finish: () => gate.finish(), mayGoAlone: true };
+    return {
+      deliver: (chunk) => gate.write(chunk),
+      finish: async () => {
+        await gate.finish();
+        await this.client.end();
+      },
+      mayGoAlone: true,
+    };
   }
 
   /** A client that took over half way: it gets what it has not, up to the last slice, which waits for the verdict. */

@@ -5,16 +5,32 @@
 
 /** At most this many slice buffers of up to 8 MiB live in one isolate: 72 MiB. */
 const ISOLATE_BUFFERS = 9;
+/**
+ * A request that the runtime cancels runs no `finally`: what it held is never given back. A buffer that nobody touched
+ * for so long is taken for such a one.
+ */
+const ABANDONED_MS = 60_000;
 
-let free = ISOLATE_BUFFERS;
-
-/** Takes one buffer's share of the budget, or says no. Whoever got it gives it back with {@link giveBuffer}. */
-export function takeBuffer(): boolean {
-  if (free === 0) return false;
-  free--;
-  return true;
+/** One slice being filled or stored. */
+export interface SliceBuffer {
+  readonly bytes: Uint8Array;
+  /** ms since the epoch; whoever works with the buffer keeps it fresh. */
+  touchedAt: number;
 }
 
-export function giveBuffer(): void {
-  free++;
+const taken = new Set<SliceBuffer>();
+
+/** Takes a buffer of this length, or null when the isolate has no room. Given back with {@link giveBuffer}. */
+export function takeBuffer(length: number, now: number): SliceBuffer | null {
+  if (taken.size >= ISOLATE_BUFFERS) {
+    for (const buffer of taken) if (now - buffer.touchedAt >= ABANDONED_MS) taken.delete(buffer);
+    if (taken.size >= ISOLATE_BUFFERS) return null;
+  }
+  const buffer = { bytes: new Uint8Array(length), touchedAt: now };
+  taken.add(buffer);
+  return buffer;
+}
+
+export function giveBuffer(buffer: SliceBuffer): void {
+  taken.delete(buffer);
 }

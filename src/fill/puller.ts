@@ -3,11 +3,12 @@
  * slice after slice. It is the one place where image bytes are in JavaScript on the way in: reads of 1 MiB, at most
  * two slices being stored and one being filled.
  */
+import { withDeadline } from "../deadline.ts";
 import type { Log } from "../observe/log.ts";
 import type { ImageBody } from "../origin/image-body.ts";
 import { type SlicePlan, sliceCount, sliceLength, sliceStart } from "../store/slice-plan.ts";
 import type { PutAnswer, SliceStore } from "../store/slices.ts";
-import { giveBuffer, takeBuffer } from "./buffers.ts";
+import { giveBuffer, type SliceBuffer, takeBuffer } from "./buffers.ts";
 import type { Standing } from "./protocol.ts";
 import { shouldHandOn, shouldLetGo } from "./rules.ts";
 
@@ -24,7 +25,7 @@ export interface LeaseHolder {
 export interface PullClient {
   /** Takes a chunk; resolves when its buffer is free again. Rejects when the client is gone. */
   deliver(chunk: Uint8Array): Promise<void>;
-  /** All bytes were read: whatever is to be said of the whole. */
+  /** All bytes were read: ends the client's body, or throws when they are not the image. */
   finish(): Promise<void>;
   /** Whether the client could do without the store from here on, because it digests all of the image itself. */
   readonly mayGoAlone: boolean;
@@ -59,6 +60,8 @@ export type PullEnd =
 
 const MAX_PUTS = 2;
 const PUT_TRIES = 3;
+/** A put of 8 MiB takes well below a second; one this slow would not be worth waiting for. */
+const PUT_MS = 30_000;
 const PUT_RETRY_MS = 250;
 /** How often a puller tells that it lives. Well below LEASE_MS. */
 const HEARTBEAT_MS = 1_000;
@@ -87,6 +90,7 @@ class Pull {
   #clientBlockedSince: number | null = null;
   #storeBlockedMs = 0;
   #ended = false;
+  #failed = false;
   readonly #handOn = Promise.withResolvers<"hand-on">();
 
   constructor(job: PullJob) {
@@ -103,12 +107,14 @@ class Pull {
     } catch (cause) {
       this.#job.body.cancel();
       await this.#settle();
-      await this.#giveBack(false);
+      // The origin just failed: the background may try it in a while, not now.
+      this.#failed = true;
+      await this.#giveBack(true);
       throw cause;
     } finally {
       this.#ended = true;
       await heartbeat;
-      if (!this.#storing) await this.#tell(() => this.#job.lease.quiet(true));
+      if (!this.#storing) await this.#tell(() => this.#job.lease.quiet(!this.#failed));
     }
   }
 
@@ -119,16 +125,17 @@ class Pull {
       const buffer = await this.#bufferFor(slice);
       const end = await this.#pullSlice(slice, buffer);
       if (end !== null) {
-        if (buffer !== null) giveBuffer();
+        if (buffer !== null) giveBuffer(buffer);
         return end;
       }
+      // The last slice makes the image whole, so it is not stored before the origin's body has ended with it.
+      if (slice === count - 1) await body.expectEnd();
       if (buffer !== null) this.#store(slice, buffer);
       if (this.#clientGone || (this.#job.expired?.() ?? false)) {
         await this.#settle();
         return this.#clientGone ? "client-left" : "handed-on";
       }
     }
-    await body.expectEnd();
     if (!this.#clientGone) await client?.finish();
     await this.#settle();
     if (this.#standing.lease === "dropped") return "dropped";
@@ -137,7 +144,7 @@ class Pull {
   }
 
   /** @returns null when the slice was read whole, else how the pull ends */
-  async #pullSlice(slice: number, buffer: Uint8Array | null): Promise<PullEnd | null> {
+  async #pullSlice(slice: number, buffer: SliceBuffer | null): Promise<PullEnd | null> {
     const { plan, body } = this.#job;
     const start = sliceStart(plan, slice);
     const length = sliceLength(plan, slice);
@@ -145,7 +152,10 @@ class Pull {
       const end = this.#mustStop();
       if (end !== null) return end;
       const chunk = await body.read(start + filled, length - filled);
-      buffer?.set(chunk, filled);
+      if (buffer !== null) {
+        buffer.bytes.set(chunk, filled);
+        buffer.touchedAt = Date.now();
+      }
       filled += chunk.byteLength;
       this.#received += chunk.byteLength;
       if (!this.#clientGone && (await this.#deliver(chunk)) === "hand-on") return "handed-on";
@@ -178,11 +188,13 @@ class Pull {
   }
 
   /** Waits for room to store a slice. @returns null when this pull stores no more */
-  async #bufferFor(slice: number): Promise<Uint8Array | null> {
+  async #bufferFor(slice: number): Promise<SliceBuffer | null> {
+    const length = sliceLength(this.#job.plan, slice);
     for (;;) {
       if (!this.#storing) return null;
-      if (this.#puts.size < MAX_PUTS && takeBuffer()) return new Uint8Array(sliceLength(this.#job.plan, slice));
       const since = Date.now();
+      const buffer = this.#puts.size < MAX_PUTS ? takeBuffer(length, since) : null;
+      if (buffer !== null) return buffer;
       await Promise.race([...this.#puts, scheduler.wait(POLL_MS)]);
       this.#storeBlockedMs += Date.now() - since;
       const waiters = this.#standing.lease === "held" ? this.#standing.waiters : 0;
@@ -198,8 +210,8 @@ class Pull {
     this.#reports = this.#reports.then(() => this.#tell(() => this.#job.lease.release(true)));
   }
 
-  #store(slice: number, bytes: Uint8Array): void {
-    const put = this.#put(slice, bytes).finally(giveBuffer);
+  #store(slice: number, buffer: SliceBuffer): void {
+    const put = this.#put(slice, buffer.bytes).finally(() => giveBuffer(buffer));
     const done = put.then(
       () => undefined,
       () => undefined,
@@ -226,7 +238,7 @@ class Pull {
     const { slices, blob, generation } = this.#job;
     for (let tries = 1; ; tries++) {
       try {
-        const answer = await slices.put(blob, generation, slice, bytes);
+        const answer = await withDeadline("storing a slice", PUT_MS, slices.put(blob, generation, slice, bytes));
         if (answer.kind === "created" || answer.size === bytes.byteLength) return answer;
         throw new Error(`slice ${slice} exists with ${answer.size} bytes instead of ${bytes.byteLength}`);
       } catch (cause) {

@@ -147,7 +147,9 @@ export function sliceStored(
   if (slice !== state.stored) return state;
   const stored = state.stored + 1;
   const witness = state.witness === leaseId && !foreign ? leaseId : null;
-  return renewed({ ...state, stored, witness, progressAt: now, setbacks: 0 }, leaseId, now);
+  // The last slice ends the lease: what is left to do is the read-back.
+  const lease = stored === state.slices ? null : state.lease;
+  return renewed({ ...state, stored, witness, lease, progressAt: now, setbacks: 0 }, leaseId, now);
 }
 
 /** A puller lives, and has received so many bytes of the image under this lease. */

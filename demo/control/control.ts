@@ -1,0 +1,76 @@
+/**
+ * The control API below /_demo: how tests make images, make things go wrong, and see what the origin was asked. It is for
+ * tests and the demo only; a Glance has nothing like it. It asks for no token and is in no log.
+ *
+ *     PUT    /_demo/images/{id}          makes (or replaces) an image; answers its v2 record
+ *     PUT    /_demo/images/{id}/faults   what goes wrong with it from now on; {} clears
+ *     PUT    /_demo/link                 {rate?, down?}: the line that all downloads share; {} is a fast line that is up
+ *     GET    /_demo/requests             the log; DELETE empties it
+ *     DELETE /_demo                      drops the namespace and cuts its connections
+ */
+import { recordOf } from "../glance/image.ts";
+import { type Exchange, readJson, replyEmpty, replyJson } from "../http/exchange.ts";
+import { HttpError, methodNotAllowed, notFound } from "../http/webob-error.ts";
+import { onlyFields, readBoolean, readFields, readWhole } from "./body.ts";
+import { readFaults } from "./faults.ts";
+import { generateImage } from "./generate.ts";
+
+/** @param drop forgets the namespace */
+export async function control(exchange: Exchange, drop: () => Promise<void>): Promise<void> {
+  const { path } = exchange;
+  if (path === "/_demo") {
+    expectMethod(exchange, "DELETE");
+    exchange.namespace.cut(exchange.request.socket);
+    await drop();
+    return replyEmpty(exchange, 204);
+  }
+  if (path === "/_demo/requests") return requests(exchange);
+  expectMethod(exchange, "PUT");
+  if (path === "/_demo/link") return setLink(exchange);
+  const [, id, faults] = /^\/_demo\/images\/([^/]+)(\/faults)?$/.exec(path) ?? [];
+  if (id === undefined) throw notFound();
+  return faults === undefined ? putImage(exchange, id) : putFaults(exchange, id);
+}
+
+function requests(exchange: Exchange): void {
+  const log = exchange.namespace.requests;
+  if (exchange.method === "GET") {
+    replyJson(exchange, 200, log);
+    return;
+  }
+  expectMethod(exchange, "DELETE", "GET, DELETE");
+  log.length = 0;
+  replyEmpty(exchange, 204);
+}
+
+async function setLink(exchange: Exchange): Promise<void> {
+  const body = readFields(await readJson(exchange));
+  onlyFields(body, ["rate", "down"]);
+  const rate = body.rate === undefined ? null : readWhole(body.rate, "rate", 1);
+  const down = body.down === undefined ? false : readBoolean(body.down, "down");
+  const { namespace } = exchange;
+  namespace.link.rate = rate;
+  namespace.down = down;
+  if (down) namespace.cut(exchange.request.socket);
+  replyEmpty(exchange, 204);
+}
+
+async function putImage(exchange: Exchange, id: string): Promise<void> {
+  const image = await generateImage(id, readFields(await readJson(exchange)));
+  const before = exchange.namespace.images.get(id);
+  if (before !== undefined) await exchange.namespace.removeImage(before);
+  exchange.namespace.images.set(id, image);
+  replyJson(exchange, 201, recordOf(image));
+}
+
+async function putFaults(exchange: Exchange, id: string): Promise<void> {
+  const image = exchange.namespace.images.get(id);
+  if (image === undefined) throw new HttpError(404, `no image ${id} in this namespace`);
+  image.faults = readFaults(readFields(await readJson(exchange)));
+  image.cutsLeft = image.faults.cutTimes ?? Number.POSITIVE_INFINITY;
+  replyJson(exchange, 200, image.faults);
+}
+
+function expectMethod(exchange: Exchange, method: string, allow = method): void {
+  if (exchange.method !== method) throw methodNotAllowed(exchange.method, allow);
+}

@@ -1,0 +1,66 @@
+/** What a test can make go wrong with one image. Positions count bytes from the image's beginning, also in a range. */
+import {
+  type Fields,
+  onlyFields,
+  optional,
+  readBoolean,
+  readHeaders,
+  readStatus,
+  readText,
+  readWhole,
+} from "./body.ts";
+
+export interface Faults {
+  /** One bit of this byte is flipped. */
+  readonly corruptAt?: number;
+  /** The image ends this many bytes early, as if that were its end. */
+  readonly shortBy?: number;
+  /** This many bytes follow the image's end. */
+  readonly longBy?: number;
+  /** The connection is cut when all bytes before this one are sent. */
+  readonly cutAt?: number;
+  /** So many downloads are cut; without it all are. */
+  readonly cutTimes?: number;
+  /** Nothing is sent from this byte on, but the connection stays open. */
+  readonly stallAt?: number;
+  /** A ranged request gets 200 and the whole image. */
+  readonly ignoreRange?: boolean;
+  /** Content-Length, with the number of bytes really sent, instead of chunks. */
+  readonly contentLength?: boolean;
+  /** Bytes per second of each download. */
+  readonly rate?: number;
+  /** Instead of the data. */
+  readonly status?: number;
+  /** Instead of the record (v2 GET, v1 HEAD). */
+  readonly recordStatus?: number;
+  /** A Content-Encoding header; the bytes stay what they are. */
+  readonly contentEncoding?: string;
+  /** On the answer with the data. */
+  readonly extraHeaders?: Readonly<Record<string, string>>;
+  /** Before the data's headers. */
+  readonly delayMs?: number;
+}
+
+/** @throws HttpError 400 that names the wrong field */
+export function readFaults(body: Fields): Faults {
+  onlyFields(body, [
+    ...["corruptAt", "shortBy", "longBy", "cutAt", "cutTimes", "stallAt", "ignoreRange", "contentLength", "rate"],
+    ...["status", "recordStatus", "contentEncoding", "extraHeaders", "delayMs"],
+  ]);
+  return {
+    ...optional(body, "corruptAt", readWhole),
+    ...optional(body, "shortBy", readWhole),
+    ...optional(body, "longBy", readWhole),
+    ...optional(body, "cutAt", readWhole),
+    ...optional(body, "cutTimes", readWhole),
+    ...optional(body, "stallAt", readWhole),
+    ...optional(body, "ignoreRange", readBoolean),
+    ...optional(body, "contentLength", readBoolean),
+    ...optional(body, "rate", (value, name) => readWhole(value, name, 1)),
+    ...optional(body, "status", readStatus),
+    ...optional(body, "recordStatus", readStatus),
+    ...optional(body, "contentEncoding", readText),
+    ...optional(body, "extraHeaders", readHeaders),
+    ...optional(body, "delayMs", readWhole),
+  };
+}

@@ -1,0 +1,133 @@
+/**
+ * As much of Keystone's v3 API as a client needs for a token and a service to check one
+ * (https://docs.openstack.org/api-ref/identity/v3/): versions, log in by password or application credential, validate, revoke.
+ */
+import { begin, type Exchange, readJson, reply, replyJson } from "../http/exchange.ts";
+import { HttpError } from "../http/webob-error.ts";
+import { type Identity, USERS } from "./tokens.ts";
+
+export async function keystone(exchange: Exchange): Promise<void> {
+  const { method, path } = exchange;
+  if (path === "/v3" || path === "/v3/") return replyJson(exchange, 200, { version: versionOf(exchange) });
+  if (path !== "/v3/auth/tokens") return refuse(exchange, 404, "The requested URL was not found.");
+  if (method === "POST") return logIn(exchange);
+  if (method !== "GET" && method !== "HEAD" && method !== "DELETE") {
+    return refuse(exchange, 405, "The method is not allowed for the requested URL.");
+  }
+  const caller = exchange.namespace.tokens.find(exchange.entry.token ?? "");
+  if (caller === null) return refuse(exchange, 401, AUTHENTICATION);
+  const subject = exchange.entry.headers["x-subject-token"] ?? "";
+  const identity = exchange.namespace.tokens.find(subject);
+  if (identity === null) return refuse(exchange, 404, "Could not recognize Fernet token");
+  if (subject !== exchange.entry.token && !caller.isAdmin) {
+    return refuse(exchange, 403, "You are not authorized to perform the requested action: identity:validate_token.");
+  }
+  if (method === "DELETE") {
+    exchange.namespace.tokens.revoke(subject);
+    begin(exchange, 204, {});
+    exchange.response.end();
+    return;
+  }
+  replyToken(exchange, 200, subject, identity);
+}
+
+const AUTHENTICATION = "The request you have made requires authentication.";
+
+async function logIn(exchange: Exchange): Promise<void> {
+  let body: unknown;
+  try {
+    body = await readJson(exchange);
+  } catch (error) {
+    if (!(error instanceof HttpError)) throw error;
+    return refuse(exchange, 400, error.message);
+  }
+  const identity = dig(body, "auth", "identity");
+  const methods = dig(identity, "methods");
+  if (!Array.isArray(methods)) return refuse(exchange, 400, "'identity' is a required property");
+  const by = methods.includes("application_credential") ? "application_credential" : "password";
+  const user = by === "password" ? userByPassword(identity) : userByCredential(identity);
+  if (user === null) return refuse(exchange, 401, AUTHENTICATION);
+  const issued = exchange.namespace.tokens.issue(user, [by]);
+  replyToken(exchange, 201, issued.token, issued.identity);
+}
+
+function userByPassword(identity: unknown): string | null {
+  const user = dig(identity, "password", "user");
+  const name = dig(user, "name") ?? dig(user, "id");
+  return typeof name === "string" && Object.hasOwn(USERS, name) && dig(user, "password") === name ? name : null;
+}
+
+/** Each user has one application credential, `{user}-credential`, whose secret is `{user}-secret`. */
+function userByCredential(identity: unknown): string | null {
+  const given = dig(identity, "application_credential");
+  const match = /^(.+)-credential$/.exec(String(dig(given, "id") ?? dig(given, "name")));
+  const user = match?.[1];
+  return user !== undefined && Object.hasOwn(USERS, user) && dig(given, "secret") === `${user}-secret` ? user : null;
+}
+
+function replyToken(exchange: Exchange, status: number, token: string, identity: Identity): void {
+  const domain = { id: "default", name: "Default" };
+  replyJson(
+    exchange,
+    status,
+    {
+      token: {
+        methods: identity.methods,
+        user: { id: identity.userId, name: identity.userId, domain, password_expires_at: null },
+        audit_ids: [identity.userId],
+        expires_at: isoMicroseconds(identity.expiresAt),
+        issued_at: isoMicroseconds(identity.issuedAt),
+        project: { id: identity.projectId, name: identity.projectId, domain },
+        is_domain: false,
+        roles: identity.roles.map((name) => ({ id: name, name })),
+        catalog: [
+          service("identity", "keystone", `${exchange.base}/v3`),
+          service("image", "glance", exchange.namespace.imageEndpoint ?? exchange.base),
+        ],
+      },
+    },
+    { "X-Subject-Token": token, Vary: "X-Auth-Token" },
+  );
+}
+
+function service(type: string, name: string, url: string): unknown {
+  const endpoints = ["public", "internal", "admin"].map((kind) => ({
+    id: `${name}-${kind}`,
+    interface: kind,
+    region: "RegionOne",
+    region_id: "RegionOne",
+    url,
+  }));
+  return { id: name, type, name, endpoints };
+}
+
+function versionOf(exchange: Exchange): unknown {
+  return {
+    id: "v3.14",
+    status: "stable",
+    updated: "2020-04-07T00:00:00Z",
+    links: [{ rel: "self", href: `${exchange.base}/v3/` }],
+    "media-types": [{ base: "application/json", type: "application/vnd.openstack.identity-v3+json" }],
+  };
+}
+
+function refuse(exchange: Exchange, code: number, message: string): void {
+  const title = { 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 405: "Method Not Allowed" }[code];
+  const challenge = code === 401 ? { "WWW-Authenticate": `Keystone uri="${exchange.base}/v3"` } : {};
+  const body = JSON.stringify({ error: { code, message, title: title ?? "Not Found" } });
+  reply(exchange, code, { "Content-Type": "application/json", Vary: "X-Auth-Token", ...challenge }, body);
+}
+
+/** The value below these keys, or undefined. */
+function dig(value: unknown, ...keys: readonly string[]): unknown {
+  let found = value;
+  for (const key of keys) {
+    if (typeof found !== "object" || found === null || !(key in found)) return undefined;
+    found = (found as Readonly<Record<string, unknown>>)[key];
+  }
+  return found;
+}
+
+function isoMicroseconds(date: Date): string {
+  return date.toISOString().replace("Z", "000Z");
+}

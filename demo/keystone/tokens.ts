@@ -1,0 +1,64 @@
+/** The tokens of a namespace: three that are always good, and those that its Keystone gave out. */
+import { randomBytes } from "node:crypto";
+
+export interface Identity {
+  /** User and project bear the same id and name. */
+  readonly userId: string;
+  readonly projectId: string;
+  readonly roles: readonly string[];
+  readonly isAdmin: boolean;
+  readonly methods: readonly string[];
+  readonly issuedAt: Date;
+  readonly expiresAt: Date;
+}
+
+/** The users, with the roles that Keystone's bootstrap implies. A user's password is its name. */
+export const USERS: Readonly<Record<string, readonly string[]>> = {
+  demo: ["member", "reader"],
+  other: ["member", "reader"],
+  admin: ["admin", "member", "reader"],
+};
+
+/** Keystone's default lifetime of a token, ms. */
+const LIFETIME_MS = 3_600_000;
+
+export class Tokens {
+  readonly #issued = new Map<string, Identity>();
+
+  constructor() {
+    for (const user of Object.keys(USERS)) this.#issued.set(user, identityOf(user, ["password"]));
+  }
+
+  /** @returns null for a token that is unknown, revoked or too old */
+  find(token: string): Identity | null {
+    const identity = this.#issued.get(token);
+    if (identity === undefined) return null;
+    // The static ones are for use by hand and never end.
+    return Object.hasOwn(USERS, token) || identity.expiresAt.getTime() > Date.now() ? identity : null;
+  }
+
+  issue(user: string, methods: readonly string[]): { readonly token: string; readonly identity: Identity } {
+    const token = `gAAAAA${randomBytes(96).toString("base64url")}`;
+    const identity = identityOf(user, methods);
+    this.#issued.set(token, identity);
+    return { token, identity };
+  }
+
+  revoke(token: string): void {
+    this.#issued.delete(token);
+  }
+}
+
+function identityOf(user: string, methods: readonly string[]): Identity {
+  const roles = USERS[user] ?? [];
+  const issuedAt = new Date();
+  return {
+    userId: user,
+    projectId: user,
+    roles,
+    isAdmin: roles.includes("admin"),
+    methods,
+    issuedAt,
+    expiresAt: new Date(issuedAt.getTime() + LIFETIME_MS),
+  };
+}

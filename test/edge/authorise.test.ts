@@ -1,0 +1,204 @@
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import {
+  ask,
+  asks,
+  atOrigin,
+  cacheImage,
+  createImage,
+  download,
+  expectCalls,
+  type Image,
+  setFaults,
+  settled,
+} from "../support/scenario.ts";
+
+let image: Image;
+const file = () => `/v2/images/${image.id}/file`;
+
+beforeAll(async () => {
+  image = await createImage({ size: 300_000 });
+  await cacheImage(image.id);
+});
+
+describe("every route refuses without a token", () => {
+  const routes: [string, string][] = [
+    ["GET", "/v2/images/ID/file"],
+    ["GET", "/v1/images/ID"],
+    ["HEAD", "/v1/images/ID"],
+    ["DELETE", "/v2/images/ID"],
+    ["DELETE", "/v1/images/ID"],
+    ["PUT", "/v2/images/ID/file"],
+    ["POST", "/v2/images/ID/actions/deactivate"],
+    ["GET", "/v2/images/ID"],
+    ["GET", "/v2/images"],
+    ["POST", "/v2/images"],
+  ];
+  for (const token of [null, "", "no-such-token"]) {
+    it.each(routes)(`%s %s with ${token === null ? "no token" : JSON.stringify(token)}`, async (method, path) => {
+      const response = await ask(path.replace("ID", image.id), { method, token });
+      expect(response.status).toBe(401);
+      expect(response.headers.get("www-authenticate")).toMatch(/^Keystone uri=/);
+      expect(new TextDecoder().decode(await response.arrayBuffer())).not.toContain("\u0000");
+      await expectCalls(
+        ...(path.endsWith("/file") && method === "GET" ? asks(image.id) : []),
+        ...(path.startsWith("/v1") && method === "GET"
+          ? [`HEAD /v1/images/${image.id}`, `GET /v1/images/${image.id} bytes=0-0`]
+          : []),
+        `${method} ${path.replace("ID", image.id)}`,
+      );
+    });
+  }
+});
+
+describe("a stored image", () => {
+  it("is not there for another project, and the refusal is the origin's own", async () => {
+    const mine = await download(image.id, { token: "other", headers: { accept: "application/json" } });
+    const theirs = await atOrigin(file(), { token: "other", headers: { accept: "application/json" } });
+    expect(mine.status).toBe(404);
+    expect(await mine.text()).toBe(await theirs.text());
+    expect(mine.headers.get("cache-status")).toBe("glance-edge; fwd=bypass; detail=record-refused");
+    await expectCalls(...asks(image.id), `GET ${file()}`);
+  });
+
+  it("is refused to a caller who sees the record but may not download", async () => {
+    const seen = await createImage({ size: 300_000 });
+    await cacheImage(seen.id);
+    await setFaults(seen.id, { status: 403 });
+    const response = await download(seen.id);
+    expect(response.status).toBe(403);
+    expect(response.headers.get("cache-status")).toBe("glance-edge; fwd=bypass; detail=right-refused");
+    await response.arrayBuffer();
+    await expectCalls(...asks(seen.id), `GET /v2/images/${seen.id}/file`);
+  });
+
+  it("is not served when the record can't be had, whatever the right says", async () => {
+    const seen = await createImage({ size: 300_000 });
+    await cacheImage(seen.id);
+    await setFaults(seen.id, { recordStatus: 403 });
+    const response = await download(seen.id);
+    expect(response.headers.get("cache-status")).toBe("glance-edge; fwd=bypass; detail=record-refused");
+    await response.arrayBuffer();
+    await expectCalls(...asks(seen.id), `GET /v2/images/${seen.id}/file`);
+  });
+
+  it("is never served once it is deactivated, to admins neither", async () => {
+    const gone = await createImage({ size: 300_000 });
+    await cacheImage(gone.id);
+    await atOrigin(`/v2/images/${gone.id}/actions/deactivate`, { method: "POST", token: "admin" });
+    const member = await download(gone.id);
+    expect(member.status).toBe(403);
+    expect(member.headers.get("cache-status")).toBe("glance-edge; fwd=bypass; detail=deactivated");
+    await member.arrayBuffer();
+    const admin = await download(gone.id, { token: "admin" });
+    expect(admin.status).toBe(200);
+    expect(admin.headers.get("cache-status")).toBe("glance-edge; fwd=bypass; detail=deactivated");
+    await admin.arrayBuffer();
+    const calls = [...asks(gone.id), `GET /v2/images/${gone.id}/file`];
+    await expectCalls(...calls, ...calls);
+  });
+
+  it("is asked for with the caller's own identity and nothing that only a proxy or auth_token may say", async () => {
+    const response = await download(image.id, {
+      headers: {
+        "x-service-token": "service",
+        "x-roles": "admin",
+        "x-user-id": "root",
+        "x-project-id": "admin",
+        "x-tenant-id": "admin",
+        "x-identity-status": "Confirmed",
+        "x-forwarded-for": "10.0.0.1",
+        forwarded: "for=10.0.0.1",
+        "cf-connecting-ip": "10.0.0.1",
+        "x-original-url": "/v2/images",
+      },
+    });
+    expect(response.headers.get("cache-status")).toBe("glance-edge; hit");
+    await response.arrayBuffer();
+    for (const call of await expectCalls(...asks(image.id))) {
+      expect(call.headers["x-service-token"]).toBe("service");
+      expect(call.token).toBe("demo");
+      const claims = Object.keys(call.headers).filter((name) =>
+        /^(x-roles|x-user-id|x-project-id|x-tenant-id|x-identity-status|x-forwarded-for|forwarded|cf-connecting-ip|x-original-url)$/.test(
+          name,
+        ),
+      );
+      expect(claims).toEqual([]);
+    }
+  });
+});
+
+// The download that fills the cache is allowed as well: from then on the answer is remembered.
+describe("AUTHORIZATION_TTL", () => {
+  afterEach(() => vi.useRealTimers());
+  const env = { AUTHORIZATION_TTL: "60" };
+  const get = async (id: string, token = "demo") => {
+    const response = await download(id, { token, env });
+    await response.arrayBuffer();
+    return `${response.status} ${response.headers.get("cache-status")}`;
+  };
+  const HIT = "200 glance-edge; hit";
+
+  it("believes a positive answer for its time, and asks again after it", async () => {
+    const cached = await createImage({ size: 100_000 });
+    await cacheImage(cached.id);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 1000 });
+    expect(await get(cached.id)).toBe(HIT);
+    vi.setSystemTime(Date.now() + 50_000);
+    expect(await get(cached.id)).toBe(HIT);
+    await expectCalls();
+    vi.setSystemTime(Date.now() + 11_000);
+    expect(await get(cached.id)).toBe(HIT);
+    await expectCalls(...asks(cached.id));
+  });
+
+  it("is for one token: another one is asked for, and refused", async () => {
+    const cached = await createImage({ size: 100_000 });
+    await cacheImage(cached.id);
+    await get(cached.id);
+    expect(await get(cached.id, "other")).toBe("404 glance-edge; fwd=bypass; detail=record-refused");
+    expect(await get(cached.id, "other")).toBe("404 glance-edge; fwd=bypass; detail=record-refused");
+    const calls = [...asks(cached.id), `GET /v2/images/${cached.id}/file`];
+    await expectCalls(...calls, ...calls);
+  });
+
+  it.each([
+    ["POST", "/actions/deactivate", "admin"],
+    ["POST", "/members", "demo"],
+    ["PATCH", "", "demo"],
+  ])("is over at once when %s %s through the edge succeeds", async (method, below, token) => {
+    const cached = await createImage({ size: 100_000, visibility: "shared" });
+    await cacheImage(cached.id);
+    await get(cached.id);
+    await expectCalls();
+    const body = below === "/members" ? { member: "other" } : [{ op: "replace", path: "/name", value: "n" }];
+    const change = await ask(`/v2/images/${cached.id}${below}`, {
+      method,
+      token,
+      headers: {
+        "content-type": method === "PATCH" ? "application/openstack-images-v2.1-json-patch" : "application/json",
+      },
+      body: JSON.stringify(body),
+    });
+    expect(change.ok).toBe(true);
+    await change.body?.cancel();
+    await settled();
+    await expectCalls(`${method} /v2/images/${cached.id}${below}`);
+    await get(cached.id);
+    await expectCalls(...asks(cached.id), `*GET /v2/images/${cached.id}/file`);
+  });
+
+  it("of 0 asks every time", async () => {
+    for (const _ of [1, 2]) await (await download(image.id)).arrayBuffer();
+    await expectCalls(...asks(image.id), ...asks(image.id));
+  });
+});
+
+it("a refusal of the data itself gives the lease back, and the answer is the origin's", async () => {
+  const flaky = await createImage({ size: 300_000 });
+  // Probe and download both see this status; a 503 to the probe is no yes.
+  await setFaults(flaky.id, { status: 503 });
+  const response = await download(flaky.id);
+  expect(response.status).toBe(503);
+  await response.arrayBuffer();
+  await expectCalls(...asks(flaky.id), `GET /v2/images/${flaky.id}/file`);
+});

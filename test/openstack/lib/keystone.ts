@@ -1,0 +1,156 @@
+/**
+ * A real Keystone on loopback: Debian's `keystone` under uwsgi, SQLite and fernet keys in the run's own directory. It
+ * is set up the way its installation guide says (docs.openstack.org/keystone/latest/install/), in its cheapest form.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { untilAnswers } from "./answering.ts";
+import type { Processes } from "./processes.ts";
+import { useWriteAheadLog } from "./sqlite.ts";
+
+const DATABASE = "keystone.sqlite";
+
+/** Every user's password is `secret`; each user belongs to the project of the same name. */
+export const PASSWORD = "secret";
+export const REGION = "RegionOne";
+
+/** @param imageUrl what the catalogue names as the image endpoint: for an operator, the edge */
+export async function startKeystone(
+  processes: Processes,
+  state: string,
+  port: number,
+  imageUrl: string,
+): Promise<void> {
+  const url = `http://127.0.0.1:${port}/v3`;
+  const config = writeConfig(state);
+  const env = { OS_KEYSTONE_CONFIG_FILES: config };
+  const manage = (...args: string[]) =>
+    processes.run({
+      name: "keystone-manage",
+      file: "/usr/bin/keystone-manage",
+      args: ["--config-file", config, "--config-dir", join(state, "empty"), ...args],
+    });
+  await manage("db_sync");
+  useWriteAheadLog(join(state, DATABASE));
+  await manage(
+    ...["bootstrap", "--bootstrap-password", PASSWORD, "--bootstrap-region-id", REGION],
+    ...["--bootstrap-public-url", url, "--bootstrap-internal-url", url, "--bootstrap-admin-url", url],
+  );
+  const server = processes.start({
+    name: "keystone",
+    file: "/usr/bin/uwsgi",
+    args: [
+      ...["--plugin", "python3", "--http-socket", `127.0.0.1:${port}`, "--master", "--die-on-term"],
+      ...["--processes", "1", "--threads", "4", "--buffer-size", "65535", "--need-app", "--lazy-apps"],
+      ...["--add-header", "Connection: close", "--wsgi-file", "/usr/bin/keystone-wsgi-public"],
+    ],
+    env,
+  });
+  await untilAnswers(url, server.died, 60);
+  await addUsersAndCatalogue(url, imageUrl);
+}
+
+function writeConfig(state: string): string {
+  for (const repository of ["fernet", "credential"]) writeFernetKeys(join(state, repository));
+  mkdirSync(join(state, "empty"), { recursive: true });
+  const config = join(state, "keystone.conf");
+  writeFileSync(
+    config,
+    `[DEFAULT]
+use_stderr = true
+[database]
+connection = sqlite:///${join(state, DATABASE)}
+[token]
+provider = fernet
+[fernet_tokens]
+key_repository = ${join(state, "fernet")}
+[fernet_receipts]
+key_repository = ${join(state, "fernet")}
+[credential]
+key_repository = ${join(state, "credential")}
+[identity]
+# The cheapest bcrypt there is: a log-in is not what is tested.
+password_hash_rounds = 4
+[oslo_policy]
+policy_dirs = ${join(state, "empty")}
+`,
+  );
+  return config;
+}
+
+/**
+ * A fernet key repository: 0 is the staged key, the highest number the primary one. `keystone-manage fernet_setup` and
+ * `credential_setup` write the same, at two seconds each.
+ */
+function writeFernetKeys(directory: string): void {
+  mkdirSync(directory, { mode: 0o700 });
+  for (const name of ["0", "1"]) {
+    const key = randomBytes(32).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
+    writeFileSync(join(directory, name), key, { mode: 0o600 });
+  }
+}
+
+/** `demo` and `other`, members of one project each, and the image endpoint. The bootstrap made `admin`. */
+async function addUsersAndCatalogue(url: string, imageUrl: string): Promise<void> {
+  const token = await issueToken(url, "admin");
+  const call = (method: string, path: string, body?: unknown) => keystoneCall(url, token, method, path, body);
+
+  const member = idOf((await call("GET", "/roles?name=member")).roles);
+  for (const name of ["demo", "other"]) {
+    const project = idOf((await call("POST", "/projects", { project: { name, domain_id: "default" } })).project);
+    const user = { name, password: PASSWORD, domain_id: "default", default_project_id: project };
+    const userId = idOf((await call("POST", "/users", { user })).user);
+    await call("PUT", `/projects/${project}/users/${userId}/roles/${member}`);
+  }
+  const service = idOf((await call("POST", "/services", { service: { name: "glance", type: "image" } })).service);
+  const endpoint = { service_id: service, region_id: REGION, interface: "public", url: imageUrl };
+  await call("POST", "/endpoints", { endpoint });
+}
+
+/** A token of the user for the project of the same name. */
+export async function issueToken(keystoneUrl: string, user: string): Promise<string> {
+  const domain = { id: "default" };
+  const response = await fetch(`${keystoneUrl}/auth/tokens`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      auth: {
+        identity: { methods: ["password"], password: { user: { name: user, password: PASSWORD, domain } } },
+        scope: { project: { name: user, domain } },
+      },
+    }),
+  });
+  const token = response.headers.get("x-subject-token");
+  if (response.status !== 201 || token === null) {
+    throw new Error(`Keystone gives ${user} no token: ${response.status} ${await response.text()}`);
+  }
+  await response.body?.cancel();
+  return token;
+}
+
+async function keystoneCall(
+  url: string,
+  token: string,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Record<string, unknown>> {
+  const response = await fetch(url + path, {
+    method,
+    headers: { "x-auth-token": token, "content-type": "application/json" },
+    body: body === undefined ? null : JSON.stringify(body),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`Keystone: ${method} ${path}: ${response.status} ${text}`);
+  return text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);
+}
+
+/** The id in `{id}`, or of the first of `[{id}]`. */
+function idOf(value: unknown): string {
+  const one: unknown = Array.isArray(value) ? value[0] : value;
+  if (typeof one !== "object" || one === null || !("id" in one) || typeof one.id !== "string") {
+    throw new Error(`no id in Keystone's answer: ${JSON.stringify(value)}`);
+  }
+  return one.id;
+}

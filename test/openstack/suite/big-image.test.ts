@@ -1,0 +1,60 @@
+/** A big image, uploaded and downloaded through the edge. Times are printed, not judged. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { curlDigest, openstack } from "./clients.ts";
+import { cacheStatus, content, EDGE, filePath, tokenOf, untilHit, WORK_DIR, withoutEdge } from "./cloud.ts";
+
+const MIB = 1024 * 1024;
+const SIZE = Number(process.env.BIG_IMAGE_MIB ?? 1024) * MIB;
+
+test(`an image of ${SIZE / MIB} MiB goes from upload to miss to hit with the same SHA-512`, async (t) => {
+  const source = join(WORK_DIR, "big.raw");
+  const digest = await writeContent(source);
+
+  const timed = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    const began = performance.now();
+    const result = await work();
+    const seconds = (performance.now() - began) / 1000;
+    t.diagnostic(`${what}: ${seconds.toFixed(1)} s (${(SIZE / MIB / seconds).toFixed(0)} MiB/s)`);
+    return result;
+  };
+
+  const made = await timed("upload through the edge", () => {
+    const file = ["--disk-format", "raw", "--container-format", "bare", "--file", source];
+    return openstack("demo", "image", "create", ...file, "-f", "json", "big");
+  });
+  await rm(source);
+  const { id } = JSON.parse(made) as { id: string };
+  const download = async () => curlDigest(EDGE + filePath(id), { token: await tokenOf("demo") });
+
+  const first = await timed("first download", download);
+  assert.deepEqual([first.status, first.bytes, first.sha512], [200, SIZE, digest]);
+  const began = performance.now();
+  await untilHit(id, 300);
+  t.diagnostic(`from there to the commit: ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  const second = await timed("second download", download);
+  assert.deepEqual([second.status, second.bytes, second.sha512], [200, SIZE, digest]);
+  if (withoutEdge === false) {
+    assert.match(cacheStatus(first.headers), /^glance-edge; fwd=uri-miss/);
+    assert.equal(cacheStatus(second.headers), "glance-edge; hit");
+  }
+  await openstack("demo", "image", "delete", id);
+});
+
+/** @returns the SHA-512 of what was written */
+async function writeContent(path: string): Promise<string> {
+  const hash = createHash("sha512");
+  const file = await open(path, "w");
+  try {
+    for (const chunk of content("big", SIZE)) {
+      hash.update(chunk);
+      await file.write(chunk);
+    }
+  } finally {
+    await file.close();
+  }
+  return hash.digest("hex");
+}

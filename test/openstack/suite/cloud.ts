@@ -1,0 +1,131 @@
+/** The cloud that main.ts brought up, as the suite sees it: its addresses, its users, and images made in it. */
+import assert from "node:assert/strict";
+import { createCipheriv, createHash, randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Exchange } from "../counting-proxy.ts";
+import { issueToken } from "../lib/keystone.ts";
+import { curl, field } from "./clients.ts";
+
+function fromMain(name: string): string {
+  const value = process.env[name];
+  if (value === undefined || value === "") throw new Error(`${name} is not set: run test/openstack/run.sh`);
+  return value;
+}
+
+export const EDGE = fromMain("EDGE_URL");
+/** Glance itself, for its own answers; not what the edge knows as its origin. */
+export const GLANCE = fromMain("GLANCE_URL");
+/** What the edge knows as its origin: the counting proxy before Glance. */
+export const PROXY = fromMain("PROXY_URL");
+export const KEYSTONE = fromMain("KEYSTONE_URL");
+export const WORK_DIR = fromMain("WORK_DIR");
+const COUNTS = fromMain("COUNTS_URL");
+
+/** For `{ skip }`: a reason when this run has no edge (EDGE_URL=none), false otherwise. */
+export const withoutEdge = process.env.NO_EDGE === "1" ? "needs the edge" : false;
+
+export type User = "admin" | "demo" | "other";
+const tokens = new Map<User, Promise<string>>();
+
+export function tokenOf(user: User): Promise<string> {
+  const token = tokens.get(user) ?? issueToken(KEYSTONE, user);
+  tokens.set(user, token);
+  return token;
+}
+
+/** Bytes that look random and are the same for the same seed: AES-CTR's key stream. */
+export function* content(seed: string, bytes: number): Generator<Buffer> {
+  const key = createHash("sha256").update(seed).digest();
+  const stream = createCipheriv("aes-128-ctr", key.subarray(0, 16), Buffer.alloc(16));
+  const zeros = Buffer.alloc(1024 * 1024);
+  for (let left = bytes; left > 0; left -= zeros.length) yield stream.update(zeros.subarray(0, left));
+}
+
+export interface Image {
+  readonly id: string;
+  readonly bytes: Buffer;
+}
+
+/** An active raw image of demo's, made at Glance itself, so that only the downloads of a test go through the edge. */
+export async function makeImage(options: { size: number; visibility?: string }): Promise<Image> {
+  const id = randomUUID();
+  const bytes = Buffer.concat([...content(id, options.size)]);
+  const token = await tokenOf("demo");
+  const record = {
+    id,
+    name: id,
+    disk_format: "raw",
+    container_format: "bare",
+    visibility: options.visibility ?? "private",
+  };
+  await atGlance("POST", "/v2/images", token, "application/json", JSON.stringify(record));
+  await atGlance("PUT", `/v2/images/${id}/file`, token, "application/octet-stream", bytes);
+  return { id, bytes };
+}
+
+async function atGlance(method: string, path: string, token: string, type: string, body: BodyInit): Promise<void> {
+  const headers = { "x-auth-token": token, "content-type": type };
+  const response = await fetch(GLANCE + path, { method, headers, body });
+  assert.ok(response.ok, `${method} ${path}: ${response.status} ${await response.text()}`);
+}
+
+export function filePath(id: string): string {
+  return `/v2/images/${id}/file`;
+}
+
+/** The edge's own member of Cache-Status (RFC 9211). */
+export function cacheStatus(headers: readonly (readonly [string, string])[]): string {
+  return field(headers, "cache-status") ?? "";
+}
+
+/**
+ * Downloads the image once and waits until it is a hit, which is a moment later: what was stored is read back and
+ * verified first.
+ */
+export async function store(id: string, seconds = 30): Promise<void> {
+  const token = await tokenOf("demo");
+  const first = await curl(EDGE + filePath(id), { token });
+  assert.equal(first.status, 200);
+  await untilHit(id, seconds);
+}
+
+/** Waits until a one-byte download is a hit. Without an edge there is nothing to wait for. */
+export async function untilHit(id: string, seconds: number): Promise<void> {
+  if (withoutEdge !== false) return;
+  const token = await tokenOf("demo");
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const one = await curl(EDGE + filePath(id), { token, headers: ["Range: bytes=0-0"] });
+    assert.equal(one.status, 206, `${one.status} ${one.body.toString()}`);
+    const status = cacheStatus(one.headers);
+    if (status === "glance-edge; hit") return;
+    assert.ok(Date.now() < deadline, `not stored within ${seconds} s: Cache-Status: ${status}`);
+    await sleep(200);
+  }
+}
+
+export async function forgetCounts(): Promise<void> {
+  const response = await fetch(COUNTS, { method: "DELETE" });
+  await response.body?.cancel();
+}
+
+/** What Glance was asked since {@link forgetCounts}, once all of it has ended. */
+export async function counts(): Promise<Exchange[]> {
+  for (let tries = 0; tries < 100; tries++) {
+    const response = await fetch(COUNTS);
+    const exchanges = (await response.json()) as Exchange[];
+    if (exchanges.every((exchange) => exchange.ended)) return exchanges;
+    await sleep(50);
+  }
+  throw new Error("a request to Glance is still running after 5 s");
+}
+
+/** Body bytes of image data that came from Glance since {@link forgetCounts}. */
+export async function imageBytesFromGlance(): Promise<number> {
+  const downloads = (await counts()).filter(({ method, path }) => method === "GET" && path.endsWith("/file"));
+  return downloads.reduce((sum, { bytes, status }) => sum + (status < 300 ? bytes : 0), 0);
+}
+
+export function sha512(bytes: Buffer): string {
+  return createHash("sha512").update(bytes).digest("hex");
+}

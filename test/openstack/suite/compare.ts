@@ -1,0 +1,51 @@
+/** Comparing an answer of the edge with Glance's own answer to the same request. */
+import assert from "node:assert/strict";
+import { type Answer, type CurlOptions, curl, field } from "./clients.ts";
+import { EDGE, GLANCE } from "./cloud.ts";
+
+/** Fields that differ from one answer to the next, or concern one connection only. */
+const PER_ANSWER = new Set(["date", "x-openstack-request-id", "connection", "keep-alive", "transfer-encoding"]);
+/** What the edge adds to a download of its own accord. */
+const ADDED = new Set(["cache-status"]);
+
+export interface Both {
+  readonly edge: Answer;
+  readonly origin: Answer;
+}
+
+/** The same request to the edge and to Glance itself. */
+export async function askBoth(path: string, options: CurlOptions): Promise<Both> {
+  return { edge: await curl(EDGE + path, options), origin: await curl(GLANCE + path, options) };
+}
+
+/** Status line, headers and body are those that Glance gives. */
+export function assertSameAnswer({ edge, origin }: Both): void {
+  const except = reframed(edge) ? "content-length" : "";
+  assert.deepEqual(comparable(edge, except), comparable(origin, except));
+  assert.equal(hasRequestId(edge), hasRequestId(origin), "X-Openstack-Request-Id");
+}
+
+/**
+ * `wrangler dev` puts a proxy of its own before the Worker, which runs every text/html answer through HTMLRewriter
+ * (wrangler's ProxyWorker, `insertLiveReloadScript`): the body stays, but its length becomes chunked framing.
+ */
+function reframed(edge: Answer): boolean {
+  return (
+    (field(edge.headers, "content-type") ?? "").startsWith("text/html") &&
+    field(edge.headers, "transfer-encoding") === "chunked" &&
+    field(edge.headers, "content-length") === undefined
+  );
+}
+
+function hasRequestId(answer: Answer): boolean {
+  return answer.headers.some(([name]) => name === "x-openstack-request-id");
+}
+
+function comparable(answer: Answer, except: string): unknown {
+  const headers = answer.headers.filter(([name]) => !PER_ANSWER.has(name) && !ADDED.has(name) && name !== except);
+  return {
+    status: `${answer.status} ${answer.reason}`,
+    headers: Object.fromEntries(headers),
+    body: answer.body.length < 100_000 ? answer.body.toString("latin1") : answer.body,
+  };
+}

@@ -1,0 +1,85 @@
+/** Glance decides who may download, stored or not, and its refusals come back as its own. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { curl, field } from "./clients.ts";
+import { cacheStatus, EDGE, filePath, GLANCE, makeImage, sha512, store, tokenOf, withoutEdge } from "./cloud.ts";
+import { askBoth, assertSameAnswer } from "./compare.ts";
+
+const SIZE = 300_007;
+
+for (const stored of [false, true]) {
+  describe(`of an image that is ${stored ? "stored" : "not stored"}`, () => {
+    const prepared = async () => {
+      const image = await makeImage({ size: SIZE });
+      if (stored) await store(image.id);
+      return image;
+    };
+
+    test("another project gets Glance's 404", async () => {
+      const { id } = await prepared();
+      for (const headers of [[], ["Range: bytes=0-9"], ["Accept: application/json"]]) {
+        const both = await askBoth(filePath(id), { token: await tokenOf("other"), headers });
+        assert.equal(both.origin.status, 404);
+        assertSameAnswer(both);
+      }
+    });
+
+    test("a bad token and none get Glance's 401 with its Www-Authenticate", async () => {
+      const { id } = await prepared();
+      const expired = (await tokenOf("demo")).replace(/.{8}$/, "AAAAAAAA");
+      for (const options of [{ token: "nonsense" }, { token: expired }, {}]) {
+        const both = await askBoth(filePath(id), options);
+        assert.equal(both.origin.status, 401);
+        assert.match(field(both.edge.headers, "www-authenticate") ?? "", /^Keystone uri="http/);
+        assertSameAnswer(both);
+      }
+    });
+
+    test("a deactivated image is 403 for its owner, and admin has it from Glance", async () => {
+      const { id, bytes } = await prepared();
+      const action = (name: string) => `${EDGE}/v2/images/${id}/actions/${name}`;
+      const admin = await tokenOf("admin");
+      const demo = await tokenOf("demo");
+      assert.equal((await curl(action("deactivate"), { method: "POST", token: admin })).status, 204);
+
+      for (const headers of [[], ["Range: bytes=0-9"]]) {
+        const refused = await askBoth(filePath(id), { token: demo, headers });
+        assert.equal(refused.origin.status, 403);
+        assertSameAnswer(refused);
+      }
+      const whole = await curl(EDGE + filePath(id), { token: admin });
+      assert.equal(whole.status, 200);
+      assert.equal(sha512(whole.body), sha512(bytes));
+      if (withoutEdge === false) assert.match(cacheStatus(whole.headers), /^glance-edge; fwd=/);
+
+      assert.equal((await curl(action("reactivate"), { method: "POST", token: admin })).status, 204);
+      assert.equal((await curl(EDGE + filePath(id), { token: demo })).status, 200);
+    });
+
+    test("an image deleted through the edge is 404 for every token", async () => {
+      const { id } = await prepared();
+      const url = `${EDGE}/v2/images/${id}`;
+      assert.equal((await curl(url, { method: "DELETE", token: await tokenOf("other") })).status, 404);
+      assert.equal((await curl(EDGE + filePath(id), { token: await tokenOf("demo") })).status, 200);
+      assert.equal((await curl(url, { method: "DELETE", token: await tokenOf("demo") })).status, 204);
+      await assertGone(id);
+    });
+
+    test("an image deleted at Glance is Glance's 404 through the edge", async () => {
+      const { id } = await prepared();
+      const gone = await curl(`${GLANCE}/v2/images/${id}`, { method: "DELETE", token: await tokenOf("demo") });
+      assert.equal(gone.status, 204);
+      await assertGone(id);
+    });
+  });
+}
+
+async function assertGone(id: string): Promise<void> {
+  for (const user of ["demo", "other", "admin"] as const) {
+    for (const headers of [[], ["Range: bytes=0-9"]]) {
+      const both = await askBoth(filePath(id), { token: await tokenOf(user), headers });
+      assert.equal(both.edge.status, 404, user);
+      assertSameAnswer(both);
+    }
+  }
+}

@@ -1,0 +1,15 @@
+/** Starts the demo origin for the tests inside workerd, which reach it over loopback. */
+import type { TestProject } from "vitest/node";
+import { startDemoOrigin } from "../../../demo/origin.ts";
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const origin = await startDemoOrigin({ port: 0 });
+  project.provide("originUrl", origin.url);
+  return () => origin.close();
+}
+
+declare module "vitest" {
+  interface ProvidedContext {
+    originUrl: string;
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * One test's view of the world: the edge under test, in this workerd, and the demo origin behind it. Every request of a
+ * test carries its mark to the origin, and every request that the origin saw must have been expected: one that was not
+ * fails the test.
+ */
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, expect, inject } from "vitest";
+import type { Env } from "../../src/config.ts";
+import worker from "../../src/index.ts";
+
+export const EDGE_URL = "https://edge.test";
+export const bindings = env as unknown as Env;
+
+export interface OriginCall {
+  readonly method: string;
+  readonly path: string;
+  readonly range: string | null;
+  readonly token: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly status: number;
+  readonly bytes: number;
+  readonly running: boolean;
+}
+
+export interface ImageOptions {
+  readonly size: number;
+  readonly seed?: number;
+  readonly owner?: string;
+  readonly visibility?: string;
+  readonly status?: string;
+  readonly hash?: string;
+  readonly overrides?: Readonly<Record<string, unknown>>;
+}
+
+export interface Image {
+  readonly id: string;
+  readonly size: number;
+  readonly checksum: string | null;
+  readonly os_hash_algo: string | null;
+  readonly os_hash_value: string | null;
+}
+
+export interface Ask extends RequestInit {
+  /** X-Auth-Token; null sends none. */
+  readonly token?: string | null;
+  /** Settings and bindings other than those of the configuration. */
+  readonly env?: Partial<Env>;
+}
+
+const MARK = "x-test";
+let mark = crypto.randomUUID();
+let claimed = 0;
+const pending: Promise<void>[] = [];
+
+afterEach(async () => {
+  const unexpected = (await calls()).map(say);
+  mark = crypto.randomUUID();
+  claimed = 0;
+  pending.length = 0;
+  expect(unexpected, "calls to the origin that the test did not expect").toEqual([]);
+});
+
+/** Sends a request through the edge. What it does in the background is done when the body was read and this settled. */
+export async function ask(path: string, { token = "demo", env: other = {}, ...init }: Ask = {}): Promise<Response> {
+  const headers = new Headers(init.headers);
+  if (token !== null) headers.set("x-auth-token", token);
+  headers.set(MARK, mark);
+  const ctx = createExecutionContext();
+  const request = new Request<unknown, IncomingRequestCfProperties>(EDGE_URL + path, { ...init, headers });
+  const response = await worker.fetch(request, { ...bindings, ...other }, ctx);
+  pending.push(waitOnExecutionContext(ctx));
+  return response;
+}
+
+/** Waits until all that the edge does behind its answers so far is done. */
+export async function settled(): Promise<void> {
+  await Promise.all(pending.splice(0));
+}
+
+/** Downloads an image through the edge. */
+export async function download(id: string, init: Ask = {}): Promise<Response> {
+  return ask(`/v2/images/${id}/file`, init);
+}
+
+/** A new image at the origin. */
+export async function createImage(options: ImageOptions): Promise<Image> {
+  const id = crypto.randomUUID();
+  const response = await control("PUT", `/images/${id}`, { seed: Math.floor(Math.random() * 2 ** 30), ...options });
+  return response.json();
+}
+
+/** What goes wrong with an image at the origin from now on. */
+export async function setFaults(id: string, faults: Readonly<Record<string, unknown>>): Promise<void> {
+  await (await control("PUT", `/images/${id}/faults`, faults)).body?.cancel();
+}
+
+/** Something done at the origin without passing the edge. Not counted as a call. */
+export async function atOrigin(path: string, { token = "demo", ...init }: Ask = {}): Promise<Response> {
+  const headers = new Headers(init.headers);
+  if (token !== null) headers.set("x-auth-token", token);
+  return fetch(inject("originUrl") + path, { ...init, headers });
+}
+
+async function control(method: string, path: string, body?: unknown): Promise<Response> {
+  const response = await fetch(`${inject("originUrl")}/_demo${path}`, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  if (!response.ok) throw new Error(`the demo origin refused: ${response.status} ${await response.text()}`);
+  return response;
+}
+
+/** The calls of this test to the origin that no expectation has taken yet, in order. */
+export async function calls(): Promise<OriginCall[]> {
+  const all: OriginCall[] = await (await control("GET", "/requests")).json();
+  return all.filter((call) => call.headers[MARK] === mark).slice(claimed);
+}
+
+/**
+ * Takes the calls since the last expectation, which must be these, in any order: `"GET /path"`, with ` RANGE` behind it
+ * for a ranged one. `*` in the front: any number of it, none included. Also allowed is what a fill asks for when the
+ * store fell behind and the background went on, which depends on the machine's speed: {@link goesOn}.
+ */
+export async function expectCalls(...expected: string[]): Promise<OriginCall[]> {
+  const seen = await calls();
+  claimed += seen.length;
+  const any = new Set(expected.filter((line) => line.startsWith("*")).map((line) => line.slice(1)));
+  const counted = seen.map(say).filter((line) => !any.has(line) && !any.has(line.replace(/=[1-9]\d*-$/, "=N-")));
+  expect(counted.sort()).toEqual(expected.filter((line) => !line.startsWith("*")).sort());
+  return seen;
+}
+
+function say(call: OriginCall): string {
+  return `${call.method} ${call.path}${call.range === null ? "" : ` ${call.range}`}`;
+}
+
+/** The calls of one authorised look at an image: its record and the right to download. */
+export function asks(id: string): string[] {
+  return [`GET /v2/images/${id}`, `GET /v2/images/${id}/file bytes=0-0`];
+}
+
+/** What may follow a first download when the store fell behind: the rest, from some byte on. */
+export function goesOn(id: string): string {
+  return `*GET /v2/images/${id}/file bytes=N-`;
+}
+
+/** Downloads an image and waits until it is in the catalog. */
+export async function cacheImage(id: string, token = "demo"): Promise<void> {
+  const response = await download(id, { token });
+  expect(response.status).toBe(200);
+  await response.arrayBuffer();
+  await settled();
+  await committed(id);
+  await expectCalls(...asks(id), `GET /v2/images/${id}/file`, goesOn(id));
+}
+
+/** Waits until the image is in the catalog. */
+export async function committed(id: string): Promise<void> {
+  for (const deadline = Date.now() + 15_000; Date.now() < deadline; await scheduler.wait(20)) {
+    if (await isCommitted(id)) return;
+  }
+  throw new Error(`image ${id} was not committed in time`);
+}
+
+export async function isCommitted(id: string): Promise<boolean> {
+  const row = await bindings.CATALOG.prepare("SELECT blob FROM images WHERE image_id = ?").bind(id).first();
+  return row !== null;
+}
+
+/** The keys of all slices in R2. */
+export async function storedSlices(prefix = "blobs/"): Promise<string[]> {
+  const { objects } = await bindings.BUCKET.list({ prefix });
+  return objects.map((object) => object.key);
+}
+
+/** The image's bytes as the origin has them. */
+export async function trueBytes(id: string): Promise<Uint8Array> {
+  const response = await atOrigin(`/v2/images/${id}/file`, { token: "admin" });
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+export async function sha512(bytes: BufferSource): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-512", bytes));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

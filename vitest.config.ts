@@ -1,0 +1,57 @@
+/**
+ * Three kinds of tests. `unit` and `edge` run inside workerd with real local R2, D1 and Durable Objects, the latter
+ * against the demo origin; `wire` and `demo` run in Node and drive real clients and the demo origin itself.
+ */
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+const wrangler = { configPath: "./wrangler.toml" };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        plugins: [
+          cloudflareTest(async () => ({
+            wrangler,
+            miniflare: {
+              bindings: { ORIGIN_URL: "http://origin.invalid", MIGRATIONS: await readD1Migrations("migrations") },
+            },
+          })),
+        ],
+        test: { name: "unit", include: ["test/unit/**/*.test.ts"], setupFiles: ["test/support/migrate.ts"] },
+      },
+      {
+        plugins: [
+          cloudflareTest(async ({ inject }) => ({
+            wrangler,
+            miniflare: {
+              bindings: {
+                ORIGIN_URL: inject<string>("originUrl"),
+                SLICE_BYTES: String(512 * 1024),
+                STALL_SECONDS: "3",
+                MIGRATIONS: await readD1Migrations("migrations"),
+              },
+            },
+          })),
+        ],
+        test: {
+          name: "edge",
+          include: ["test/edge/**/*.test.ts"],
+          globalSetup: ["test/support/node/origin-setup.ts"],
+          setupFiles: ["test/support/migrate.ts"],
+          testTimeout: 30_000,
+        },
+      },
+      { test: { name: "demo", include: ["test/demo-origin/**/*.test.ts"], testTimeout: 30_000 } },
+      {
+        test: {
+          name: "wire",
+          include: ["test/wire/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});

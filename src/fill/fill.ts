@@ -237,15 +237,16 @@ export class Fill extends DurableObject<Env> {
   }
 
   async #forget(subject: Subject, state: FillState): Promise<void> {
-    const kept = state.committedAt === null ? null : await this.#catalog.find(subject.imageId);
     this.#state = null;
     this.#subject = null;
     this.#storage.clear();
-    if (kept?.generation !== state.generation) await this.#removeSlices(subject.blob, state.generation);
+    await this.#removeSlices(subject.blob, state.generation);
   }
 
+  /** Removes a generation's slices, unless they are the catalog's now: an image with the same content may need them. */
   async #removeSlices(blob: string, generation: string): Promise<void> {
     try {
+      if ((await this.#catalog.generationOf(blob)) === generation) return;
       await this.#slices.removeGeneration(blob, generation);
     } catch (cause) {
       this.#log.error("fill.remove-failed", cause, { blob, generation });

@@ -82,6 +82,11 @@ export class Catalog {
     return generation;
   }
 
+  /** The committed generation of a blob, or null. */
+  async generationOf(blob: string): Promise<string | null> {
+    return this.#db.prepare("SELECT generation FROM blobs WHERE blob = ?1").bind(blob).first<string>("generation");
+  }
+
   /**
    * Takes an image out. Its blob goes with the last image that has it.
    * @returns whether the image was in the catalog, and the slices that nothing names any more

@@ -154,7 +154,8 @@ describe("faults", () => {
 });
 
 describe("the line", () => {
-  test("a shared rate is kept within 3 % by sixteen downloads at once", async () => {
+  // Retried, because it needs a core to itself: with every core taken by other programs it was seen 10 % off.
+  test("a shared rate is kept within 3 % by sixteen downloads at once", { retry: 2 }, async () => {
     const { namespace, url } = await endless();
     await put(`${namespace}/_demo/link`, { rate: 20_000_000 });
     const abort = new AbortController();

@@ -64,8 +64,11 @@ export interface World {
   readonly left: Readonly<Record<Misfortune, number>>;
 }
 
-/** `wrong`: a pull that gets wrong bytes; `failure`: the background gets nowhere; `silence`; `stall`; `lost`: a slice. */
-export type Misfortune = "wrong" | "failure" | "silence" | "stall" | "lost";
+/**
+ * `wrong`: a pull that gets wrong bytes; `slow`: a store that a lone download lets go of; `stall` and `silence`: a puller's
+ * moods; `failure`: the background gets nowhere; `lost`: a slice that is gone when it is read.
+ */
+export type Misfortune = "wrong" | "slow" | "stall" | "silence" | "failure" | "lost";
 
 export interface ModelOptions {
   readonly readers: number;
@@ -171,9 +174,10 @@ export function holderBeats(world: World): Puller | null {
  * A name for worlds that behave alike: times count from now, and only as far as a rule can tell them apart; names of
  * leases and generations give way to what they are; readers have no order.
  */
-export function keyOf(world: World): string {
+export function keyOf(world: World, stallMs: number): string {
   const { fill, now } = world;
-  const age = (time: number, bound: number) => Math.min(now - time, bound);
+  // How long ago exactly is left out where no rule asks: it would multiply the worlds by the ticks of a day.
+  const age = (time: number, ...bounds: number[]) => bounds.filter((bound) => now - time >= bound).length;
   const rest = (time: number) => Math.max(0, time - now);
   const pull = (puller: Puller | null) =>
     puller === null
@@ -214,10 +218,9 @@ export function keyOf(world: World): string {
           fill.witness === null,
           fill.verdict,
           fill.committedAt === null ? -1 : age(fill.committedAt, rules.LINGER_MS),
-          fill.committedAt === null ? age(fill.progressAt, rules.STALE_MS) : 0,
+          fill.committedAt === null ? age(fill.progressAt, stallMs, rules.LINGER_MS, rules.STALE_MS) : 0,
           fill.mismatches,
-          // How long ago exactly is left out: it would multiply the worlds by the ticks of ten minutes.
-          fill.mismatches > 0 && now < fill.mismatchedAt + rules.LEFT_ALONE_MS,
+          fill.mismatches === 0 ? 0 : age(fill.mismatchedAt, rules.LEFT_ALONE_MS),
           Math.min(fill.setbacks, 7),
           fill.committedAt === null ? rest(fill.quietUntil) : 0,
         ],

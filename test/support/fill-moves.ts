@@ -18,11 +18,6 @@ import {
   withReader,
 } from "./fill-model.ts";
 
-export interface Move {
-  readonly name: string;
-  readonly world: World;
-}
-
 /** The invariants, by the name of the test that holds them. */
 export type Invariant =
   | "lease"
@@ -84,7 +79,7 @@ export function offers(world: World, options: ModelOptions): Offer[] {
       offer(`${name} stops`, () => stop(world, index, options));
     } else if (pull.standing === "held") {
       offer(`${name} hands on`, () => handOn(release(world, pull, false), index, options));
-      if (pull.gated) offer(`${name} lets go`, () => withReader(release(world, pull, true), index, { phase: "let-go" }));
+      if (pull.gated && world.left.slow > 0) offer(`${name} lets go`, () => letGo(world, index, pull));
     }
   }
   backgroundOffers(world, options, offer);
@@ -183,6 +178,10 @@ function delivered(reader: Reader, options: ModelOptions): Partial<Reader> {
 function handOn(world: World, index: number, options: ModelOptions): World {
   const reader = at(world, index);
   return withReader(world, index, { ...delivered(reader, options), phase: "asking", pull: null });
+}
+
+function letGo(world: World, index: number, pull: Puller): World {
+  return withReader(suffered(release(world, pull, true), "slow"), index, { phase: "let-go" });
 }
 
 /** A puller whose lease is lost reads on; one whose generation is gone goes on alone if its own gate saw all. */

@@ -9,6 +9,13 @@ import { afterEach, expect, inject } from "vitest";
 import type { Env } from "../../src/config.ts";
 import worker from "../../src/index.ts";
 
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Set by origin-setup.ts. */
+    originUrl: string;
+  }
+}
+
 export const EDGE_URL = "https://edge.test";
 export const bindings = env as unknown as Env;
 
@@ -67,7 +74,7 @@ export async function ask(path: string, { token = "demo", env: other = {}, ...in
   if (token !== null) headers.set("x-auth-token", token);
   headers.set(MARK, mark);
   const ctx = createExecutionContext();
-  const request = new Request<unknown, IncomingRequestCfProperties>(EDGE_URL + path, { ...init, headers });
+  const request = new Request(EDGE_URL + path, { ...init, headers }) as Parameters<typeof worker.fetch>[0];
   const response = await worker.fetch(request, { ...bindings, ...other }, ctx);
   pending.push(waitOnExecutionContext(ctx));
   return response;

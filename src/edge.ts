@@ -14,6 +14,8 @@ export interface Edge {
   readonly slices: SliceStore;
   readonly fills: Env["FILL"];
   readonly permissions: Permissions;
+  /** In the log and in the answers that the edge gives itself. */
+  readonly requestId: string;
   readonly log: Log;
   readonly now: () => number;
   /** Lets work go on after the answer (at most 30 s after the client is gone, Workers limits page). */
@@ -25,6 +27,7 @@ export function createEdge(
   ctx: Pick<ExecutionContext, "waitUntil">,
   settings: Settings,
   permissions: Permissions,
+  requestId: string,
   log: Log,
 ): Edge {
   return {
@@ -33,6 +36,7 @@ export function createEdge(
     slices: new SliceStore(env.BUCKET),
     fills: env.FILL,
     permissions,
+    requestId,
     log,
     now: Date.now,
     background: (work) => ctx.waitUntil(work),

@@ -21,7 +21,7 @@ export default {
     const requestId = `req-${crypto.randomUUID()}`;
     const log = createLog({ request_id: requestId, method: request.method, path: new URL(request.url).pathname });
     try {
-      return await route(request, createEdge(env, ctx, readSettings(env), permissions, log));
+      return await route(request, createEdge(env, ctx, readSettings(env), permissions, requestId, log));
     } catch (cause) {
       const id = { "x-openstack-request-id": requestId };
       if (cause instanceof SettingError) {

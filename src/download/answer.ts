@@ -16,6 +16,7 @@ export interface ImageHead {
   /** The caller's own record in a v1 download, or null. */
   readonly v1Headers: Headers | null;
   readonly digest: Digest;
+  readonly requestId: string;
 }
 
 /**
@@ -40,6 +41,8 @@ export function imageHeaders(head: ImageHead, outcome: CacheOutcome, origin: Hea
   if (head.record.checksum !== null) headers.set("content-md5", head.record.checksum);
   headers.set("accept-ranges", "bytes");
   headers.set("etag", entityTag(head));
+  // As Glance does on each of its answers; the origin's own id, where there is one, is the one that it logs.
+  if (!headers.has("x-openstack-request-id")) headers.set("x-openstack-request-id", head.requestId);
   // These bytes are for a caller whom the origin has just allowed them: another cache has to ask again.
   headers.set("cache-control", "private, no-cache");
   addCacheStatus(headers, outcome);

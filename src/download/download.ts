@@ -75,7 +75,13 @@ export async function download(edge: Edge, request: Request, target: ImageTarget
   if (size === null) return bypass(edge, request, "size-unknown");
   // The record has told of all that is no matter of rights; from here on the right is what counts.
   if (!permission.right) return bypass(edge, request, "right-refused");
-  const allowed: Allowed = { edge, request, target, head: { record, v1Headers, digest }, size };
+  const allowed: Allowed = {
+    edge,
+    request,
+    target,
+    head: { record, v1Headers, digest, requestId: edge.requestId },
+    size,
+  };
 
   // 4. Conditions, then the range: RFC 9110 section 13.2.2.
   const etag = entityTag(allowed.head);

@@ -198,6 +198,11 @@ export function setBack(state: FillState, now: number): FillState {
   return { ...state, setbacks: state.setbacks + 1, quietUntil: now + pause };
 }
 
+/** The background has nobody's rights to go on with: the next download brings some. */
+export function withoutRights(state: FillState): FillState {
+  return { ...state, setbacks: SETBACKS_TOLERATED };
+}
+
 export type Duty =
   /** Nothing to do before this time (ms since the epoch), if nothing happens. */
   | { readonly do: "wait"; readonly until: number }

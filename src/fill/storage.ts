@@ -47,10 +47,12 @@ export class FillStorage {
     this.#storage.sql.exec("DELETE FROM slices");
   }
 
-  /** Forgets the fill. */
-  clear(): void {
+  /** Forgets the fill and its alarm. */
+  async clear(): Promise<void> {
     this.#storage.kv.delete(FILL_KEY);
     this.clearSlices();
+    this.#alarmAt = null;
+    await this.#storage.deleteAlarm();
   }
 
   /** Sets the alarm, unless it rings early enough already: it then sees for itself what is to do. */

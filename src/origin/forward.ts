@@ -40,9 +40,14 @@ export async function fetchOrigin(url: string, init: RequestInit): Promise<Respo
 /** Sends a client's request on as it is. @throws OriginUnreachable */
 export async function forward(request: Request, at: Origin): Promise<Response> {
   const path = pathForOrigin(request, at.publicUrl);
+  const headers = requestHeadersFor(request.headers);
+  // Cloudflare puts its own Accept-Encoding in the place of the client's and keeps that one here
+  // (developers.cloudflare.com/workers/runtime-apis/request/#incomingrequestcfproperties).
+  const accepted = request.cf?.clientAcceptEncoding;
+  if (typeof accepted === "string") headers.set("accept-encoding", accepted);
   const response = await fetchOrigin(at.origin + path, {
     method: request.method,
-    headers: requestHeadersFor(request.headers),
+    headers,
     body: request.body,
     signal: request.signal,
   });

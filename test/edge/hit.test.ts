@@ -34,6 +34,7 @@ describe("a hit", () => {
     expect(response.headers.get("accept-ranges")).toBe("bytes");
     expect(response.headers.get("cache-status")).toBe("glance-edge; hit");
     expect(response.headers.get("cache-control")).toBe("private, no-cache");
+    expect(response.headers.get("x-openstack-request-id")).toMatch(/^req-/);
     expect(await sha512(await response.arrayBuffer())).toBe(image.os_hash_value);
     const seen = await expectCalls(...asks(image.id));
     expect(seen.find((call) => call.range !== null)?.bytes).toBe(1);

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { dataPath, downloadTarget, imageOf, recordPath } from "../../src/origin/target.ts";
+
+const ID = "71c675ab-d94f-49cd-a114-e12490b328d9";
+const UPPER = ID.toUpperCase();
+
+describe("a GET downloads an image at", () => {
+  it("its v2 data", () => {
+    expect(downloadTarget(`/v2/images/${ID}/file`)).toEqual({ api: "v2", imageId: ID });
+  });
+
+  it("its v1 path", () => {
+    expect(downloadTarget(`/v1/images/${ID}`)).toEqual({ api: "v1", imageId: ID });
+  });
+
+  it.each([
+    `/v2/images/${ID}`,
+    `/v2/images/${ID}/`,
+    `/v2/images/${ID}/file/`,
+    `/v2/images/${ID}//file`,
+    `/v2/images//${ID}/file`,
+    `//v2/images/${ID}/file`,
+    `/v2//images/${ID}/file`,
+    `/v2/images/${ID}%2Ffile`,
+    `/v2/images/${ID}/%66ile`,
+    `/v2%2Fimages/${ID}/file`,
+    `/v2/images/${ID}/file?a=b`,
+    `/v2/images/${ID}/file#a`,
+    `/v2/images/${ID}/FILE`,
+    `/V2/images/${ID}/file`,
+    `/v2/Images/${ID}/file`,
+    `/v2/images/${UPPER}/file`,
+    `/v2/images/${ID.replaceAll("-", "")}/file`,
+    `/v2/images/${ID}x/file`,
+    `/v2/images/{${ID}}/file`,
+    `/v2/images/ ${ID}/file`,
+    `/v2/images/${ID}/file\n`,
+    `/v2/images/${ID}/members`,
+    `/v2/images/detail/file`,
+    `/v2.1/images/${ID}/file`,
+    `/v3/images/${ID}/file`,
+    `/image/v2/images/${ID}/file`,
+    "/v2/images//file",
+    "/v2/images/file",
+    `/v1/images/${ID}/`,
+    `/v1/images/${ID}/file`,
+    `/v1/images/${UPPER}`,
+    "/v1/images/detail",
+    "/v1/images/",
+    "/",
+    "",
+  ])("but not at %j", (path) => {
+    expect(downloadTarget(path)).toBeNull();
+  });
+});
+
+describe("a change may concern the image that", () => {
+  it.each([
+    [`/v2/images/${ID}`, true],
+    [`/v1/images/${ID}`, true],
+    [`/v2/images/${UPPER}`, true],
+    [`/V2/Images/${ID}`, true],
+    [`/v2/images/${ID}/`, false],
+    [`/v2/images/${ID}/file`, false],
+    [`/v2/images/${UPPER}/members/x`, false],
+    [`/v2/images/${ID}/actions/deactivate`, false],
+  ])("%s names (all of it: %s)", (path, whole) => {
+    expect(imageOf(path)).toEqual({ imageId: ID, whole });
+  });
+
+  it.each(["/v2/images", "/v2/images/detail", `/v2/images/${ID}x`, `/v2/images/${ID}%2F`, `//v2/images/${ID}`, "/"])(
+    "but %s names none",
+    (path) => {
+      expect(imageOf(path)).toBeNull();
+    },
+  );
+});
+
+it("record and data have their paths in each API", () => {
+  expect(recordPath({ api: "v2", imageId: ID })).toBe(`/v2/images/${ID}`);
+  expect(dataPath({ api: "v2", imageId: ID })).toBe(`/v2/images/${ID}/file`);
+  expect(recordPath({ api: "v1", imageId: ID })).toBe(`/v1/images/${ID}`);
+  expect(dataPath({ api: "v1", imageId: ID })).toBe(`/v1/images/${ID}`);
+});

@@ -2,13 +2,11 @@
  * The settings of the edge, read from `[vars]`, secrets and bindings and checked in this one place, so that a wrong
  * one gives one clear error that names it, and no other code has to doubt a setting.
  */
-import type { Fill } from "./fill/fill.ts";
-
 /** What wrangler.toml binds. Everything is checked by {@link readSettings} before it is used. */
 export interface Env {
   readonly BUCKET: R2Bucket;
   readonly CATALOG: D1Database;
-  readonly FILL: DurableObjectNamespace<Fill>;
+  readonly FILL: DurableObjectNamespace;
   readonly ORIGIN_URL?: string;
   readonly PUBLIC_URL?: string;
   readonly AUTHORIZATION_TTL?: string;

@@ -31,7 +31,7 @@ export class ClientBody {
 
   /** Sends a chunk. Its buffer is free again when this resolves. */
   write(chunk: Uint8Array): Promise<void> {
-    this.#writer ??= this.#writable.getWriter();
+    this.#writer ??= this.#openWriter();
     this.#position += chunk.byteLength;
     this.#pending = this.#writer.write(chunk);
     return this.#pending;
@@ -56,6 +56,13 @@ export class ClientBody {
     this.#pending.catch(() => undefined);
     const aborted = this.#writer === null ? this.#writable.abort(reason) : this.#writer.abort(reason);
     await aborted.catch(() => undefined);
+  }
+
+  #openWriter(): WritableStreamDefaultWriter<Uint8Array> {
+    const writer = this.#writable.getWriter();
+    // A failed write tells its caller; `closed` says the same once more, to nobody.
+    writer.closed.catch(() => undefined);
+    return writer;
   }
 
   async #releaseWriter(): Promise<void> {

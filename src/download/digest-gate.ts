@@ -27,6 +27,7 @@ export class Digester {
     this.#writer = this.#stream.getWriter();
     // Whoever gives up the digest half way does not wait for it; the rejection is nobody's news then.
     this.#stream.digest.catch(() => undefined);
+    this.#writer.closed.catch(() => undefined);
   }
 
   write(chunk: Uint8Array): Promise<void> {

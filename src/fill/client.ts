@@ -20,8 +20,10 @@ export class FillClient {
    * One Fill for one image. Not one for a content: who may read image B must not get bytes that were pulled under a
    * right to image A, only because B's record claims the same digest.
    */
-  constructor(namespace: DurableObjectNamespace<Fill>, imageId: string, log: Log) {
-    this.#stub = namespace.get(namespace.idFromName(imageId));
+  constructor(namespace: DurableObjectNamespace, imageId: string, log: Log) {
+    // The binding does not know its class: wrangler.toml names Fill.
+    const fills = namespace as DurableObjectNamespace<Fill>;
+    this.#stub = fills.get(fills.idFromName(imageId));
     this.#imageId = imageId;
     this.#log = log;
   }

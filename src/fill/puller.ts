@@ -63,6 +63,8 @@ const PUT_TRIES = 3;
 /** A put of 8 MiB takes well below a second; one this slow would not be worth waiting for. */
 const PUT_MS = 30_000;
 const PUT_RETRY_MS = 250;
+/** How long a puller that gives up its lease waits for its puts. */
+const SETTLE_MS = 2_000;
 /** How often a puller tells that it lives. Well below LEASE_MS. */
 const HEARTBEAT_MS = 1_000;
 const POLL_MS = 50;
@@ -102,7 +104,11 @@ class Pull {
     try {
       const end = await this.#pullAll();
       if (end !== "stored" && end !== "let-go") this.#job.body.cancel();
-      if (end === "client-left" || end === "handed-on") await this.#giveBack(false);
+      if (end === "client-left" || end === "handed-on") {
+        // What is on its way into the store should count before the next one pulls, but nobody waits long for it.
+        await Promise.race([this.#settle(), scheduler.wait(SETTLE_MS)]);
+        await this.#giveBack(false);
+      }
       return end;
     } catch (cause) {
       this.#job.body.cancel();
@@ -123,18 +129,19 @@ class Pull {
     const count = sliceCount(plan);
     for (let slice = this.#job.slice; slice < count; slice++) {
       const buffer = await this.#bufferFor(slice);
-      const end = await this.#pullSlice(slice, buffer);
-      if (end !== null) {
-        if (buffer !== null) giveBuffer(buffer);
-        return end;
+      let stored = false;
+      try {
+        const end = await this.#pullSlice(slice, buffer);
+        if (end !== null) return end;
+        // The last slice makes the image whole, so it is not stored before the origin's body has ended with it.
+        if (slice === count - 1) await body.expectEnd();
+        if (buffer !== null) this.#store(slice, buffer);
+        stored = true;
+      } finally {
+        if (!stored && buffer !== null) giveBuffer(buffer);
       }
-      // The last slice makes the image whole, so it is not stored before the origin's body has ended with it.
-      if (slice === count - 1) await body.expectEnd();
-      if (buffer !== null) this.#store(slice, buffer);
-      if (this.#clientGone || (this.#job.expired?.() ?? false)) {
-        await this.#settle();
-        return this.#clientGone ? "client-left" : "handed-on";
-      }
+      if (this.#clientGone) return "client-left";
+      if (this.#job.expired?.() ?? false) return "handed-on";
     }
     if (!this.#clientGone) await client?.finish();
     await this.#settle();

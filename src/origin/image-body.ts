@@ -76,6 +76,8 @@ export class ImageBody {
       throw new ImageBodyError({ reason: "encoded" });
     }
     this.#reader = response.body.getReader({ mode: "byob" });
+    // A failed read tells its caller; `closed` says the same once more, to nobody.
+    this.#reader.closed.catch(() => undefined);
     this.#position = start;
     await this.#skipTo(from);
     return response.headers;

@@ -19,7 +19,13 @@ export default defineConfig({
             },
           })),
         ],
-        test: { name: "unit", include: ["test/unit/**/*.test.ts"], setupFiles: ["test/support/migrate.ts"] },
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          setupFiles: ["test/support/migrate.ts"],
+          // They keep nothing that another file could trip over, and a workerd for each would take most of the time.
+          isolate: false,
+        },
       },
       {
         plugins: [
@@ -50,6 +56,8 @@ export default defineConfig({
           include: ["test/wire/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // One build of the Worker for all files.
+          isolate: false,
         },
       },
     ],

@@ -61,7 +61,7 @@ export class DigestGate {
     this.#heldFrom = Math.max(0, size - HELD_BYTES);
   }
 
-  /** Digests bytes that the client has already. */
+  /** Digests bytes that the client has already, or gets by another way. */
   async absorb(chunk: Uint8Array): Promise<void> {
     this.#position += chunk.byteLength;
     await this.#digester.write(chunk);
@@ -77,9 +77,14 @@ export class DigestGate {
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }
 
+  /** Ends the image without sending anything more. @throws DigestMismatch */
+  async check(): Promise<void> {
+    if (!(await this.#digester.agrees())) throw new DigestMismatch("the image data does not match its digest");
+  }
+
   /** Ends the image: sends what was held back if the digest agrees. @throws DigestMismatch */
   async finish(): Promise<void> {
-    if (!(await this.#digester.agrees())) throw new DigestMismatch("the image data does not match its digest");
+    await this.check();
     for (const chunk of this.#held) await this.#sink.write(chunk);
   }
 }

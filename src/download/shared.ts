@@ -4,10 +4,10 @@
  */
 import type { FillClient } from "../fill/client.ts";
 import type { Ask, Cut, Errand, Subject, Turn } from "../fill/protocol.ts";
-import { type PullClient, pull } from "../fill/puller.ts";
+import { Pull, type PullClient, type PullEnd } from "../fill/puller.ts";
 import { digestInto } from "../fill/verify.ts";
 import type { Log } from "../observe/log.ts";
-import { ImageBody, ImageBodyError, type ImageSource, READ_BYTES } from "../origin/image-body.ts";
+import { ImageBody, type ImageSource, READ_BYTES } from "../origin/image-body.ts";
 import {
   partsOf,
   type SlicePart,
@@ -19,12 +19,13 @@ import {
 } from "../store/slice-plan.ts";
 import type { SliceStore } from "../store/slices.ts";
 import { ClientBody } from "./client-body.ts";
-import { DigestGate, DigestMismatch } from "./digest-gate.ts";
+import { DigestGate } from "./digest-gate.ts";
+import { gatedClient, isWrongImage } from "./gated-client.ts";
 
 /** How long one question may wait at the Fill. */
 const TURN_MS = 10_000;
 
-type Pull = Extract<Turn, { do: "pull" }>;
+type PullTurn = Extract<Turn, { do: "pull" }>;
 
 export interface SharedJob {
   readonly subject: Subject;
@@ -48,6 +49,11 @@ export class SharedDownload {
   /** What the client has bytes of, if it has any, and how it is cut. */
   #cut: Cut | null = null;
   #lastIsStored = false;
+  /** Pulls of this download that run beside its reading. */
+  readonly #beside: Promise<unknown>[] = [];
+  #pullFailure: Error | null = null;
+  /** The pull that the client got its first bytes from, and how many, once it reads from the store instead. */
+  #detached: { readonly pull: Pull; readonly position: number } | null = null;
 
   constructor(job: SharedJob) {
     this.#job = job;
@@ -60,7 +66,7 @@ export class SharedDownload {
   }
 
   /** Gives back a turn to pull that can't be used, because the origin refused. */
-  async decline(turn: Pull): Promise<void> {
+  async decline(turn: PullTurn): Promise<void> {
     const { fill, log } = this.#job;
     await fill
       .lease(turn.lease, turn.generation)
@@ -84,6 +90,7 @@ export class SharedDownload {
       await this.client.cut(cause instanceof Error ? cause : new Error("the download failed"));
     } finally {
       this.#job.signal.removeEventListener("abort", onAbort);
+      await Promise.allSettled(this.#beside);
       await this.#job.fill.left(this.#reader);
     }
   }
@@ -98,10 +105,13 @@ export class SharedDownload {
           break;
         case "pull":
           this.#cut = turn;
-          if ((await this.#pull(turn, opened)) === "done") return;
+          // Only a client without a byte can have its whole image digested on the way.
+          if (turn.slice > 0 || this.client.position > 0) await this.#pullBeside(turn);
+          else if ((await this.#pullForClient(turn, opened)) === "done") return;
           opened = null;
           break;
         case "finish":
+          this.#requireOwnBytes();
           if (!(await this.#sendSlices(sliceCount(this.#plan())))) {
             throw new Unfinishable("the last slice is gone");
           }
@@ -185,64 +195,70 @@ export class SharedDownload {
     }
   }
 
-  /** Pulls under a lease. @returns "done" when the client has all or is gone */
-  async #pull(turn: Pull, opened: ImageBody | null): Promise<"done" | "go-on"> {
-    const { fill, slices, subject, source, log } = this.#job;
-    const plan = this.#plan();
-    const gated = turn.slice === 0 && this.client.position === 0;
-    const client = gated ? this.#gatedClient() : this.#directClient(turn.slice);
+  /** Pulls from the first byte on, through a digest gate to the client. @returns "done" when the client has all */
+  async #pullForClient(turn: PullTurn, opened: ImageBody | null): Promise<"done" | "go-on"> {
+    const pull = this.#newPull(turn, opened, gatedClient(this.#job.subject, this.client));
+    const ended = this.#conclude(turn, pull.run());
+    if ((await Promise.race([ended, pull.detached])) !== "detached") return "done";
+    // The client did not keep up while others waited. The pull goes on beside it, and it reads on from the store.
+    this.#detached = { pull, position: this.client.position };
+    this.#beside.push(ended);
+    return "go-on";
+  }
+
+  /** Tells the Fill what the digest gate of a pull from the first byte has seen. */
+  async #conclude(turn: PullTurn, running: Promise<PullEnd>): Promise<void> {
+    const { fill, subject } = this.#job;
     try {
-      const end = await pull({
-        plan,
-        blob: turn.blob,
-        generation: turn.generation,
-        slice: turn.slice,
-        body: opened ?? new ImageBody(source),
-        slices,
-        lease: fill.lease(turn.lease, turn.generation),
-        client,
-        log,
-      });
-      if (end === "client-left") return "done";
-      if (end === "dropped" && !gated) throw new Unfinishable("the fill was dropped");
-      if (!gated || end === "handed-on") return "go-on";
       // A v1 download's gate knows the MD5 only: it can't speak for a fill that is about a stronger digest.
-      if (turn.blob === subject.blob) await fill.agreed(turn.lease, turn.generation);
-      return "done";
+      if ((await running) === "stored" && turn.blob === subject.blob) await fill.agreed(turn.lease, turn.generation);
     } catch (cause) {
       if (isWrongImage(cause)) await fill.disagreed(turn.generation);
       throw cause;
     }
   }
 
-  /** A client that gets the image from its first byte through a digest gate of its own. */
-  #gatedClient(): PullClient {
-    const gate = new DigestGate(this.#job.subject.digest, this.#job.subject.size, this.client);
-    return {
-      deliver: (chunk) => gate.write(chunk),
-      finish: async () => {
-        await gate.finish();
-        await this.client.end();
-      },
-      mayGoAlone: true,
-    };
+  /**
+   * Pulls from the middle on, beside the reading: what the client gets is what comes back out of the store, so that the
+   * read-back speaks for the very bytes that it has.
+   */
+  async #pullBeside(turn: PullTurn): Promise<void> {
+    if (this.#pullFailure !== null) {
+      await this.decline(turn);
+      throw this.#pullFailure;
+    }
+    const running = this.#newPull(turn, null, null)
+      .run()
+      .catch((cause: unknown) => {
+        this.#pullFailure = cause instanceof Error ? cause : new Error("the pull failed");
+      });
+    this.#beside.push(running);
   }
 
-  /** A client that took over half way: it gets what it has not, up to the last slice, which waits for the verdict. */
-  #directClient(slice: number): PullClient {
-    const plan = this.#plan();
-    const until = sliceStart(plan, sliceCount(plan) - 1);
-    let at = sliceStart(plan, slice);
-    return {
-      deliver: async (chunk) => {
-        const from = Math.max(0, this.client.position - at);
-        const to = Math.min(chunk.byteLength, until - at);
-        at += chunk.byteLength;
-        if (from < to) await this.client.write(chunk.subarray(from, to));
-      },
-      finish: () => Promise.resolve(),
-      mayGoAlone: false,
-    };
+  #newPull(turn: PullTurn, opened: ImageBody | null, client: PullClient | null): Pull {
+    const { fill, slices, source, signal, log } = this.#job;
+    return new Pull({
+      plan: this.#plan(),
+      blob: turn.blob,
+      generation: turn.generation,
+      slice: turn.slice,
+      body: opened ?? new ImageBody(source),
+      slices,
+      lease: fill.lease(turn.lease, turn.generation),
+      client,
+      log,
+      expired: () => signal.aborted,
+    });
+  }
+
+  /**
+   * What the client got from a pull of its own, before it was detached, must be what that pull stored: the verdict is
+   * about the store.
+   */
+  #requireOwnBytes(): void {
+    if (this.#detached === null) return;
+    const { pull, position } = this.#detached;
+    if (position > sliceStart(this.#plan(), pull.ownEnd)) throw new Unfinishable("others stored what this client got");
   }
 
   /**
@@ -253,7 +269,10 @@ export class SharedDownload {
     const { subject, source } = this.#job;
     const gate = new DigestGate(subject.digest, subject.size, this.client);
     const start = this.client.position;
-    if (start > 0) await this.#absorbSent(gate, start);
+    if (start > 0) {
+      this.#requireOwnBytes();
+      await this.#absorbSent(gate, start);
+    }
     const body = opened ?? new ImageBody(source);
     try {
       for (let at = start; at < subject.size; ) {
@@ -277,9 +296,4 @@ export class SharedDownload {
       buffer = await digestInto({ write: (chunk) => gate.absorb(chunk) }, body, buffer);
     }
   }
-}
-
-/** Whether a failure says that the origin's data is not what its record says, rather than that it did not arrive. */
-function isWrongImage(cause: unknown): boolean {
-  return cause instanceof DigestMismatch || (cause instanceof ImageBodyError && cause.problem.reason === "long");
 }

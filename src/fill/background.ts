@@ -6,7 +6,8 @@ import type { Log } from "../observe/log.ts";
 import { ImageBody } from "../origin/image-body.ts";
 import type { SliceStore } from "../store/slices.ts";
 import type { Errand, Subject, Turn } from "./protocol.ts";
-import { type LeaseHolder, pull } from "./puller.ts";
+import { Pull, type PullEnd } from "./puller.ts";
+import type { LeaseHolder } from "./slice-writer.ts";
 
 /** A run ends well before the platform's 15 minutes of an alarm (Durable Objects docs, alarms); the next one goes on. */
 const RUN_MS = 10 * 60_000;
@@ -23,10 +24,10 @@ export interface BackgroundJob {
 }
 
 /** Pulls from the turn's slice on. @throws ImageBodyError, OriginUnreachable: the lease is given back then */
-export async function pullInBackground(job: BackgroundJob): Promise<void> {
+export async function pullInBackground(job: BackgroundJob): Promise<PullEnd> {
   const { subject, turn, errand, origin, slices, lease, log } = job;
   const deadline = Date.now() + RUN_MS;
-  const end = await pull({
+  const pull = new Pull({
     plan: { size: subject.size, sliceBytes: turn.sliceBytes },
     blob: turn.blob,
     generation: turn.generation,
@@ -43,5 +44,7 @@ export async function pullInBackground(job: BackgroundJob): Promise<void> {
     log,
     expired: () => Date.now() >= deadline,
   });
+  const end = await pull.run();
   log.info("fill.background", { image_id: subject.imageId, end, from_slice: turn.slice });
+  return end;
 }

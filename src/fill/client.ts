@@ -6,7 +6,7 @@ import { withDeadline } from "../deadline.ts";
 import type { Log } from "../observe/log.ts";
 import type { Fill } from "./fill.ts";
 import type { Ask, Errand, Subject, Turn } from "./protocol.ts";
-import type { LeaseHolder } from "./puller.ts";
+import type { LeaseHolder } from "./slice-writer.ts";
 
 /** A call that does not wait takes some ms, even from another continent well below a second. */
 const CALL_MS = 5_000;

@@ -64,9 +64,10 @@ export class Fill extends DurableObject<Env> {
     const seat = this.#keeper.waiters.sit(ask.reader);
     try {
       for (let first = true; ; first = false) {
-        // After a stop there is nothing to join for those who had begun before it.
-        const state = this.#keeper.state ?? (first ? this.#keeper.begin(subject) : null);
-        if (state === null) return { do: "alone", why: "fill-stopped" };
+        // Who has bytes of an earlier generation can't begin a new one; after a stop nobody who waited can.
+        const mayBegin = first && ask.generation === null;
+        const state = this.#keeper.state ?? (mayBegin ? this.#keeper.begin(subject) : null);
+        if (state === null) return this.#afterTheEnd(subject, ask);
         const now = Date.now();
         const step = answer(state, ask, crypto.randomUUID(), now, this.#settings.stallMs);
         if (seat.left) return { do: "wait" };
@@ -128,13 +129,15 @@ export class Fill extends DurableObject<Env> {
   /** The puller's digest gate did not agree: the generation is worth nothing. */
   async disagreed(generation: string): Promise<void> {
     const state = this.#keeper.of(generation);
-    if (state !== null) await this.#keeper.drop(mismatched(state, Date.now()), "digest-mismatch");
+    // What was read back and committed is right, whatever one puller got.
+    if (state !== null && state.committedAt === null)
+      await this.#keeper.drop(mismatched(state, Date.now()), "digest-mismatch");
   }
 
   /** A reader did not find a slice that should be there. */
   async missing(generation: string): Promise<void> {
     const state = this.#keeper.of(generation);
-    if (state !== null) await this.#keeper.drop(state, "slice-missing");
+    if (state !== null && state.committedAt === null) await this.#keeper.drop(state, "slice-missing");
   }
 
   /** The image is evicted: ends the fill and removes all that it stored. */
@@ -145,6 +148,7 @@ export class Fill extends DurableObject<Env> {
 
   /** The watchdog. */
   override async alarm(): Promise<void> {
+    this.#tools.storage.rang();
     const { state, subject } = this.#keeper;
     if (state === null || subject === null) return;
     const task = duty(state, Date.now());
@@ -157,6 +161,15 @@ export class Fill extends DurableObject<Env> {
       await this.#change(state.generation, (current) => setBack(current, Date.now()));
     }
     await this.#keeper.schedule();
+  }
+
+  /** What a reader gets whose fill is over: committed and forgotten, or stopped. */
+  async #afterTheEnd(subject: Subject, ask: Ask): Promise<Turn> {
+    const image = ask.generation === null ? null : await this.#tools.catalog.find(subject.imageId);
+    if (image === null || image.generation !== ask.generation) return { do: "alone", why: "fill-stopped" };
+    if (ask.need.what === "verdict") return { do: "finish" };
+    const { blob, generation, sliceBytes, etags } = image;
+    return { do: "read", blob, generation, sliceBytes, stored: etags.length };
   }
 
   async #change(generation: string, next: (state: FillState) => FillState): Promise<void> {
@@ -186,7 +199,7 @@ export class Fill extends DurableObject<Env> {
     if (turn.do !== "pull") return;
     this.#granted(leased, errand);
     const { lease, generation } = turn;
-    await pullInBackground({
+    const end = await pullInBackground({
       subject,
       turn,
       errand,
@@ -200,5 +213,7 @@ export class Fill extends DurableObject<Env> {
       },
       log: this.#tools.log,
     });
+    // The store refused, or somebody else pulls: not at once again.
+    if (end !== "stored") await this.#change(generation, (current) => setBack(current, Date.now()));
   }
 }

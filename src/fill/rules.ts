@@ -48,6 +48,8 @@ export interface FillState {
   readonly committedAt: number | null;
   /** The last time that bytes came from the origin or were verified, ms since the epoch. */
   readonly progressAt: number;
+  /** The last time that a slice was stored, ms since the epoch. */
+  readonly storedAt: number;
   /** How far the current puller is, bytes; tells progress from a mere sign of life. */
   readonly received: number;
   /** Generations in a row that did not match the digest, and when the last one did not (ms since the epoch). */
@@ -78,6 +80,7 @@ export function newGeneration(
     verdict: "open",
     committedAt: null,
     progressAt: now,
+    storedAt: now,
     received: 0,
     mismatches: previous?.mismatches ?? 0,
     mismatchedAt: previous?.mismatchedAt ?? 0,
@@ -119,6 +122,7 @@ export function answer(state: FillState, ask: Ask, leaseId: string, now: number,
   }
   const { blob, generation, sliceBytes, stored } = state;
   if (ask.need.slice < stored) return stay({ do: "read", blob, generation, sliceBytes, stored });
+  if (stored === state.slices) return stay({ do: "wait" });
   if (!isPulled(state, now)) return grant(state, ask.reader, leaseId, now);
   return stay(stalled ? { do: "alone", why: "fill-stalled" } : { do: "wait" });
 }
@@ -149,7 +153,7 @@ export function sliceStored(
   const witness = state.witness === leaseId && !foreign ? leaseId : null;
   // The last slice ends the lease: what is left to do is the read-back.
   const lease = stored === state.slices ? null : state.lease;
-  return renewed({ ...state, stored, witness, lease, progressAt: now, setbacks: 0 }, leaseId, now);
+  return renewed({ ...state, stored, witness, lease, progressAt: now, storedAt: now, setbacks: 0 }, leaseId, now);
 }
 
 /** A puller lives, and has received so many bytes of the image under this lease. */
@@ -220,7 +224,7 @@ export function duty(state: FillState, now: number): Duty {
   if (state.stored === 0 && state.mismatches > 0) {
     return waitOr({ do: "forget" }, state.mismatchedAt + LEFT_ALONE_MS, now);
   }
-  const stale = state.progressAt + STALE_MS;
+  const stale = state.storedAt + STALE_MS;
   if (now >= stale) return { do: "forget" };
   if (state.stored === state.slices) return waitOr({ do: "verify" }, state.quietUntil, now);
   // Without a slice there is nothing to finish; after some attempts it is for the next download to go on.
@@ -239,8 +243,8 @@ export const SLOW_CLIENT_MS = 1_500;
 const STORE_WAIT_MS = 250;
 const STORE_WAIT_SHARE = 0.04;
 
-/** Whether a puller should hand the lease on, because its own client does not take the bytes. */
-export function shouldHandOn(clientBlockedMs: number, waiters: number): boolean {
+/** Whether a puller should go on without its own client, because that one does not take the bytes. */
+export function shouldDetach(clientBlockedMs: number, waiters: number): boolean {
   return waiters > 0 && clientBlockedMs >= SLOW_CLIENT_MS;
 }
 

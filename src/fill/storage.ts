@@ -63,6 +63,11 @@ export class FillStorage {
     await this.#storage.setAlarm(time);
   }
 
+  /** The alarm has rung, perhaps before its time: there is none set any more. */
+  rang(): void {
+    this.#alarmAt = null;
+  }
+
   #createTables(): void {
     this.#storage.sql.exec("CREATE TABLE IF NOT EXISTS slices (slice INTEGER PRIMARY KEY, etag TEXT NOT NULL)");
   }

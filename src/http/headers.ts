@@ -81,8 +81,10 @@ export function requestHeadersFor(client: Headers): Headers {
   const headers = new Headers();
   for (const [name, value] of client) {
     if (HOP_BY_HOP.has(name) || named.has(name)) continue;
-    if (PROXY_CLAIMS.has(name) || PROXY_CLAIM_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
-    if (IDENTITY_CLAIMS.has(name) || IDENTITY_CLAIM_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
+    // To a WSGI server X_Roles and X-Roles are the same variable, HTTP_X_ROLES.
+    const claim = name.replaceAll("_", "-");
+    if (PROXY_CLAIMS.has(claim) || PROXY_CLAIM_PREFIXES.some((prefix) => claim.startsWith(prefix))) continue;
+    if (IDENTITY_CLAIMS.has(claim) || IDENTITY_CLAIM_PREFIXES.some((prefix) => claim.startsWith(prefix))) continue;
     headers.append(name, value);
   }
   return headers;

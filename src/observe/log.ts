@@ -25,12 +25,13 @@ export function createLog(base: Fields): Log {
 }
 
 /** Name and message of what was thrown, and of its cause. URLs are cut at `?`: a query may hold a secret. */
-export function describe(cause: unknown): string {
+export function describe(cause: unknown, depth = 0): string {
   if (!(cause instanceof Error)) return redact(String(cause));
-  const inner = cause.cause === undefined ? "" : ` (${describe(cause.cause)})`;
+  // Two causes deep tells enough, and a chain may be a circle.
+  const inner = cause.cause === undefined || depth === 2 ? "" : ` (${describe(cause.cause, depth + 1)})`;
   return redact(`${cause.name}: ${cause.message}`) + inner;
 }
 
 function redact(text: string): string {
-  return text.replace(/(https?:\/\/[^\s?"']+)\?[^\s"']*/g, "$1?…");
+  return text.replace(/(https?:\/\/[^\s?"']+)\?[^\s"']*/gi, "$1?…");
 }

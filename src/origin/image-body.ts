@@ -117,6 +117,11 @@ export class ImageBody {
     if (surplus) throw new ImageBodyError({ reason: "long" });
   }
 
+  /** The last chunk is still in use: the next read takes a buffer of its own. */
+  keepChunk(): void {
+    this.#buffer = null;
+  }
+
   /** Lets go of the origin's connection. */
   cancel(): void {
     this.#cancelled = true;

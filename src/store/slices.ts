@@ -3,6 +3,9 @@
  * never overwritten (invariant 3); a second attempt at a blob has a generation of its own.
  */
 
+/** R2's error for a range behind the object's end: the object is too short. developers.cloudflare.com/r2/api/error-codes/ */
+const RANGE_NOT_SATISFIABLE = "(10039)";
+
 export type PutAnswer =
   | { readonly kind: "created"; readonly etag: string }
   /** The key is taken: another one's bytes stay. `etag` is theirs. */
@@ -45,10 +48,15 @@ export class SliceStore {
     part: { readonly slice: number; readonly size: number; readonly offset: number; readonly length: number },
     etag: string | null,
   ): Promise<ReadableStream<Uint8Array> | null> {
-    const object = await this.#bucket.get(sliceKey(blob, generation, part.slice), {
-      ...(part.length === part.size ? {} : { range: { offset: part.offset, length: part.length } }),
-      ...(etag === null ? {} : { onlyIf: { etagMatches: etag } }),
-    });
+    const object = await this.#bucket
+      .get(sliceKey(blob, generation, part.slice), {
+        ...(part.length === part.size ? {} : { range: { offset: part.offset, length: part.length } }),
+        ...(etag === null ? {} : { onlyIf: { etagMatches: etag } }),
+      })
+      .catch((cause: unknown) => {
+        if (cause instanceof Error && cause.message.includes(RANGE_NOT_SATISFIABLE)) return null;
+        throw cause;
+      });
     if (object === null || !("body" in object)) return null;
     if (object.size !== part.size) {
       await object.body.cancel();

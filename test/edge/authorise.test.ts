@@ -202,3 +202,28 @@ it("a refusal of the data itself gives the lease back, and the answer is the ori
   await response.arrayBuffer();
   await expectCalls(...asks(flaky.id), `GET /v2/images/${flaky.id}/file`);
 });
+
+it("no line of the log holds a token, whatever fails", async () => {
+  const lines: string[] = [];
+  const spies = (["log", "error", "warn", "info"] as const).map((level) =>
+    vi.spyOn(console, level).mockImplementation((...args: unknown[]) => void lines.push(args.join(" "))),
+  );
+  const token = "admin";
+  const secret = "gAAAAAB-secret-service-token";
+  const headers = { "x-service-token": secret, authorization: `Bearer ${secret}`, cookie: secret };
+  const wrong = await createImage({ size: 300_000 });
+  await setFaults(wrong.id, { corruptAt: 5 });
+  await download(wrong.id, { token, headers })
+    .then((response) => response.arrayBuffer())
+    .catch(() => undefined);
+  await download(wrong.id, { token, headers, env: { ORIGIN_URL: "http://127.0.0.1:9" } });
+  await download(wrong.id, { token, headers, env: { ORIGIN_URL: "nonsense" } });
+  await settled();
+  for (const spy of spies) spy.mockRestore();
+  expect(lines.length).toBeGreaterThanOrEqual(3);
+  for (const line of lines) {
+    expect(line).not.toContain(secret);
+    expect(() => JSON.parse(line)).not.toThrow();
+  }
+  await expectCalls(...asks(wrong.id), `GET /v2/images/${wrong.id}/file`, `*GET /v2/images/${wrong.id}/file bytes=N-`);
+});

@@ -21,10 +21,7 @@ describe("a storm of downloads of one image that is not stored", () => {
     }
     await settled();
     await committed(image.id);
-    const seen = await expectCalls(
-      ...readers.flatMap(() => asks(image.id)),
-      `GET /v2/images/${image.id}/file`,
-    );
+    const seen = await expectCalls(...readers.flatMap(() => asks(image.id)), `GET /v2/images/${image.id}/file`);
     expect(dataBytes(seen)).toBe(size);
     expect(seen.every((call) => call.token === "demo")).toBe(true);
 

@@ -1,7 +1,8 @@
 /** Real bindings that misbehave in one way, and a Fill that counts what it is asked. */
 import type { Env } from "../../src/config.ts";
 import { FillClient } from "../../src/fill/client.ts";
-import type { Turn } from "../../src/fill/protocol.ts";
+import type { Fill } from "../../src/fill/fill.ts";
+import type { Ask, Errand, Subject, Turn } from "../../src/fill/protocol.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { bindings } from "./scenario.ts";
 
@@ -21,14 +22,17 @@ export function sliceOf(key: string): number {
   return Number(key.slice(key.lastIndexOf("/") + 1));
 }
 
+/** wrangler.toml names the class; the binding's own type does not. */
+const fills = bindings.FILL as DurableObjectNamespace<Fill>;
+
 /** The Fill of an image. */
-export function fillStub(imageId: string): ReturnType<Env["FILL"]["get"]> {
-  return bindings.FILL.get(bindings.FILL.idFromName(imageId));
+export function fillStub(imageId: string): DurableObjectStub<Fill> {
+  return fills.get(fills.idFromName(imageId));
 }
 
 /** The Fill of an image as a reader calls it. */
 export function fillClient(imageId: string): FillClient {
-  return new FillClient(bindings.FILL, imageId, createLog({ test: true }));
+  return new FillClient(fills, imageId, createLog({ test: true }));
 }
 
 export interface CountedTurn {
@@ -38,34 +42,44 @@ export interface CountedTurn {
   readonly answer: Turn["do"];
 }
 
-/** The real Fills, with a note of each turn that was asked for. */
-export function countTurns(): { readonly fills: Env["FILL"]; readonly turns: CountedTurn[] } {
-  const turns: CountedTurn[] = [];
-  const fills = new Proxy(bindings.FILL, {
-    get(target, name) {
-      if (name !== "get") {
-        const value: unknown = Reflect.get(target, name);
-        return typeof value === "function" ? value.bind(target) : value;
-      }
-      return (id: DurableObjectId) => counted(target.get(id), turns);
-    },
-  });
-  return { fills, turns };
+export interface CountedFills {
+  readonly fills: Env["FILL"];
+  readonly turns: CountedTurn[];
+  /** The names of all other calls. */
+  readonly calls: string[];
 }
 
-function counted(stub: ReturnType<Env["FILL"]["get"]>, turns: CountedTurn[]): ReturnType<Env["FILL"]["get"]> {
-  const turn: typeof stub.turn = async (...question) => {
+/** The real Fills, with a note of each turn that was asked for and of each other call. */
+export function countTurns(): CountedFills {
+  const turns: CountedTurn[] = [];
+  const calls: string[] = [];
+  const counting = new Proxy(fills, {
+    get(target, name) {
+      if (name === "get") return (id: DurableObjectId) => counted(target.get(id), turns, calls);
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  return { fills: counting, turns, calls };
+}
+
+function counted(stub: DurableObjectStub<Fill>, turns: CountedTurn[], calls: string[]): DurableObjectStub<Fill> {
+  const turn = async (subject: Subject, ask: Ask, waitMs: number, errand: Errand): Promise<Turn> => {
     const at = Date.now();
-    const answer = await stub.turn(...question);
-    turns.push({ reader: question[1].reader, at, answer: answer.do });
+    const answer = await stub.turn(subject, ask, waitMs, errand);
+    turns.push({ reader: ask.reader, at, answer: answer.do });
     return answer;
   };
   return new Proxy(stub, {
     get(target, name) {
       if (name === "turn") return turn;
       const value: unknown = Reflect.get(target, name);
+      if (typeof value !== "function") return value;
       // An RPC method must be called on its stub.
-      return typeof value === "function" ? (...args: unknown[]) => Reflect.apply(value, target, args) : value;
+      return (...args: unknown[]) => {
+        calls.push(String(name));
+        return Reflect.apply(value, target, args);
+      };
     },
   });
 }

@@ -3,12 +3,12 @@
  * answer of the rules is held against what the world knows and the rules do not; whatever must never be is a violation.
  */
 import * as rules from "../../src/fill/rules.ts";
+import { backgroundOffers, timeOffer } from "./fill-background.ts";
 import {
   askOf,
   begun,
   disagreed,
   dropped,
-  holderBeats,
   type ModelOptions,
   type Puller,
   pullers,
@@ -17,38 +17,8 @@ import {
   type World,
   withReader,
 } from "./fill-model.ts";
-
-/** The invariants, by the name of the test that holds them. */
-export type Invariant =
-  | "lease"
-  | "stored"
-  | "pull"
-  | "finish"
-  | "clean"
-  | "cut"
-  | "left-alone"
-  | "background"
-  | "commit";
-
-export class Violation extends Error {
-  override readonly name = "Violation";
-  readonly invariant: Invariant;
-
-  constructor(invariant: Invariant, what: string) {
-    super(what);
-    this.invariant = invariant;
-  }
-}
-
-function must(holds: boolean, invariant: Invariant, what: string): void {
-  if (!holds) throw new Violation(invariant, what);
-}
-
-/** A move that is only computed when it is taken: it may be a violation. */
-export interface Offer {
-  readonly name: string;
-  readonly take: () => World;
-}
+import { mustGrant, newPuller, type Offer, pullOffers, release } from "./fill-pull.ts";
+import { must } from "./fill-violation.ts";
 
 /**
  * All that can happen next. That somebody goes away while it holds no lease is no move: it just never moves again. One
@@ -85,75 +55,6 @@ export function offers(world: World, options: ModelOptions): Offer[] {
   backgroundOffers(world, options, offer);
   timeOffer(world, options, offer);
   return all;
-}
-
-type MakeOffer = (name: string, take: () => World) => void;
-
-/** What every puller does, with a client or without. */
-function pullOffers(
-  world: World,
-  pull: Puller,
-  options: ModelOptions,
-  offer: MakeOffer,
-  change: (next: Puller, to: World) => World,
-): void {
-  const mayPut = pull.standing === "held" && pull.next < options.slices;
-  if (mayPut && options.puts === 0) {
-    offer("stores", () => {
-      const [next, to] = put(world, pull);
-      const [last, done] = report(to, next);
-      return change(last, done);
-    });
-  } else if (mayPut && pull.unreported.length < options.puts) {
-    offer("puts", () => {
-      const [next, to] = put(world, pull);
-      return change(next, to);
-    });
-  }
-  if (pull.unreported.length > 0) {
-    offer("reports", () => {
-      const [next, to] = report(world, pull);
-      return change(next, to);
-    });
-  }
-  if (pull.mood === "lively" && pull.standing === "held") {
-    if (world.left.stall > 0) offer("stalls", () => change({ ...pull, mood: "stalling" }, suffered(world, "stall")));
-    if (world.left.silence > 0) {
-      offer("falls silent", () => change({ ...pull, mood: "silent" }, suffered(world, "silence")));
-    }
-  }
-}
-
-function put(world: World, pull: Puller): [Puller, World] {
-  const current = world.fill?.generation === pull.generation;
-  const foreign = current && world.objects[pull.next] !== null;
-  const objects =
-    current && !foreign
-      ? world.objects.map((object, slice) => (slice === pull.next ? pull.good : object))
-      : world.objects;
-  const next = { ...pull, next: pull.next + 1, unreported: [...pull.unreported, foreign], sole: pull.sole && !foreign };
-  return [next, { ...world, objects }];
-}
-
-function report(world: World, pull: Puller): [Puller, World] {
-  const slice = pull.next - pull.unreported.length;
-  const [foreign, ...unreported] = pull.unreported;
-  const next: Puller = { ...pull, unreported, mood: "lively" };
-  const { fill } = world;
-  if (fill?.generation !== pull.generation) return [{ ...next, standing: "dropped" }, world];
-  const state = rules.sliceStored(fill, pull.lease, slice, foreign === true, world.now);
-  return [standing(next, state), { ...world, fill: state }];
-}
-
-function standing(pull: Puller, state: rules.FillState | null): Puller {
-  if (state?.generation !== pull.generation) return { ...pull, standing: "dropped" };
-  return { ...pull, standing: state.lease?.id === pull.lease ? "held" : "lost" };
-}
-
-function release(world: World, pull: Puller, quiet: boolean): World {
-  const { fill } = world;
-  if (fill?.generation !== pull.generation) return world;
-  return { ...world, fill: rules.released(fill, pull.lease, quiet, world.now) };
 }
 
 function quieted(world: World, pull: Puller): World {
@@ -276,116 +177,11 @@ function ask(before: World, index: number, options: ModelOptions, good: boolean)
   }
 }
 
-function newPuller(lease: string, generation: string, next: number, gated: boolean, good: boolean): Puller {
-  return { lease, generation, next, unreported: [], gated, good, sole: next === 0, mood: "lively", standing: "held" };
-}
-
-function mustGrant(world: World, slice: number, options: ModelOptions): void {
-  const { fill, now } = world;
-  must(fill?.stored === slice, "pull", `told to pull slice ${slice} while ${fill?.stored} are stored`);
-  must(slice < options.slices, "pull", "told to pull behind the last slice");
-  must(fill?.lease == null || fill.lease.expires <= now, "lease", "a lease is given while another one runs");
-  const beats = holderBeats(world);
-  must(beats === null, "lease", "a lease is taken from a puller that reports in time");
-  const [first, second] = world.mismatches;
-  const wrongTwice =
-    first !== undefined && second !== undefined && second < first + rules.LEFT_ALONE_MS && (fill?.mismatches ?? 0) > 1;
-  must(!wrongTwice || now >= second + rules.LEFT_ALONE_MS, "left-alone", "an image that is left alone is pulled");
-}
-
 function mustBeLeftAlone({ mismatches, now }: World): void {
   const [first, second] = mismatches;
   must(first !== undefined && second !== undefined, "left-alone", "left alone after fewer than two mismatches");
   must(now < (second ?? 0) + rules.LEFT_ALONE_MS, "left-alone", "left alone for too long");
   must((second ?? 0) < (first ?? 0) + rules.LEFT_ALONE_MS, "left-alone", "left alone for a mismatch long ago");
-}
-
-/** The alarm, the background's own pull, and the read-back. */
-function backgroundOffers(world: World, options: ModelOptions, offer: MakeOffer): void {
-  const { fill, background } = world;
-  if (background !== null) {
-    const change = (next: Puller, to: World): World => {
-      const over = next.standing !== "held" || next.next === options.slices;
-      return { ...to, background: over && next.unreported.length === 0 ? null : next };
-    };
-    pullOffers(world, background, options, (what, take) => offer(`background ${what}`, take), change);
-    if (world.left.failure > 0) {
-      offer("background fails", () => setBack({ ...release(world, background, false), background: null }));
-    }
-  }
-  if (world.verifying !== null) {
-    offer("read-back ends", () => readBack(world));
-    if (world.left.failure > 0) offer("read-back fails", () => setBack({ ...world, verifying: null }));
-    return;
-  }
-  if (fill === null) return;
-  const task = rules.duty(fill, world.now);
-  if (world.followed && fill.stored === fill.slices && fill.committedAt === null && task.do !== "verify") {
-    offer("read-back follows", () => ({ ...world, verifying: fill.generation }));
-  }
-  if (background !== null || task.do === "wait") return;
-  offer(`alarm: ${task.do}`, () => {
-    if (task.do === "forget") return { ...world, fill: null, objects: [], proven: false, followed: false };
-    if (task.do === "verify") return { ...world, verifying: fill.generation };
-    return fillInBackground(world, options);
-  });
-}
-
-function fillInBackground(world: World, options: ModelOptions): World {
-  const { fill } = world;
-  if (fill === null) return world;
-  const lease = `lease ${world.leases}`;
-  const question = { reader: "background", generation: null, need: { what: "slice", slice: fill.stored } } as const;
-  const { state, answer } = rules.answer(fill, question, lease, world.now, options.stallMs);
-  must(answer.do === "pull", "background", `the background is to fill and told ${answer.do}: it would ask for ever`);
-  mustGrant(world, fill.stored, options);
-  const pull = newPuller(lease, fill.generation, fill.stored, false, true);
-  return { ...world, fill: state, background: pull, leases: world.leases + 1, followed: true };
-}
-
-function setBack(world: World): World {
-  const failed = suffered(world, "failure");
-  return world.fill === null ? failed : { ...failed, fill: rules.setBack(world.fill, world.now) };
-}
-
-function readBack(before: World): World {
-  const world = { ...before, verifying: null };
-  const { fill } = world;
-  if (fill === null || fill.generation !== before.verifying) return world;
-  must(fill.stored === fill.slices, "commit", "a read-back ended before all was stored");
-  if (!world.objects.every((object) => object === true)) return disagreed(world, fill.generation);
-  return { ...world, proven: true, mismatches: [], fill: rules.committed(fill, world.now) };
-}
-
-/** Time passes until the next thing that a rule can notice. Who lives reports meanwhile. */
-function timeOffer(world: World, options: ModelOptions, offer: MakeOffer): void {
-  const { fill, now } = world;
-  if (fill === null) return;
-  const beating = holderBeats(world);
-  const task = rules.duty(fill, now);
-  const times = [
-    beating === null && fill.lease !== null ? fill.lease.expires : 0,
-    beating?.mood === "lively" ? 0 : fill.progressAt + options.stallMs,
-    beating === null && task.do === "wait" ? task.until : 0,
-    fill.mismatches > 0 ? fill.mismatchedAt + rules.LEFT_ALONE_MS : 0,
-  ].filter((time) => time > now);
-  if (times.length === 0 && beating === null) return;
-  // With nothing to notice, a sign of life is all that happens.
-  const then = times.length === 0 ? now : Math.min(...times);
-  offer(`${then - now} ms pass`, () => {
-    const beaten =
-      beating === null
-        ? fill
-        : rules.alive(fill, beating.lease, fill.received + (beating.mood === "lively" ? 1 : 0), then);
-    const heard = (puller: Puller | null) =>
-      puller === null || puller.mood === "silent" ? puller : standing(puller, beaten);
-    const readers = world.readers.map((reader) =>
-      reader.phase === "pulling" ? { ...reader, pull: heard(reader.pull) } : reader,
-    );
-    const background = heard(world.background);
-    const over = background !== null && background.standing !== "held" && background.unreported.length === 0;
-    return { ...world, now: then, fill: beaten, readers, background: over ? null : background };
-  });
 }
 
 /** What must hold in each world, and from each to the next. */

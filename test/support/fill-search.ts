@@ -1,6 +1,7 @@
 /** Searches all worlds of ./fill-model.ts that can be reached, breadth first, each once; so a trace is a shortest one. */
 import { keyOf, type ModelOptions, newWorld, type World } from "./fill-model.ts";
-import { type Invariant, offers, Violation } from "./fill-moves.ts";
+import { offers } from "./fill-moves.ts";
+import { type Invariant, Violation } from "./fill-violation.ts";
 
 export interface Search {
   /** The shortest way to the first violation of each invariant. */

@@ -7,7 +7,7 @@ import type { Subject, Turn } from "../../src/fill/protocol.ts";
 import { sliceLength, sliceStart } from "../../src/store/slice-plan.ts";
 import { SliceStore } from "../../src/store/slices.ts";
 import { fillClient, fillStub } from "./bindings.ts";
-import { bindings, type Image, trueBytes } from "./scenario.ts";
+import { atOrigin, bindings, type Image, type OriginCall, trueBytes } from "./scenario.ts";
 
 export interface HandPuller {
   readonly turn: Extract<Turn, { do: "pull" }>;
@@ -47,4 +47,12 @@ export async function pullByHand(image: Image): Promise<HandPuller> {
       await fillStub(image.id).alive(turn.lease, generation, ++received);
     },
   };
+}
+
+/** The calls for an image's data under the rights that {@link pullByHand} left, which carry no test's mark. */
+export async function callsOnErrand(image: Image): Promise<OriginCall[]> {
+  const all: OriginCall[] = await (await atOrigin("/_demo/requests", { token: null })).json();
+  return all.filter(
+    (call) => call.path === `/v2/images/${image.id}/file` && call.token === "demo" && !("x-test" in call.headers),
+  );
 }

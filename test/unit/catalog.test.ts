@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Catalog, type StoredImage } from "../../src/store/catalog.ts";
-import { bindings } from "../support/bindings.ts";
+import { bindings } from "../support/env.ts";
 
 const catalog = new Catalog(bindings.CATALOG);
 const image = (imageId: string, change: Partial<StoredImage> = {}): StoredImage => ({

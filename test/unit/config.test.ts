@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Env, readSettings, SettingError } from "../../src/config.ts";
-import { bindings } from "../support/bindings.ts";
+import { bindings } from "../support/env.ts";
 
 const wrong = (change: Readonly<Record<string, unknown>>): SettingError => {
   try {

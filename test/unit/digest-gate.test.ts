@@ -16,8 +16,14 @@ class Client {
     return this.#chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
   }
 
-  async bytes(): Promise<Uint8Array> {
-    return new Uint8Array(await new Blob(this.#chunks.map((chunk) => chunk.slice())).arrayBuffer());
+  /** Whether it has these bytes and no more. */
+  has(bytes: Uint8Array): boolean {
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      if (chunk.some((byte, index) => byte !== bytes[at + index])) return false;
+      at += chunk.byteLength;
+    }
+    return at === bytes.byteLength;
   }
 }
 
@@ -40,8 +46,8 @@ async function writeAll(gate: DigestGate, bytes: Uint8Array, chunkBytes: number)
   }
 }
 
-const SIZES = [1, 100, HELD - 1, HELD, HELD + 1, 2 * HELD + 7, 300_000];
-const CHUNKS = [1_000, 4_096, HELD - 1, HELD, HELD + 1, 2 ** 20];
+const SIZES = [1, HELD - 1, HELD, HELD + 1, 2 * HELD + 7];
+const CHUNKS = [4_000, HELD - 1, HELD, HELD + 1, 2 ** 20];
 
 describe.each(SIZES)("an image of %i bytes", (size) => {
   it.each(CHUNKS)(
@@ -53,7 +59,7 @@ describe.each(SIZES)("an image of %i bytes", (size) => {
       await writeAll(gate, bytes, chunkBytes);
       expect(client.length).toBe(Math.max(0, size - HELD));
       await gate.finish();
-      expect(await client.bytes()).toEqual(bytes);
+      expect(client.has(bytes)).toBe(true);
     },
   );
 
@@ -109,7 +115,7 @@ describe("what the client has already", () => {
       await writeAll(gate, bytes.subarray(had), 30_000);
       expect(client.length).toBe(Math.max(0, 200_000 - HELD - had));
       await gate.finish();
-      expect(await client.bytes()).toEqual(bytes.subarray(had));
+      expect(client.has(bytes.subarray(had))).toBe(true);
     },
   );
 

@@ -1,0 +1,96 @@
+/** What happens in a world of ./fill-model.ts without a reader: the alarm, its pull, the read-back, and time. */
+import * as rules from "../../src/fill/rules.ts";
+import { disagreed, holderBeats, type ModelOptions, type Puller, suffered, type World } from "./fill-model.ts";
+import { type MakeOffer, mustGrant, newPuller, pullOffers, release, standing } from "./fill-pull.ts";
+import { must } from "./fill-violation.ts";
+
+/** The alarm, the background's own pull, and the read-back. */
+export function backgroundOffers(world: World, options: ModelOptions, offer: MakeOffer): void {
+  const { fill, background } = world;
+  if (background !== null) {
+    const change = (next: Puller, to: World): World => {
+      const over = next.standing !== "held" || next.next === options.slices;
+      return { ...to, background: over && next.unreported.length === 0 ? null : next };
+    };
+    pullOffers(world, background, options, (what, take) => offer(`background ${what}`, take), change);
+    if (world.left.failure > 0) {
+      offer("background fails", () => setBack({ ...release(world, background, false), background: null }));
+    }
+  }
+  if (world.verifying !== null) {
+    offer("read-back ends", () => readBack(world));
+    if (world.left.failure > 0) offer("read-back fails", () => setBack({ ...world, verifying: null }));
+    return;
+  }
+  if (fill === null) return;
+  const task = rules.duty(fill, world.now);
+  if (world.followed && fill.stored === fill.slices && fill.committedAt === null && task.do !== "verify") {
+    offer("read-back follows", () => ({ ...world, verifying: fill.generation }));
+  }
+  if (background !== null || task.do === "wait") return;
+  if (task.do === "fill" && world.left.failure > 0) {
+    offer("alarm: nobody's rights", () => ({ ...suffered(world, "failure"), fill: rules.withoutRights(fill) }));
+  }
+  offer(`alarm: ${task.do}`, () => {
+    if (task.do === "forget") return { ...world, fill: null, objects: [], proven: false, followed: false };
+    if (task.do === "verify") return { ...world, verifying: fill.generation };
+    return fillInBackground(world, options);
+  });
+}
+
+function fillInBackground(world: World, options: ModelOptions): World {
+  const { fill } = world;
+  if (fill === null) return world;
+  const lease = `lease ${world.leases}`;
+  const question = { reader: "background", generation: null, need: { what: "slice", slice: fill.stored } } as const;
+  const { state, answer } = rules.answer(fill, question, lease, world.now, options.stallMs);
+  must(answer.do === "pull", "background", `the background is to fill and told ${answer.do}: it would ask for ever`);
+  mustGrant(world, fill.stored, options);
+  const pull = newPuller(lease, fill.generation, fill.stored, false, true);
+  return { ...world, fill: state, background: pull, leases: world.leases + 1, followed: true };
+}
+
+function setBack(world: World): World {
+  const failed = suffered(world, "failure");
+  return world.fill === null ? failed : { ...failed, fill: rules.setBack(world.fill, world.now) };
+}
+
+function readBack(before: World): World {
+  const world = { ...before, verifying: null };
+  const { fill } = world;
+  if (fill === null || fill.generation !== before.verifying) return world;
+  must(fill.stored === fill.slices, "commit", "a read-back ended before all was stored");
+  if (!world.objects.every((object) => object === true)) return disagreed(world, fill.generation);
+  return { ...world, proven: true, mismatches: [], fill: rules.committed(fill, world.now) };
+}
+
+/** Time passes until the next thing that a rule can notice. Who lives reports meanwhile. */
+export function timeOffer(world: World, options: ModelOptions, offer: MakeOffer): void {
+  const { fill, now } = world;
+  if (fill === null) return;
+  const beating = holderBeats(world);
+  const task = rules.duty(fill, now);
+  const times = [
+    beating === null && fill.lease !== null ? fill.lease.expires : 0,
+    beating?.mood === "lively" ? 0 : fill.progressAt + options.stallMs,
+    beating === null && task.do === "wait" ? task.until : 0,
+    fill.mismatches > 0 ? fill.mismatchedAt + rules.LEFT_ALONE_MS : 0,
+  ].filter((time) => time > now);
+  if (times.length === 0 && beating === null) return;
+  // With nothing to notice, a sign of life is all that happens.
+  const then = times.length === 0 ? now : Math.min(...times);
+  offer(`${then - now} ms pass`, () => {
+    const beaten =
+      beating === null
+        ? fill
+        : rules.alive(fill, beating.lease, fill.received + (beating.mood === "lively" ? 1 : 0), then);
+    const heard = (puller: Puller | null) =>
+      puller === null || puller.mood === "silent" ? puller : standing(puller, beaten);
+    const readers = world.readers.map((reader) =>
+      reader.phase === "pulling" ? { ...reader, pull: heard(reader.pull) } : reader,
+    );
+    const background = heard(world.background);
+    const over = background !== null && background.standing !== "held" && background.unreported.length === 0;
+    return { ...world, now: then, fill: beaten, readers, background: over ? null : background };
+  });
+}

@@ -1,0 +1,133 @@
+/**
+ * The edge as it is deployed, in a workerd process of its own: wrangler's production bundle and the bindings of
+ * wrangler.toml on local R2, D1 and Durable Objects. Clients reach the Worker's own socket, without the proxies that
+ * `wrangler dev` puts in front: what a test sees on the wire, and what a benchmark counts, is workerd's. Needs /proc.
+ */
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
+import { startWrangler } from "../../../scripts/wrangler.ts";
+
+const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
+const MIGRATIONS = join(REPOSITORY, "migrations");
+const NAME = "glance-edge";
+/** Miniflare does not tell which process is its workerd: an environment variable of its own does. */
+const MARK = "GLANCE_EDGE_PROCESS";
+
+/** What `wrangler deploy` would upload: built once per process. */
+let bundle: Promise<string> | null = null;
+
+export interface EdgeOptions {
+  /** Directory that holds R2, D1 and the Durable Objects: a second start with it finds them again. */
+  readonly persist: string;
+  /** Vars over those of wrangler.toml; ORIGIN_URL is needed. */
+  readonly vars: Readonly<Record<string, string>>;
+}
+
+export interface EdgeProcess {
+  /** Without a trailing slash. */
+  readonly url: string;
+  /** Of workerd. */
+  readonly pid: number;
+  /** The lines that workerd and the edge have written so far. */
+  logs(): readonly string[];
+  /** Ends it; all that was written stays. Safe to call again, and after kill(). */
+  stop(): Promise<void>;
+  /** SIGKILL to workerd, as in a crash. */
+  kill(): Promise<void>;
+}
+
+/** @throws when the bundle, the migrations or workerd fail */
+export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
+  bundle ??= buildBundle();
+  const contents = await bundle;
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(REPOSITORY, "wrangler.toml"));
+  const lines: string[] = [];
+  const mark = crypto.randomUUID();
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      workers: [
+        {
+          ...workerOptions,
+          name: NAME,
+          // The bundle is one module: there are none to find by rules.
+          modulesRules: undefined,
+          modules: [{ type: "ESModule", path: "index.js", contents }],
+          // Not spread: wrangler's type calls its part unknown.
+          bindings: Object.assign({}, workerOptions.bindings, options.vars),
+          unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+        },
+      ],
+      resourcePersistencePath: options.persist,
+      // Request.cf is made up otherwise, with data from the network.
+      cf: false,
+      unsafeRuntimeEnv: { [MARK]: mark },
+      handleStructuredLogs: ({ message }) => lines.push(message),
+    }),
+  );
+  let ended: Promise<void> | null = null;
+  const stop = () => {
+    ended ??= miniflare.dispose();
+    return ended;
+  };
+  try {
+    const url = await miniflare.unsafeGetDirectURL(NAME);
+    await applyMigrations(await miniflare.getD1Database("CATALOG", NAME));
+    const pid = await findMarked(mark);
+    return {
+      url: url.origin,
+      pid,
+      logs: () => lines,
+      stop,
+      kill: () => {
+        if (ended === null) process.kill(pid, "SIGKILL");
+        // At once, or Miniflare would start another workerd.
+        return stop();
+      },
+    };
+  } catch (cause) {
+    await stop();
+    throw cause;
+  }
+}
+
+async function buildBundle(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "edge-bundle-"));
+  try {
+    const wrangler = startWrangler(["deploy", "--dry-run", "--outdir", directory], "quiet");
+    if ((await wrangler.ended) !== 0) throw new Error(`wrangler can't bundle the edge:\n${wrangler.output()}`);
+    return await readFile(join(directory, "index.js"), "utf8");
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
+
+/** As `wrangler d1 migrations apply` does: each file once, noted in a table of the same name. */
+async function applyMigrations(database: Database): Promise<void> {
+  await database.prepare("CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY, name TEXT UNIQUE)").run();
+  const { results } = await database.prepare("SELECT name FROM d1_migrations").all<{ name: string }>();
+  const applied = new Set(results.map((row) => row.name));
+  for (const name of (await readdir(MIGRATIONS)).sort()) {
+    if (!name.endsWith(".sql") || applied.has(name)) continue;
+    const statements = unstable_splitSqlQuery(await readFile(join(MIGRATIONS, name), "utf8"));
+    await database.batch([
+      ...statements.map((statement) => database.prepare(statement)),
+      database.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name),
+    ]);
+  }
+}
+
+async function findMarked(mark: string): Promise<number> {
+  for (const entry of await readdir("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    // Another user's process can't be read, and one may end meanwhile: neither is ours.
+    const environment = await readFile(`/proc/${entry}/environ`, "latin1").catch(() => "");
+    if (environment.split("\0").includes(`${MARK}=${mark}`)) return Number(entry);
+  }
+  throw new Error("workerd is not running");
+}

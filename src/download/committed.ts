@@ -2,16 +2,12 @@
  * A hit: the slices that a range covers go from R2 to the client natively, the next one opened before this one ends.
  * A slice that is missing or changed is taken from the origin, checked against what was verified, and stored again.
  */
-import { withDeadline } from "../deadline.ts";
 import type { Log } from "../observe/log.ts";
 import { ImageBody, type ImageSource } from "../origin/image-body.ts";
 import type { StoredImage } from "../store/catalog.ts";
 import { type SlicePart, sliceLength, sliceStart } from "../store/slice-plan.ts";
-import type { SliceStore } from "../store/slices.ts";
+import { etagOf, type SliceStore } from "../store/slices.ts";
 import type { ClientBody } from "./client-body.ts";
-
-/** R2 answers within some 100 ms; a store that takes this long is as good as gone. */
-const OPEN_MS = 5_000;
 
 export type Opened =
   | { readonly kind: "open"; readonly body: ReadableStream<Uint8Array> }
@@ -33,9 +29,8 @@ export async function openPart(reader: StoredReader, part: SlicePart): Promise<O
   if (etag === undefined) return { kind: "missing" };
   const size = sliceLength(image, part.slice);
   try {
-    const opening = slices.open(image.blob, image.generation, { ...part, size }, etag);
-    const body = await withDeadline("opening a slice", OPEN_MS, opening);
-    return body === null ? { kind: "missing" } : { kind: "open", body };
+    const opened = await slices.open(image.blob, image.generation, { ...part, size }, etag);
+    return opened === null ? { kind: "missing" } : { kind: "open", body: opened.body };
   } catch (cause) {
     return { kind: "unavailable", cause };
   }
@@ -93,9 +88,9 @@ async function sendFromOrigin(
     bytes.set(chunk, filled);
     filled += chunk.byteLength;
   }
-  // R2's etag of an object that was put whole is its MD5 (developers.cloudflare.com/r2/api/workers/).
   const etag = image.etags[part.slice] ?? "";
-  if ((await md5(bytes)) !== etag) throw new Error(`the origin's slice ${part.slice} is not the one that was verified`);
+  if ((await etagOf(bytes)) !== etag)
+    throw new Error(`the origin's slice ${part.slice} is not the one that was verified`);
   // The client first: it waits, the store does not.
   await client.write(bytes.subarray(part.offset, part.offset + part.length));
   if (lost.kind === "unavailable") return;
@@ -107,9 +102,4 @@ async function sendFromOrigin(
   } catch (cause) {
     log.error("store.restore-failed", cause, fields);
   }
-}
-
-async function md5(bytes: Uint8Array): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("MD5", bytes));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -193,7 +193,10 @@ async function throughFill(allowed: Allowed): Promise<Response> {
     edge.background(shared.run(turn, null));
     return dataAnswer(200, imageHeaders(head, { kind: "collapsed" }, null), shared.client);
   }
-  const opened = await openOrigin(allowed);
+  const opened = await openOrigin(allowed).catch(async (cause: unknown) => {
+    await shared.decline(turn);
+    throw cause;
+  });
   if (opened instanceof Response) {
     await shared.decline(turn);
     addCacheStatus(opened.headers, { kind: "miss", stored: false, detail: "right-refused" });

@@ -3,27 +3,21 @@
  * when nobody does, waits when somebody does, and takes the bytes from the origin by itself when the fill can't help.
  */
 import type { FillClient } from "../fill/client.ts";
-import type { Ask, Cut, Errand, Subject, Turn } from "../fill/protocol.ts";
+import type { Ask, Errand, Subject, Turn } from "../fill/protocol.ts";
 import { Pull, type PullClient, type PullEnd } from "../fill/puller.ts";
-import { digestInto } from "../fill/verify.ts";
 import type { Log } from "../observe/log.ts";
 import { ImageBody, type ImageSource, READ_BYTES } from "../origin/image-body.ts";
-import {
-  partsOf,
-  type SlicePart,
-  type SlicePlan,
-  sliceAt,
-  sliceCount,
-  sliceLength,
-  sliceStart,
-} from "../store/slice-plan.ts";
+import { sliceAt, sliceCount, sliceStart } from "../store/slice-plan.ts";
 import type { SliceStore } from "../store/slices.ts";
 import { ClientBody } from "./client-body.ts";
-import { DigestGate } from "./digest-gate.ts";
+import { FillSlices, Unfinishable } from "./fill-slices.ts";
 import { gatedClient, isWrongImage } from "./gated-client.ts";
 
 /** How long one question may wait at the Fill. */
 const TURN_MS = 10_000;
+
+/** How long a pull whose client left may take to end its slice. */
+const ABANDON_MS = 5_000;
 
 type PullTurn = Extract<Turn, { do: "pull" }>;
 
@@ -37,17 +31,11 @@ export interface SharedJob {
   readonly log: Log;
 }
 
-/** What the client can't be given, because a part of it was not the image or can't be had any more. */
-class Unfinishable extends Error {
-  override readonly name = "Unfinishable";
-}
-
 export class SharedDownload {
   readonly client: ClientBody;
   readonly #job: SharedJob;
   readonly #reader = crypto.randomUUID();
-  /** What the client has bytes of, if it has any, and how it is cut. */
-  #cut: Cut | null = null;
+  readonly #slices: FillSlices;
   #lastIsStored = false;
   /** Pulls of this download that run beside its reading. */
   readonly #beside: Promise<unknown>[] = [];
@@ -58,6 +46,7 @@ export class SharedDownload {
   constructor(job: SharedJob) {
     this.#job = job;
     this.client = new ClientBody(job.subject.size, 0);
+    this.#slices = new FillSlices(job, this.client);
   }
 
   /** The first turn, without waiting: tells how the download begins. */
@@ -100,11 +89,11 @@ export class SharedDownload {
     for (;;) {
       switch (turn.do) {
         case "read":
-          this.#cut = turn;
+          this.#slices.join(turn);
           if (!(await this.#readStored(turn.stored))) return this.#alone(null);
           break;
         case "pull":
-          this.#cut = turn;
+          this.#slices.join(turn);
           // Only a client without a byte can have its whole image digested on the way.
           if (turn.slice > 0 || this.client.position > 0) await this.#pullBeside(turn);
           else if ((await this.#pullForClient(turn, opened)) === "done") return;
@@ -112,7 +101,7 @@ export class SharedDownload {
           break;
         case "finish":
           this.#requireOwnBytes();
-          if (!(await this.#sendSlices(sliceCount(this.#plan())))) {
+          if (!(await this.#slices.send(sliceCount(this.#slices.plan())))) {
             throw new Unfinishable("the last slice is gone");
           }
           return this.client.end();
@@ -128,71 +117,26 @@ export class SharedDownload {
     }
   }
 
-  /** How the content being read is cut. */
-  #plan(): SlicePlan {
-    if (this.#cut === null) throw new Unfinishable("no fill was joined");
-    return { size: this.#job.subject.size, sliceBytes: this.#cut.sliceBytes };
-  }
-
   #ask(): Ask {
     const reader = this.#reader;
-    if (this.#cut === null) return { reader, generation: null, need: { what: "slice", slice: 0 } };
-    const slice = sliceAt(this.#plan(), this.client.position);
+    const { generation } = this.#slices;
+    if (generation === null) return { reader, generation: null, need: { what: "slice", slice: 0 } };
+    const slice = sliceAt(this.#slices.plan(), this.client.position);
     // The last slice is held back until the content is known to be right.
-    const heldBack = this.#lastIsStored && slice === sliceCount(this.#plan()) - 1;
+    const heldBack = this.#lastIsStored && slice === sliceCount(this.#slices.plan()) - 1;
     return {
       reader,
       // A client without a byte may as well begin with another generation.
-      generation: heldBack || this.client.position > 0 ? this.#cut.generation : null,
+      generation: heldBack || this.client.position > 0 ? generation : null,
       need: heldBack ? { what: "verdict" } : { what: "slice", slice },
     };
   }
 
   /** Sends what is stored, all but the last slice. @returns false when a slice can't be read */
   async #readStored(stored: number): Promise<boolean> {
-    const count = sliceCount(this.#plan());
+    const count = sliceCount(this.#slices.plan());
     this.#lastIsStored = stored === count;
-    return this.#sendSlices(Math.min(stored, count - 1));
-  }
-
-  /** Sends the slices below `end`, from the client's position on, natively. */
-  async #sendSlices(end: number): Promise<boolean> {
-    const plan = this.#plan();
-    const to = end === sliceCount(plan) ? plan.size : sliceStart(plan, end);
-    const parts = partsOf(plan, this.client.position, to);
-    let opening = parts[0] === undefined ? null : this.#open(parts[0]);
-    for (const [index, part] of parts.entries()) {
-      const body = await opening;
-      const next = parts[index + 1];
-      if (body === null) return false;
-      opening = next === undefined ? null : this.#open(next);
-      try {
-        await this.client.pipe(body, part.length);
-      } catch (cause) {
-        await opening?.then((unused) => unused?.cancel());
-        throw cause;
-      }
-    }
-    return true;
-  }
-
-  /** Opens a part of a stored slice, or null when it can't be read. */
-  async #open(part: SlicePart): Promise<ReadableStream<Uint8Array> | null> {
-    const { slices, subject, fill, log } = this.#job;
-    const { blob, generation } = this.#cut ?? {};
-    if (blob === undefined || generation === undefined) return null;
-    try {
-      const size = sliceLength(this.#plan(), part.slice);
-      const body = await slices.open(blob, generation, { ...part, size }, null);
-      if (body === null) {
-        log.info("fill.slice-missing", { image_id: subject.imageId, slice: part.slice });
-        await fill.missing(generation);
-      }
-      return body;
-    } catch (cause) {
-      log.error("store.unavailable", cause, { image_id: subject.imageId, slice: part.slice });
-      return null;
-    }
+    return this.#slices.send(Math.min(stored, count - 1));
   }
 
   /** Pulls from the first byte on, through a digest gate to the client. @returns "done" when the client has all */
@@ -202,7 +146,8 @@ export class SharedDownload {
     if ((await Promise.race([ended, pull.detached])) !== "detached") return "done";
     // The client did not keep up while others waited. The pull goes on beside it, and it reads on from the store.
     this.#detached = { pull, position: this.client.position };
-    this.#beside.push(ended);
+    // How it ends the Fill tells this reader as well.
+    this.#beside.push(ended.catch(() => undefined));
     return "go-on";
   }
 
@@ -237,12 +182,15 @@ export class SharedDownload {
 
   #newPull(turn: PullTurn, opened: ImageBody | null, client: PullClient | null): Pull {
     const { fill, slices, source, signal, log } = this.#job;
+    const body = opened ?? new ImageBody(source);
+    // The slice in hand may still be finished for others; an origin that has stalled must not keep the lease for it.
+    signal.addEventListener("abort", () => void scheduler.wait(ABANDON_MS).then(() => body.cancel()), { once: true });
     return new Pull({
-      plan: this.#plan(),
+      plan: this.#slices.plan(),
       blob: turn.blob,
       generation: turn.generation,
       slice: turn.slice,
-      body: opened ?? new ImageBody(source),
+      body,
       slices,
       lease: fill.lease(turn.lease, turn.generation),
       client,
@@ -258,23 +206,25 @@ export class SharedDownload {
   #requireOwnBytes(): void {
     if (this.#detached === null) return;
     const { pull, position } = this.#detached;
-    if (position > sliceStart(this.#plan(), pull.ownEnd)) throw new Unfinishable("others stored what this client got");
+    if (position > sliceStart(this.#slices.plan(), pull.ownEnd)) {
+      throw new Unfinishable("others stored what this client got");
+    }
   }
 
   /**
-   * The rest of the image straight from the origin, through a digest gate. What the client has already was read from
-   * the store, so it is digested from there: the digest must cover the very bytes that were sent.
+   * The rest of the image straight from the origin, through a digest gate. The digest must cover the very bytes that the
+   * client has: they are read again from where they came from.
    */
   async #alone(opened: ImageBody | null): Promise<void> {
     const { subject, source } = this.#job;
-    const gate = new DigestGate(subject.digest, subject.size, this.client);
     const start = this.client.position;
-    if (start > 0) {
-      this.#requireOwnBytes();
-      await this.#absorbSent(gate, start);
-    }
     const body = opened ?? new ImageBody(source);
     try {
+      if (start > 0) this.#requireOwnBytes();
+      const gate =
+        start === 0
+          ? this.#slices.newGate()
+          : ((await this.#slices.gateFromStore(start)) ?? (await this.#slices.gateFromOrigin(start, body)));
       for (let at = start; at < subject.size; ) {
         const chunk = await body.read(at, READ_BYTES);
         at += chunk.byteLength;
@@ -286,14 +236,5 @@ export class SharedDownload {
       body.cancel();
     }
     await this.client.end();
-  }
-
-  async #absorbSent(gate: DigestGate, to: number): Promise<void> {
-    let buffer = new ArrayBuffer(READ_BYTES);
-    for (const part of partsOf(this.#plan(), 0, to)) {
-      const body = await this.#open(part);
-      if (body === null) throw new Unfinishable("what was sent can't be digested any more");
-      buffer = await digestInto({ write: (chunk) => gate.absorb(chunk) }, body, buffer);
-    }
   }
 }

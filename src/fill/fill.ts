@@ -17,6 +17,7 @@ import type { Ask, Errand, Standing, Subject, Turn } from "./protocol.ts";
 import {
   alive,
   answer,
+  compareSubjects,
   duty,
   type FillState,
   gateAgreed,
@@ -24,7 +25,6 @@ import {
   quiet,
   released,
   setBack,
-  sharesSubject,
   sliceStored,
   withoutRights,
 } from "./rules.ts";
@@ -58,8 +58,10 @@ export class Fill extends DurableObject<Env> {
    */
   async turn(subject: Subject, ask: Ask, waitMs: number, errand: Errand): Promise<Turn> {
     const filling = this.#keeper.subject;
+    const relation = filling === null ? "share" : compareSubjects(filling, subject);
+    if (relation === "same-image") return { do: "alone", why: "fill-weaker" };
     // The record changed, which Glance does not do to an active image: what the newest one says counts.
-    if (filling !== null && !sharesSubject(filling, subject)) await this.stop();
+    if (relation === "other") await this.stop();
     const deadline = Date.now() + waitMs;
     const seat = this.#keeper.waiters.sit(ask.reader);
     try {

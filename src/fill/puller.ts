@@ -197,9 +197,16 @@ export class Pull {
       const since = Date.now();
       await this.#writer.somePut(POLL_MS);
       this.#storeBlockedMs += Date.now() - since;
-      const elapsed = Date.now() - this.#startedAt;
-      if (this.#attached && shouldLetGo(this.#storeBlockedMs, elapsed, this.#writer.waiters)) this.#letGo();
+      if (!this.#outrunsStore()) continue;
+      // The last count of waiters may be a second old, and letting go costs the origin the rest once more.
+      await this.#writer.alive(this.#received);
+      if (this.#outrunsStore()) this.#letGo();
     }
+  }
+
+  #outrunsStore(): boolean {
+    const elapsed = Date.now() - this.#startedAt;
+    return this.#attached && shouldLetGo(this.#storeBlockedMs, elapsed, this.#writer.waiters);
   }
 
   #letGo(): void {

@@ -90,12 +90,15 @@ export function newGeneration(
 }
 
 /**
- * Whether a download of the image, by its own record, can share a fill that was begun with another view of the record:
- * v1 knows no digest but the MD5.
+ * How a download of the image, by its own record, stands to a fill that was begun with another view of the record: v1
+ * knows no digest but the MD5.
  */
-export function sharesSubject(filling: Subject, asked: Subject): boolean {
-  if (filling.size !== asked.size) return false;
-  return filling.blob === asked.blob || (asked.digest.algorithm === "md5" && filling.checksum === asked.digest.hex);
+export function compareSubjects(filling: Subject, asked: Subject): "share" | "same-image" | "other" {
+  if (filling.size !== asked.size) return "other";
+  if (filling.blob === asked.blob) return "share";
+  if (asked.digest.algorithm === "md5" && filling.checksum === asked.digest.hex) return "share";
+  // The fill knows less than the asker does: its verdict would be about the MD5 only.
+  return filling.digest.algorithm === "md5" && asked.checksum === filling.digest.hex ? "same-image" : "other";
 }
 
 /** Whether the image's data was wrong so often that storing it is not tried for the moment. */

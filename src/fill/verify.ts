@@ -29,14 +29,14 @@ export async function verifySlices(job: ReadBack): Promise<Verdict> {
     const etag = await job.etagOf(slice);
     if (etag === null) return "gave-up";
     const size = sliceLength(job.plan, slice);
-    const body = await job.slices.open(
+    const opened = await job.slices.open(
       job.subject.blob,
       job.generation,
       { slice, size, offset: 0, length: size },
       etag,
     );
-    if (body === null) return "slice-missing";
-    buffer = await digestInto(digester, body, buffer);
+    if (opened === null) return "slice-missing";
+    buffer = await digestInto(digester, opened.body, buffer);
     job.progressed();
   }
   return (await digester.agrees()) ? "agrees" : "disagrees";

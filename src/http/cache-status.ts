@@ -10,6 +10,7 @@ export type Detail =
   | "fill-stalled"
   | "fill-stopped"
   | "fill-unavailable"
+  | "fill-weaker"
   | "left-alone"
   | "no-digest"
   | "not-active"

@@ -3,6 +3,7 @@
  * at a time and costs many times the CPU). A connection that breaks is opened again at the next byte; an origin that
  * ignores Range is skipped forward; wrong lengths are told, never papered over.
  */
+import { withDeadline } from "../deadline.ts";
 import { callerHeaders } from "../http/headers.ts";
 import { fetchOrigin, OriginUnreachable } from "./forward.ts";
 import { dataPath, type ImageTarget } from "./target.ts";
@@ -10,6 +11,8 @@ import { dataPath, type ImageTarget } from "./target.ts";
 /** One read asks for up to this many bytes: measured as the size from which larger reads gain nothing. */
 export const READ_BYTES = 2 ** 20;
 
+/** An origin that takes so long for one read (below 17 KiB/s) has stalled: another connection may do better. */
+const READ_MS = 60_000;
 /** Waits before each further try at the same byte, ms. So many tries without progress, then the download ends. */
 const RETRY_DELAYS_MS = [200, 800, 2500];
 
@@ -153,7 +156,8 @@ export class ImageBody {
     // A read that fails keeps the buffer it was given (Streams standard: it is transferred).
     const buffer = this.#buffer ?? new ArrayBuffer(READ_BYTES);
     this.#buffer = null;
-    const result = await this.#reader?.readAtLeast(wanted, new Uint8Array(buffer, 0, wanted));
+    const reading = this.#reader?.readAtLeast(wanted, new Uint8Array(buffer, 0, wanted));
+    const result = reading === undefined ? undefined : await withDeadline("a read from the origin", READ_MS, reading);
     const chunk = result?.value;
     if (chunk === undefined) return null;
     if (chunk.buffer instanceof ArrayBuffer) this.#buffer = chunk.buffer;

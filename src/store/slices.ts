@@ -2,9 +2,18 @@
  * Slices in R2: one object each, `blobs/<blob>/<generation>/<slice>`. Puts are create-only, so that what is stored is
  * never overwritten (invariant 3); a second attempt at a blob has a generation of its own.
  */
+import { withDeadline } from "../deadline.ts";
 
 /** R2's error for a range behind the object's end: the object is too short. developers.cloudflare.com/r2/api/error-codes/ */
 const RANGE_NOT_SATISFIABLE = "(10039)";
+
+/** R2 answers within some 100 ms; a store that takes this long is as good as gone. */
+const OPEN_MS = 5_000;
+
+export interface OpenSlice {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly etag: string;
+}
 
 export type PutAnswer =
   | { readonly kind: "created"; readonly etag: string }
@@ -39,16 +48,16 @@ export class SliceStore {
   /**
    * Opens a slice, or `length` bytes of it from `offset`.
    * @param etag what the slice had when it was verified; a slice that was changed since is as good as missing
-   * @returns the body, or null when the slice is missing, changed, or not `size` bytes long
-   * @throws whatever R2 throws
+   * @returns null when the slice is missing, changed, or not `size` bytes long
+   * @throws whatever R2 throws, DeadlineExceeded
    */
   async open(
     blob: string,
     generation: string,
     part: { readonly slice: number; readonly size: number; readonly offset: number; readonly length: number },
     etag: string | null,
-  ): Promise<ReadableStream<Uint8Array> | null> {
-    const object = await this.#bucket
+  ): Promise<OpenSlice | null> {
+    const opening = this.#bucket
       .get(sliceKey(blob, generation, part.slice), {
         ...(part.length === part.size ? {} : { range: { offset: part.offset, length: part.length } }),
         ...(etag === null ? {} : { onlyIf: { etagMatches: etag } }),
@@ -57,12 +66,19 @@ export class SliceStore {
         if (cause instanceof Error && cause.message.includes(RANGE_NOT_SATISFIABLE)) return null;
         throw cause;
       });
+    const object = await withDeadline("opening a slice", OPEN_MS, opening).catch((cause: unknown) => {
+      // Should it open after all, nobody reads it.
+      void opening
+        .then((late) => (late !== null && "body" in late ? late.body.cancel() : undefined))
+        .catch(() => undefined);
+      throw cause;
+    });
     if (object === null || !("body" in object)) return null;
     if (object.size !== part.size) {
       await object.body.cancel();
       return null;
     }
-    return object.body;
+    return { body: object.body, etag: object.etag };
   }
 
   /** Removes one slice, so that a true one may take its key. */
@@ -80,6 +96,12 @@ export class SliceStore {
       if (!page.truncated) return;
     }
   }
+}
+
+/** The etag that R2 gives these bytes when they are put whole: their MD5. developers.cloudflare.com/r2/api/workers/ */
+export async function etagOf(bytes: Uint8Array): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest("MD5", bytes));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function sliceKey(blob: string, generation: string, slice: number): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SliceStore } from "../../src/store/slices.ts";
+import { type OpenSlice, SliceStore } from "../../src/store/slices.ts";
 import { bindings } from "../support/env.ts";
 
 const bucket = bindings.BUCKET;
@@ -9,7 +9,7 @@ const WHOLE = { slice: 0, size: 5, offset: 0, length: 5 };
 
 /** A blob of its own for each test: they share one bucket. */
 const newBlob = () => `sha256-${crypto.randomUUID()}`;
-const text = async (body: ReadableStream<Uint8Array> | null) => (body === null ? null : new Response(body).text());
+const text = async (slice: OpenSlice | null) => (slice === null ? null : new Response(slice.body).text());
 
 async function md5(content: Uint8Array<ArrayBuffer>): Promise<string> {
   const hash = new Uint8Array(await crypto.subtle.digest("MD5", content));

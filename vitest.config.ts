@@ -9,6 +9,8 @@ const wrangler = { configPath: "./wrangler.toml" };
 
 export default defineConfig({
   test: {
+    // Most of the time is spent waiting: for leases to lapse, for slow origins, for retries.
+    maxWorkers: 4,
     projects: [
       {
         plugins: [

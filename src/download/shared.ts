@@ -58,7 +58,7 @@ export class SharedDownload {
   async decline(turn: PullTurn): Promise<void> {
     const { fill, log } = this.#job;
     await fill
-      .lease(turn.lease, turn.generation)
+      .lease(turn)
       .release(false)
       .catch((cause: unknown) => log.error("fill.unavailable", cause));
   }
@@ -192,7 +192,7 @@ export class SharedDownload {
       slice: turn.slice,
       body,
       slices,
-      lease: fill.lease(turn.lease, turn.generation),
+      lease: fill.lease(turn),
       client,
       log,
       expired: () => signal.aborted,

@@ -39,10 +39,10 @@ export class FillClient {
   }
 
   /** The Fill for the holder of a lease. Its calls throw when the Fill can't be reached. */
-  lease(lease: string, generation: string): LeaseHolder {
+  lease({ lease, generation, blob }: Extract<Turn, { do: "pull" }>): LeaseHolder {
     return {
       stored: (slice, etag, foreign) =>
-        this.#call("stored", 0, async () => this.#stub.stored(lease, generation, slice, etag, foreign)),
+        this.#call("stored", 0, async () => this.#stub.stored(lease, generation, blob, slice, etag, foreign)),
       alive: (received) => this.#call("alive", 0, async () => this.#stub.alive(lease, generation, received)),
       release: (quiet) => this.#call("release", 0, async () => this.#stub.release(lease, generation, quiet)),
       quiet: (ended) => this.#call("quiet", 0, async () => this.#stub.quiet(generation, ended)),

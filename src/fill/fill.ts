@@ -96,9 +96,20 @@ export class Fill extends DurableObject<Env> {
   }
 
   /** A puller stored a slice. `foreign`: another one's bytes stood there already. */
-  async stored(lease: string, generation: string, slice: number, etag: string, foreign: boolean): Promise<Standing> {
+  async stored(
+    lease: string,
+    generation: string,
+    blob: string,
+    slice: number,
+    etag: string,
+    foreign: boolean,
+  ): Promise<Standing> {
     const state = this.#keeper.of(generation);
-    if (state === null) return { lease: "dropped" };
+    if (state === null) {
+      // Dropped while this slice was on its way: nobody else would ever remove it.
+      await this.#keeper.removeSlice(blob, generation, slice);
+      return { lease: "dropped" };
+    }
     const next = sliceStored(state, lease, slice, foreign, Date.now());
     if (next.stored > state.stored) this.#tools.storage.addSlice(slice, etag);
     await this.#keeper.become(next);
@@ -208,7 +219,7 @@ export class Fill extends DurableObject<Env> {
       origin: this.#settings.origin,
       slices: this.#tools.slices,
       lease: {
-        stored: (slice, etag, foreign) => this.stored(lease, generation, slice, etag, foreign),
+        stored: (slice, etag, foreign) => this.stored(lease, generation, turn.blob, slice, etag, foreign),
         alive: async (received) => this.alive(lease, generation, received),
         release: (keepQuiet) => this.release(lease, generation, keepQuiet),
         quiet: (ended) => this.quiet(generation, ended),

@@ -104,14 +104,22 @@ export class FillKeeper {
     if (blob !== undefined && generation !== undefined) await this.removeSlices(blob, generation);
   }
 
-  /** Removes a generation's slices, unless they are the catalog's now: an image with the same content may need them. */
-  async removeSlices(blob: string, generation: string): Promise<void> {
-    const { catalog, slices, log } = this.#tools;
+  /** Removes a generation's slices. */
+  removeSlices(blob: string, generation: string): Promise<void> {
+    return this.#remove(blob, generation, () => this.#tools.slices.removeGeneration(blob, generation));
+  }
+
+  /** Removes a slice that came too late. */
+  removeSlice(blob: string, generation: string, slice: number): Promise<void> {
+    return this.#remove(blob, generation, () => this.#tools.slices.remove(blob, generation, slice));
+  }
+
+  /** Not what is the catalog's: the generation may be committed, and an image with the same content may need it. */
+  async #remove(blob: string, generation: string, remove: () => Promise<void>): Promise<void> {
     try {
-      if ((await catalog.generationOf(blob)) === generation) return;
-      await slices.removeGeneration(blob, generation);
+      if ((await this.#tools.catalog.generationOf(blob)) !== generation) await remove();
     } catch (cause) {
-      log.error("fill.remove-failed", cause, { blob, generation });
+      this.#tools.log.error("fill.remove-failed", cause, { blob, generation });
     }
   }
 

@@ -178,13 +178,19 @@ export class Pull {
     );
     const outcome = await Promise.race([delivered, this.detached]);
     this.#clientBlockedSince = null;
-    if (outcome === "detached") {
-      client.detach();
-      // The chunk is still on its way to the client: its buffer is not to be read into again.
-      body.keepChunk();
+    // Detached meanwhile: the chunk may still be on its way to the client, so its buffer is not to be read into again.
+    if (!this.#attached) body.keepChunk();
+    else if (outcome === "gone") {
+      this.#clientGone = true;
+      this.#attached = false;
     }
-    if (outcome === "gone") this.#clientGone = true;
-    if (outcome !== "delivered") this.#attached = false;
+  }
+
+  /** In one go with telling: from the next moment on the client may be given bytes from elsewhere. */
+  #detach(): void {
+    this.#attached = false;
+    this.#job.client?.detach();
+    this.#detached.resolve("detached");
   }
 
   /** Waits for room to store a slice. @returns null when this pull stores no more */
@@ -232,7 +238,7 @@ export class Pull {
       }
       await this.#writer.alive(this.#received);
       const blocked = this.#clientBlockedSince === null ? 0 : Date.now() - this.#clientBlockedSince;
-      if (shouldDetach(blocked, this.#writer.waiters)) this.#detached.resolve("detached");
+      if (this.#attached && shouldDetach(blocked, this.#writer.waiters)) this.#detach();
     }
   }
 }

@@ -131,8 +131,6 @@ export class SliceWriter {
     await this.tell(async () => {
       this.#standing = await lease.stored(slice, answer.etag, foreign);
     });
-    // Dropped while this slice was on its way: nobody else would ever remove it.
-    if (this.#standing.lease === "dropped") await this.#remove(slice);
   }
 
   async #put(slice: number, bytes: Uint8Array): Promise<PutAnswer> {
@@ -147,12 +145,5 @@ export class SliceWriter {
         await scheduler.wait(PUT_RETRY_MS * tries);
       }
     }
-  }
-
-  async #remove(slice: number): Promise<void> {
-    const { slices, blob, generation, log } = this.#target;
-    await slices
-      .remove(blob, generation, slice)
-      .catch((cause: unknown) => log.error("fill.remove-failed", cause, { blob, slice }));
   }
 }

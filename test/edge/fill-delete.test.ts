@@ -131,7 +131,7 @@ describe("deleting an image while it is being filled", () => {
       const turn = await fill.turn(subjectOf(image), question, 0, errand);
       if (turn.do !== "pull") throw new Error(`told to ${turn.do}`);
       const put = await new SliceStore(bindings.BUCKET).put(turn.blob, turn.generation, 0, await trueBytes(image.id));
-      await fill.stored(turn.lease, turn.generation, 0, put.etag, false);
+      await fill.stored(turn.lease, turn.generation, turn.blob, 0, put.etag, false);
       const alarm = fill.alarm();
       await committing.promise;
       await fill.stop();

@@ -16,9 +16,9 @@ import {
 const SIZE = 16 * 512 * 1024 + 80_000;
 const RATE = 4_000_000;
 /** Others must not wait for the lease of one who left to run out, which takes 5 s. */
-const GAP_MS = 2_500;
+const GAP_MS = 4_000;
 /** What an origin that is cut off has sent and nobody read: it is in socket buffers, and a moment's time. */
-const IN_FLIGHT = 2_000_000;
+const IN_FLIGHT = 4_000_000;
 
 async function slowImage() {
   const image = await createImage({ size: SIZE });

@@ -6,9 +6,9 @@ import { asks, committed, createImage, expectCalls, setFaults, settled } from ".
 
 describe("a storm of downloads of one image that is not stored", () => {
   it("costs the origin its bytes once, and each client is authorised by itself", async () => {
-    const size = 4_000_000;
+    const size = 2_000_000;
     const image = await createImage({ size });
-    await setFaults(image.id, { rate: 1_000_000 });
+    await setFaults(image.id, { rate: 500_000 });
     const readers = await Promise.all(Array.from({ length: 32 }, () => startReader(image.id)));
     const statuses = readers.map((reader) => reader.cacheStatus).sort();
     expect(statuses).toEqual([
@@ -54,7 +54,8 @@ describe("a storm of downloads of one image that is not stored", () => {
   });
 
   it("asks the Fill at most about twice a second for each of 200 readers, however fast the slices come", async () => {
-    const image = await createImage({ size: 1_300_000 });
+    // Six slices: each costs the store 200 reads.
+    const image = await createImage({ size: 6 * 65_536 });
     const puller = await pullByHand(image);
     const { fills, turns } = countTurns();
     const joining = Promise.all(Array.from({ length: 200 }, () => startReader(image.id, { env: { FILL: fills } })));
@@ -67,7 +68,7 @@ describe("a storm of downloads of one image that is not stored", () => {
       await scheduler.wait(500);
     }
     const begun = Date.now();
-    for (let slice = 0; slice < 10; slice++) {
+    for (let slice = 0; slice < 6; slice++) {
       await puller.store(slice);
       await scheduler.wait(150);
     }

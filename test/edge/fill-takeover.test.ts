@@ -6,6 +6,8 @@ import { callsOnErrand, pullByHand } from "../support/hand-puller.ts";
 import { dataBytes, dataRanges, expectImage, startReader } from "../support/readers.ts";
 import {
   asks,
+  bindings,
+  cacheImage,
   committed,
   createImage,
   expectCalls,
@@ -92,6 +94,26 @@ describe("a puller that dies without a word", () => {
     await committed(image.id);
     await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file`);
   });
+});
+
+it("a report that comes when the fill is committed and forgotten takes nothing away", async () => {
+  const image = await createImage({ size: SIZE });
+  await cacheImage(image.id);
+  const row = await bindings.CATALOG.prepare(
+    "SELECT blob, generation FROM images JOIN blobs USING (blob) WHERE image_id = ?",
+  )
+    .bind(image.id)
+    .first<{ blob: string; generation: string }>();
+  if (row === null) throw new Error("the image is not in the catalog");
+  const { blob, generation } = row;
+  const fill = fillStub(image.id);
+  await fill.stop();
+  expect(await fill.stored("late", generation, blob, 0, "etag", true)).toEqual({ lease: "dropped" });
+  expect(await bindings.BUCKET.head(`blobs/${blob}/${generation}/0`)).not.toBeNull();
+  // What nobody's catalog names is taken away.
+  await bindings.BUCKET.put(`blobs/${blob}/other/0`, "x");
+  await fill.stored("late", "other", blob, 0, "etag", false);
+  expect(await bindings.BUCKET.head(`blobs/${blob}/other/0`)).toBeNull();
 });
 
 describe("a slow client that pulls", () => {

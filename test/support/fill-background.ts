@@ -1,25 +1,31 @@
 /** What happens in a world of ./fill-model.ts without a reader: the alarm, its pull, the read-back, and time. */
 import * as rules from "../../src/fill/rules.ts";
 import { disagreed, holderBeats, type ModelOptions, type Puller, suffered, type World } from "./fill-model.ts";
-import { type MakeOffer, mustGrant, newPuller, pullOffers, release, standing } from "./fill-pull.ts";
+import { goesOn, type MakeOffer, mustGrant, newPuller, pullOffers, release, standing } from "./fill-pull.ts";
 import { must } from "./fill-violation.ts";
 
 /** The alarm, the background's own pull, and the read-back. */
 export function backgroundOffers(world: World, options: ModelOptions, offer: MakeOffer): void {
   const { fill, background } = world;
   if (background !== null) {
-    const change = (next: Puller, to: World): World => {
-      const over = next.standing !== "held" || next.next === options.slices;
-      return { ...to, background: over && next.unreported.length === 0 ? null : next };
-    };
+    const change = (next: Puller, to: World) => withBackground(to, next, options);
     pullOffers(world, background, options, (what, take) => offer(`background ${what}`, take), change);
     if (world.left.failure > 0) {
-      offer("background fails", () => setBack({ ...release(world, background, false), background: null }));
+      offer("background fails", () => {
+        const failed = suffered(release(world, background, false), "failure");
+        return { ...failed, background: null, fill: setBack(failed, background.generation) };
+      });
     }
   }
   if (world.verifying !== null) {
     offer("read-back ends", () => readBack(world));
-    if (world.left.failure > 0) offer("read-back fails", () => setBack({ ...world, verifying: null }));
+    if (world.left.failure > 0) {
+      const { verifying } = world;
+      offer("read-back fails", () => {
+        const failed = suffered(world, "failure");
+        return { ...failed, verifying: null, fill: setBack(failed, verifying) };
+      });
+    }
     return;
   }
   if (fill === null) return;
@@ -32,7 +38,7 @@ export function backgroundOffers(world: World, options: ModelOptions, offer: Mak
     offer("alarm: nobody's rights", () => ({ ...suffered(world, "failure"), fill: rules.withoutRights(fill) }));
   }
   offer(`alarm: ${task.do}`, () => {
-    if (task.do === "forget") return { ...world, fill: null, objects: [], proven: false, followed: false };
+    if (task.do === "forget") return forgotten(world, fill);
     if (task.do === "verify") return { ...world, verifying: fill.generation };
     return fillInBackground(world, options);
   });
@@ -50,9 +56,21 @@ function fillInBackground(world: World, options: ModelOptions): World {
   return { ...world, fill: state, background: pull, leases: world.leases + 1, followed: true };
 }
 
-function setBack(world: World): World {
-  const failed = suffered(world, "failure");
-  return world.fill === null ? failed : { ...failed, fill: rules.setBack(world.fill, world.now) };
+function forgotten(world: World, fill: rules.FillState): World {
+  const catalog = fill.committedAt === null ? world.catalog : fill.generation;
+  return { ...world, fill: null, objects: [], proven: false, followed: false, catalog };
+}
+
+/** The background's pull goes on, or ends: with all stored, or else it got nowhere. */
+function withBackground(world: World, pull: Puller, { slices }: ModelOptions): World {
+  const next = goesOn(pull, slices);
+  if (next !== null) return { ...world, background: next };
+  const stored = pull.next === slices && pull.standing !== "dropped";
+  return { ...world, background: null, fill: stored ? world.fill : setBack(world, pull.generation) };
+}
+
+function setBack({ fill, now }: World, generation: string): rules.FillState | null {
+  return fill?.generation === generation ? rules.setBack(fill, now) : fill;
 }
 
 function readBack(before: World): World {
@@ -84,13 +102,14 @@ export function timeOffer(world: World, options: ModelOptions, offer: MakeOffer)
       beating === null
         ? fill
         : rules.alive(fill, beating.lease, fill.received + (beating.mood === "lively" ? 1 : 0), then);
-    const heard = (puller: Puller | null) =>
-      puller === null || puller.mood === "silent" ? puller : standing(puller, beaten);
-    const readers = world.readers.map((reader) =>
-      reader.phase === "pulling" ? { ...reader, pull: heard(reader.pull) } : reader,
-    );
-    const background = heard(world.background);
-    const over = background !== null && background.standing !== "held" && background.unreported.length === 0;
-    return { ...world, now: then, fill: beaten, readers, background: over ? null : background };
+    const heard = (puller: Puller) =>
+      puller.mood === "silent" || puller.gate === "let-go" ? puller : standing(puller, beaten);
+    const readers = world.readers.map((reader) => {
+      if (reader.pulls.length === 0) return reader;
+      const pulls = reader.pulls.map((each) => goesOn(heard(each), options.slices));
+      return { ...reader, pulls: pulls.filter((each) => each !== null) };
+    });
+    const later = { ...world, now: then, fill: beaten, readers };
+    return world.background === null ? later : withBackground(later, heard(world.background), options);
   });
 }

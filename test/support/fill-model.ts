@@ -12,14 +12,23 @@ export interface Puller {
   readonly generation: string;
   /** The slice to put next. */
   readonly next: number;
-  /** Puts that are done and not reported, in order: whether each found another one's bytes. */
-  readonly unreported: readonly boolean[];
-  /** Whether its own digest gate sees the image from the first byte. */
-  readonly gated: boolean;
+  /** What the Fill has not heard yet, in order: puts, by whether each found another one's bytes, and the lease's end. */
+  readonly unreported: readonly (boolean | "release")[];
+  /**
+   * Its digest gate, if it began with the image's first byte for a client without any: `attached` to the client;
+   * `detached` from it; `let-go` of the store, to the client alone.
+   */
+  readonly gate: "attached" | "detached" | "let-go" | null;
+  /** Only of one that let go: the slice in hand then is still put. */
+  readonly inHand: boolean;
   /** What the origin gives it: all true, or all wrong. */
   readonly good: boolean;
   /** Whether all that it put became what is stored. */
   readonly sole: boolean;
+  /** The slices below this are known to be its own, if it has a gate. */
+  readonly ownEnd: number;
+  /** Its gate has seen all, and the Fill does not know yet. */
+  readonly judged: boolean;
   /** `stalling`: alive without a byte; `silent`: cut off from the Fill, not from R2. */
   readonly mood: "lively" | "stalling" | "silent";
   /** What the Fill told it last. */
@@ -27,9 +36,10 @@ export interface Puller {
 }
 
 export interface Reader {
-  readonly phase: "asking" | "pulling" | "let-go" | "judged" | "ended";
-  /** How it ended, or what its gate said. */
-  readonly outcome: string;
+  /** `served`: its own pull brings its client all. */
+  readonly phase: "asking" | "served" | "ended";
+  /** How it ended. */
+  readonly outcome: Outcome | "";
   /** What its client has bytes of. */
   readonly generation: string | null;
   /** Whole slices that the client has, and whether it has any byte at all. */
@@ -38,8 +48,20 @@ export interface Reader {
   readonly lastIsStored: boolean;
   /** Whether all bytes that the client has are the image's. */
   readonly clean: boolean;
-  readonly pull: Puller | null;
+  /** The pull that serves its client, or those that run beside its reading. They may outlive the client. */
+  readonly pulls: readonly Puller[];
+  /** Once detached: the client has bytes of its pull up to somewhere in the slice before `need`. */
+  readonly detached: { readonly need: number; readonly ownEnd: number } | null;
+  /** A pull beside its reading failed: it pulls no more. */
+  readonly failed: boolean;
 }
+
+/**
+ * How a client ends: with the whole image (`done`; `alone`: without the fill), or not: `cut` for what is wrong, `refused`
+ * because its first bytes are not what is stored, `failed` for the origin, `forgotten` by the fill, or by itself (`left`,
+ * `dead`).
+ */
+export type Outcome = "done" | "alone" | "cut" | "refused" | "failed" | "forgotten" | "left" | "dead";
 
 export interface World {
   readonly now: number;
@@ -54,6 +76,8 @@ export interface World {
   readonly verifying: string | null;
   /** Somebody took over, so that the read-back follows the fill. */
   readonly followed: boolean;
+  /** The generation that was committed when its fill was forgotten. */
+  readonly catalog: string | null;
   readonly generations: number;
   readonly leases: number;
   /** Generations that were found to be wrong or incomplete, as far as a reader still has bytes of them. */
@@ -65,10 +89,11 @@ export interface World {
 }
 
 /**
- * `wrong`: a pull that gets wrong bytes; `slow`: a store that a lone download lets go of; `stall` and `silence`: a puller's
- * moods; `failure`: the background gets nowhere; `lost`: a slice that is gone when it is read.
+ * `wrong`: a pull that gets wrong bytes; `slow`: a store that a lone download lets go of; `blocked`: a client that does not
+ * take its bytes; `stall` and `silence`: a puller's moods; `failure`: the background, or a pull beside a reading, gets
+ * nowhere; `lost`: a slice that is gone when it is read.
  */
-export type Misfortune = "wrong" | "slow" | "stall" | "silence" | "failure" | "lost";
+export type Misfortune = "wrong" | "slow" | "blocked" | "stall" | "silence" | "failure" | "lost";
 
 export interface ModelOptions {
   readonly readers: number;
@@ -79,7 +104,7 @@ export interface ModelOptions {
   readonly misfortunes: Readonly<Record<Misfortune, number>>;
 }
 
-export const SLICE_BYTES = 64;
+const SLICE_BYTES = 64;
 const START = 10 ** 9;
 
 export function newWorld(options: ModelOptions): World {
@@ -91,7 +116,9 @@ export function newWorld(options: ModelOptions): World {
     some: false,
     lastIsStored: false,
     clean: true,
-    pull: null,
+    pulls: [],
+    detached: null,
+    failed: false,
   };
   return {
     now: START,
@@ -102,6 +129,7 @@ export function newWorld(options: ModelOptions): World {
     background: null,
     verifying: null,
     followed: false,
+    catalog: null,
     generations: 0,
     leases: 0,
     dropped: [],
@@ -139,9 +167,9 @@ export function dropped(world: World, state: rules.FillState): World {
   return begun({ ...world, dropped: [...world.dropped, state.generation] }, state.slices, state);
 }
 
-/** The world after a mismatch in a generation; one that is gone already changes nothing. */
+/** The world after a mismatch in a generation; one that is gone already, or committed, is not touched. */
 export function disagreed(world: World, generation: string): World {
-  if (world.fill?.generation !== generation) return world;
+  if (world.fill?.generation !== generation || world.fill.committedAt !== null) return world;
   const mismatches = [...world.mismatches, world.now].slice(-2);
   return dropped({ ...world, mismatches }, rules.mismatched(world.fill, world.now));
 }
@@ -150,14 +178,25 @@ export function withReader(world: World, index: number, change: Partial<Reader>)
   return { ...world, readers: world.readers.map((reader, at) => (at === index ? { ...reader, ...change } : reader)) };
 }
 
+export function at(world: World, index: number): Reader {
+  const reader = world.readers[index];
+  if (reader === undefined) throw new Error(`there is no reader ${index}`);
+  return reader;
+}
+
+/** The client's end. What its pulls still have to say is said, but for one whose whole download `died`. */
+export function end(world: World, index: number, outcome: Outcome): World {
+  return withReader(world, index, { phase: "ended", outcome });
+}
+
 export function suffered(world: World, kind: Misfortune): World {
   return { ...world, left: { ...world.left, [kind]: world.left[kind] - 1 } };
 }
 
 /** All who pull, the background included. */
 export function pullers(world: World): Puller[] {
-  const all = [world.background, ...world.readers.map((reader) => reader.pull)];
-  return all.filter((puller) => puller !== null);
+  const all = world.readers.flatMap((reader) => reader.pulls);
+  return world.background === null ? all : [...all, world.background];
 }
 
 /** Whether the holder of the lease still reports. */
@@ -167,70 +206,5 @@ export function holderBeats(world: World): Puller | null {
   const holder = pullers(world).find(
     (puller) => puller.lease === fill.lease?.id && puller.generation === fill.generation,
   );
-  return holder === undefined || holder.mood === "silent" ? null : holder;
-}
-
-/**
- * A name for worlds that behave alike: times count from now, and only as far as a rule can tell them apart; names of
- * leases and generations give way to what they are; readers have no order.
- */
-export function keyOf(world: World, stallMs: number): string {
-  const { fill, now } = world;
-  // How long ago exactly is left out where no rule asks: it would multiply the worlds by the ticks of a day.
-  const age = (time: number, ...bounds: number[]) => bounds.filter((bound) => now - time >= bound).length;
-  const rest = (time: number) => Math.max(0, time - now);
-  const pull = (puller: Puller | null) =>
-    puller === null
-      ? 0
-      : [
-          puller.generation === fill?.generation,
-          puller.lease === fill?.lease?.id,
-          puller.lease === fill?.witness,
-          puller.next,
-          puller.unreported,
-          puller.gated,
-          puller.good,
-          puller.sole,
-          puller.mood,
-          puller.standing,
-        ];
-  const readers = world.readers.map((reader) =>
-    reader.phase === "ended"
-      ? "ended"
-      : JSON.stringify([
-          reader.phase,
-          reader.outcome,
-          reader.generation === null ? 0 : reader.generation === fill?.generation ? 1 : 2,
-          reader.generation !== null && world.dropped.includes(reader.generation),
-          reader.position,
-          reader.some,
-          reader.lastIsStored,
-          reader.clean,
-          pull(reader.pull),
-        ]),
-  );
-  return JSON.stringify([
-    fill === null
-      ? 0
-      : [
-          fill.stored,
-          fill.lease === null ? -1 : rest(fill.lease.expires),
-          fill.witness === null,
-          fill.verdict,
-          fill.committedAt === null ? -1 : age(fill.committedAt, rules.LINGER_MS),
-          fill.committedAt === null ? age(fill.progressAt, stallMs, rules.LINGER_MS, rules.STALE_MS) : 0,
-          fill.mismatches,
-          fill.mismatches === 0 ? 0 : age(fill.mismatchedAt, rules.LEFT_ALONE_MS),
-          Math.min(fill.setbacks, 7),
-          fill.committedAt === null ? rest(fill.quietUntil) : 0,
-        ],
-    world.objects,
-    world.proven,
-    readers.sort(),
-    pull(world.background),
-    world.verifying === null ? 0 : world.verifying === fill?.generation ? 1 : 2,
-    world.followed,
-    world.mismatches.length,
-    world.left,
-  ]);
+  return holder === undefined || holder.mood === "silent" || holder.gate === "let-go" ? null : holder;
 }

@@ -19,7 +19,8 @@ export function pullOffers(
   offer: MakeOffer,
   change: (next: Puller, to: World) => World,
 ): void {
-  const mayPut = pull.standing === "held" && pull.next < options.slices;
+  const storing = pull.gate === "let-go" ? pull.inHand : pull.standing === "held";
+  const mayPut = storing && pull.next < options.slices;
   if (mayPut && options.puts === 0) {
     offer("stores", () => {
       const [next, to] = put(world, pull);
@@ -38,7 +39,7 @@ export function pullOffers(
       return change(next, to);
     });
   }
-  if (pull.mood === "lively" && pull.standing === "held") {
+  if (pull.mood === "lively" && pull.standing === "held" && pull.gate !== "let-go" && !pull.judged) {
     if (world.left.stall > 0) offer("stalls", () => change({ ...pull, mood: "stalling" }, suffered(world, "stall")));
     if (world.left.silence > 0) {
       offer("falls silent", () => change({ ...pull, mood: "silent" }, suffered(world, "silence")));
@@ -53,23 +54,40 @@ function put(world: World, pull: Puller): [Puller, World] {
     current && !foreign
       ? world.objects.map((object, slice) => (slice === pull.next ? pull.good : object))
       : world.objects;
-  const next = { ...pull, next: pull.next + 1, unreported: [...pull.unreported, foreign], sole: pull.sole && !foreign };
+  const unreported = [...pull.unreported, foreign];
+  const next = { ...pull, next: pull.next + 1, inHand: false, unreported, sole: pull.sole && !foreign };
   return [next, { ...world, objects }];
 }
 
+/** The puller's oldest word that the Fill has not heard, and what it is told for it. */
 function report(world: World, pull: Puller): [Puller, World] {
-  const slice = pull.next - pull.unreported.length;
-  const [foreign, ...unreported] = pull.unreported;
-  const next: Puller = { ...pull, unreported, mood: "lively" };
+  const [word, ...unreported] = pull.unreported;
+  if (word === "release") return [{ ...pull, unreported }, release(world, pull, true)];
+  const slice = pull.next - pull.unreported.filter((each) => each !== "release").length;
+  const foreign = word === true;
+  const ownEnd = !foreign && pull.ownEnd === slice ? slice + 1 : pull.ownEnd;
+  const next: Puller = { ...pull, unreported, ownEnd };
   const { fill } = world;
-  if (fill?.generation !== pull.generation) return [{ ...next, standing: "dropped" }, world];
-  const state = rules.sliceStored(fill, pull.lease, slice, foreign === true, world.now);
-  return [standing(next, state), { ...world, fill: state }];
+  if (fill?.generation !== pull.generation) return [{ ...next, mood: "lively", standing: "dropped" }, world];
+  const state = rules.sliceStored(fill, pull.lease, slice, foreign, world.now);
+  // A slice that counted before renews no lease: one that was silent for too long may lose it until its next word.
+  const lapsed = state.lease?.id === pull.lease && !rules.isPulled(state, world.now);
+  return [standing({ ...next, mood: lapsed ? pull.mood : "lively" }, state), { ...world, fill: state }];
 }
 
 export function standing(pull: Puller, state: rules.FillState | null): Puller {
   if (state?.generation !== pull.generation) return { ...pull, standing: "dropped" };
   return { ...pull, standing: state.lease?.id === pull.lease ? "held" : "lost" };
+}
+
+/** What a puller makes of what it was told. @returns null when it has ended and said all */
+export function goesOn(pull: Puller, slices: number): Puller | null {
+  if (pull.judged || pull.gate === "let-go") return pull;
+  const stops = pull.standing !== "held" && pull.next < slices;
+  // Its client still needs the image, and its gate has seen it from the first byte.
+  if (pull.gate === "attached") return stops ? { ...pull, gate: "let-go", inHand: true } : pull;
+  const over = stops || (pull.gate === null && pull.next === slices);
+  return over && pull.unreported.length === 0 ? null : pull;
 }
 
 export function release(world: World, pull: Puller, quiet: boolean): World {
@@ -79,7 +97,20 @@ export function release(world: World, pull: Puller, quiet: boolean): World {
 }
 
 export function newPuller(lease: string, generation: string, next: number, gated: boolean, good: boolean): Puller {
-  return { lease, generation, next, unreported: [], gated, good, sole: next === 0, mood: "lively", standing: "held" };
+  return {
+    lease,
+    generation,
+    next,
+    unreported: [],
+    gate: gated ? "attached" : null,
+    inHand: false,
+    good,
+    sole: gated,
+    ownEnd: next,
+    judged: false,
+    mood: "lively",
+    standing: "held",
+  };
 }
 
 export function mustGrant(world: World, slice: number, options: ModelOptions): void {

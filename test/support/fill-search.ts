@@ -1,5 +1,6 @@
 /** Searches all worlds of ./fill-model.ts that can be reached, breadth first, each once; so a trace is a shortest one. */
-import { keyOf, type ModelOptions, newWorld, type World } from "./fill-model.ts";
+import { keyOf } from "./fill-key.ts";
+import { type ModelOptions, newWorld, type World } from "./fill-model.ts";
 import { offers } from "./fill-moves.ts";
 import { type Invariant, Violation } from "./fill-violation.ts";
 
@@ -7,6 +8,8 @@ export interface Search {
   /** The shortest way to the first violation of each invariant. */
   readonly violations: ReadonlyMap<Invariant, string>;
   readonly worlds: readonly World[];
+  /** Each way that a client ended; `detached` in front if it was detached from its own pull before. */
+  readonly outcomes: ReadonlySet<string>;
 }
 
 export function search(options: ModelOptions): Search {
@@ -15,6 +18,7 @@ export function search(options: ModelOptions): Search {
   const worlds = [start];
   const ways: { readonly from: number; readonly move: string }[] = [{ from: -1, move: "" }];
   const violations = new Map<Invariant, string>();
+  const outcomes = new Set<string>();
   for (let at = 0; at < worlds.length; at++) {
     const world = worlds[at];
     if (world === undefined) break;
@@ -26,6 +30,8 @@ export function search(options: ModelOptions): Search {
         }
         continue;
       }
+      for (const { outcome, detached } of next.readers)
+        outcomes.add(detached === null ? outcome : `detached ${outcome}`);
       const key = keyOf(next, options.stallMs);
       if (seen.has(key)) continue;
       seen.add(key);
@@ -33,7 +39,7 @@ export function search(options: ModelOptions): Search {
       ways.push({ from: at, move: offer.name });
     }
   }
-  return { violations, worlds };
+  return { violations, worlds, outcomes };
 }
 
 /** The world after a move, or what it violates. */

@@ -41,7 +41,7 @@ export async function pullByHand(image: Image): Promise<HandPuller> {
       const start = sliceStart(plan, slice);
       const piece = bytes.slice(start, start + sliceLength(plan, slice));
       const put = await new SliceStore(bindings.BUCKET).put(blob, generation, slice, piece);
-      await fillStub(image.id).stored(lease, generation, slice, put.etag, put.kind === "exists");
+      await fillStub(image.id).stored(lease, generation, blob, slice, put.etag, put.kind === "exists");
     },
     async beat() {
       await fillStub(image.id).alive(turn.lease, generation, ++received);

@@ -1,11 +1,22 @@
-/** A big image, uploaded and downloaded through the edge. Times are printed, not judged. */
+/** A big image through the edge: uploaded, downloaded, and downloaded by a client that is killed half way. Times are printed, not judged. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { curlDigest, openstack } from "./clients.ts";
-import { cacheStatus, content, EDGE, filePath, tokenOf, untilHit, WORK_DIR, withoutEdge } from "./cloud.ts";
+import { curlDigest, curlKilled, openstack } from "./clients.ts";
+import {
+  cacheStatus,
+  content,
+  EDGE,
+  filePath,
+  forgetCounts,
+  imageBytesFromGlance,
+  tokenOf,
+  untilHit,
+  WORK_DIR,
+  withoutEdge,
+} from "./cloud.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = Number(process.env.BIG_IMAGE_MIB ?? 1024) * MIB;
@@ -41,6 +52,43 @@ test(`an image of ${SIZE / MIB} MiB goes from upload to miss to hit with the sam
     assert.match(cacheStatus(first.headers), /^glance-edge; fwd=uri-miss/);
     assert.equal(cacheStatus(second.headers), "glance-edge; hit");
   }
+  await openstack("demo", "image", "delete", id);
+});
+
+test(`an image of ${SIZE / MIB} MiB whose client is killed half way is committed all the same`, {
+  skip: withoutEdge,
+}, async (t) => {
+  const source = join(WORK_DIR, "killed.raw");
+  const digest = await writeContent(source);
+  const made = await openstack(
+    "demo",
+    ...[
+      "image",
+      "create",
+      "--disk-format",
+      "raw",
+      "--container-format",
+      "bare",
+      "--file",
+      source,
+      "-f",
+      "json",
+      "killed",
+    ],
+  );
+  await rm(source);
+  const { id } = JSON.parse(made) as { id: string };
+  await forgetCounts();
+  const token = await tokenOf("demo");
+  const had = await curlKilled(EDGE + filePath(id), { token }, SIZE / 2);
+  assert.ok(had < SIZE, "the client had all of it before it was killed");
+  const began = performance.now();
+  await untilHit(id, 600);
+  t.diagnostic(`from the kill to the commit: ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  t.diagnostic(`Glance sent ${((await imageBytesFromGlance()) / SIZE).toFixed(2)} x the image`);
+  const hit = await curlDigest(EDGE + filePath(id), { token });
+  assert.equal(cacheStatus(hit.headers), "glance-edge; hit");
+  assert.deepEqual([hit.status, hit.bytes, hit.sha512], [200, SIZE, digest]);
   await openstack("demo", "image", "delete", id);
 });
 

@@ -77,6 +77,20 @@ export async function curlDigest(
   }
 }
 
+/** Starts a download and kills curl once it has got so many bytes. @returns how many it had */
+export async function curlKilled(url: string, options: CurlOptions, after: number): Promise<number> {
+  const child = spawn("curl", curlArgs(url, options), { stdio: ["ignore", "pipe", "inherit"] });
+  const exited = once(child, "exit");
+  let bytes = 0;
+  for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes >= after) break;
+  }
+  child.kill("SIGKILL");
+  await exited;
+  return bytes;
+}
+
 function curlArgs(url: string, options: CurlOptions): string[] {
   const method = options.method ?? "GET";
   const args = ["--silent", "--show-error", "--path-as-is", "--globoff", "--max-time", "600"];

@@ -1,0 +1,92 @@
+/** The demo origin as a process of its own, so that its CPU is not workerd's. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+/** A token that the demo origin always knows. */
+export const TOKEN = "demo";
+
+export interface Image {
+  readonly id: string;
+  readonly size: number;
+  /** Hex. */
+  readonly sha512: string;
+}
+
+export class Origin {
+  readonly url: string;
+  readonly #process: ChildProcess;
+
+  private constructor(url: string, child: ChildProcess) {
+    this.url = url;
+    this.#process = child;
+  }
+
+  static async start(): Promise<Origin> {
+    const program = fileURLToPath(new URL("../demo/main.ts", import.meta.url));
+    const child = spawn(process.execPath, [program, "--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
+    // Also when the bench itself fails.
+    process.once("exit", () => child.kill());
+    for await (const line of createInterface({ input: child.stdout })) {
+      const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(line) ?? [];
+      if (url !== undefined) return new Origin(url, child);
+    }
+    throw new Error("the demo origin did not start");
+  }
+
+  /**
+   * Makes a new image. All images of one size have the same content.
+   * @param fixedLength sends it with a Content-Length; Glance sends chunks
+   */
+  async makeImage(size: number, fixedLength = false): Promise<Image> {
+    const id = crypto.randomUUID();
+    const record: unknown = await (await this.#control("PUT", `images/${id}`, { size, seed: 1 })).json();
+    if (fixedLength) await this.#control("PUT", `images/${id}/faults`, { contentLength: true });
+    const sha512 =
+      typeof record === "object" && record !== null && "os_hash_value" in record ? record.os_hash_value : "";
+    return { id, size, sha512: String(sha512) };
+  }
+
+  async removeImage(image: Image): Promise<void> {
+    const headers = { "x-auth-token": TOKEN };
+    const response = await fetch(`${this.url}/v2/images/${image.id}`, { method: "DELETE", headers });
+    if (response.status !== 204) throw new Error(`the demo origin kept an image: status ${response.status}`);
+  }
+
+  /** The speed of the line that all downloads share, bytes per second; null: as fast as it goes. */
+  async limit(rate: number | null): Promise<void> {
+    await this.#control("PUT", "link", rate === null ? {} : { rate });
+  }
+
+  async forgetRequests(): Promise<void> {
+    await this.#control("DELETE", "requests");
+  }
+
+  /** Image bytes sent since {@link forgetRequests}, and how many one-byte requests for the right are among them. */
+  async sent(): Promise<{ readonly bytes: number; readonly probes: number }> {
+    const log: unknown = await (await this.#control("GET", "requests")).json();
+    if (!Array.isArray(log)) throw new Error("the demo origin's log is not a list");
+    const data = log.filter((entry) => entry.method === "GET" && entry.path.endsWith("/file"));
+    const bytes = data.reduce((sum: number, entry) => sum + entry.bytes, 0);
+    return { bytes, probes: data.filter((entry) => entry.range === "bytes=0-0").length };
+  }
+
+  async stop(): Promise<void> {
+    const ended = once(this.#process, "exit");
+    this.#process.kill("SIGTERM");
+    await ended;
+  }
+
+  async #control(method: string, path: string, body?: unknown): Promise<Response> {
+    const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
+    const response = await fetch(`${this.url}/_demo/${path}`, init);
+    if (!response.ok) throw new Error(`the demo origin refused ${method} ${path}: ${await response.text()}`);
+    return response;
+  }
+}
+
+/** The path of an image's data, at the origin and at the edge. */
+export function dataPath(image: Image): string {
+  return `/v2/images/${image.id}/file`;
+}

@@ -1,0 +1,175 @@
+/**
+ * Starts one Worker in a workerd process of its own, reached on a direct socket, and tells what CPU that process used.
+ * The edge and the floors are started alike: the settings of wrangler.toml, with R2, D1 and Durable Objects simulated by
+ * Miniflare inside that same process. For Linux (/proc).
+ */
+import { readFileSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { stripTypeScriptTypes } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
+import { startWrangler } from "../scripts/wrangler.ts";
+
+const REPOSITORY = fileURLToPath(new URL("..", import.meta.url));
+const NAME = "bench";
+const EDGE_NAME = "src/index.ts";
+/** Miniflare does not tell which process is its workerd: an environment variable of its own does. */
+const MARK = "GLANCE_EDGE_BENCH";
+/** Linux counts CPU time in this unit (USER_HZ, proc(5)). */
+const TICK_SECONDS = 0.01;
+/** A process that used at most one tick in this time does nothing any more. */
+const IDLE_MS = 500;
+const IDLE_PATIENCE_MS = 300_000;
+
+export interface Workerd {
+  readonly url: string;
+  /** CPU seconds (user and system) that the process has used so far. */
+  cpuSeconds(): number;
+  /** Waits until the process does nothing, for example because a fill in the background is done. */
+  idle(): Promise<void>;
+}
+
+interface Running extends Workerd {
+  stop(): Promise<void>;
+}
+
+const running: Promise<Running>[] = [];
+
+/** Ends all that were started. */
+export async function stopAll(): Promise<void> {
+  for (const result of await Promise.allSettled(running.splice(0))) {
+    if (result.status === "fulfilled") await result.value.stop();
+  }
+}
+
+/** Starts the edge as `wrangler deploy` would upload it. @param vars over those of wrangler.toml */
+export async function startEdge(vars: Readonly<Record<string, string>>): Promise<Workerd> {
+  edge ??= buildEdge();
+  return launch([{ name: EDGE_NAME, contents: await edge }], vars);
+}
+
+/** Starts the edge inside of a Worker of the bench, which imports it from src/index.ts. */
+export async function startAround(script: string, vars: Readonly<Record<string, string>>): Promise<Workerd> {
+  edge ??= buildEdge();
+  return launch([await moduleOf(script), { name: EDGE_NAME, contents: await edge }], vars);
+}
+
+/** Starts a Worker of the bench that imports nothing. */
+export async function startBare(script: string): Promise<Workerd> {
+  return launch([await moduleOf(script)], null);
+}
+
+interface Module {
+  /** Its path from the repository's root: what imports are resolved against. */
+  readonly name: string;
+  readonly contents: string;
+}
+
+async function moduleOf(script: string): Promise<Module> {
+  return { name: script, contents: stripTypeScriptTypes(await readFile(join(REPOSITORY, script), "utf8")) };
+}
+
+function launch(modules: readonly Module[], vars: Readonly<Record<string, string>> | null): Promise<Workerd> {
+  const starting = start(modules, vars);
+  running.push(starting);
+  return starting;
+}
+
+/** @param vars null: a Worker without the edge in it, which has R2 only */
+async function start(modules: readonly Module[], vars: Readonly<Record<string, string>> | null): Promise<Running> {
+  const directory = await mkdtemp(join(tmpdir(), "glance-edge-bench-"));
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(REPOSITORY, "wrangler.toml"));
+  const mark = crypto.randomUUID();
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      workers: [
+        {
+          ...workerOptions,
+          name: NAME,
+          ...(vars === null ? { durableObjects: {}, d1Databases: {} } : {}),
+          // The modules are all here: there are none to find by rules.
+          modulesRules: undefined,
+          modules: modules.map(({ name, contents }) => ({ type: "ESModule", path: name, contents })),
+          // Not spread: wrangler's type calls its part unknown.
+          bindings: Object.assign({}, workerOptions.bindings, vars),
+          unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+        },
+      ],
+      resourcePersistencePath: directory,
+      // Request.cf is made up otherwise, with data from the network.
+      cf: false,
+      unsafeRuntimeEnv: { [MARK]: mark },
+      // What the edge logs would be noise here; what goes wrong shows in the bytes.
+      handleStructuredLogs: () => undefined,
+    }),
+  );
+  const stop = async () => {
+    await miniflare.dispose();
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    const url = await miniflare.unsafeGetDirectURL(NAME);
+    if (vars !== null) await applyMigrations(miniflare);
+    const pid = await findMarked(mark);
+    return { url: url.origin, cpuSeconds: () => cpuSecondsOf(pid), idle: () => untilIdle(pid), stop };
+  } catch (cause) {
+    await stop();
+    throw cause;
+  }
+}
+
+/** One for all that need it. */
+let edge: Promise<string> | null = null;
+
+async function buildEdge(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "glance-edge-bundle-"));
+  try {
+    const wrangler = startWrangler(["deploy", "--dry-run", "--outdir", directory], "quiet");
+    if ((await wrangler.ended) !== 0) throw new Error(`wrangler can't bundle the edge:\n${wrangler.output()}`);
+    return await readFile(join(directory, "index.js"), "utf8");
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+async function findMarked(mark: string): Promise<number> {
+  for (const entry of await readdir("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    // Another user's process can't be read, and one may end meanwhile: neither is ours.
+    const environment = await readFile(`/proc/${entry}/environ`, "latin1").catch(() => "");
+    if (environment.split("\0").includes(`${MARK}=${mark}`)) return Number(entry);
+  }
+  throw new Error("workerd is not running");
+}
+
+function cpuSecondsOf(pid: number): number {
+  // Fields 14 and 15 (proc(5)); the second one may hold spaces, so they are counted from behind it.
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * TICK_SECONDS;
+}
+
+async function untilIdle(pid: number): Promise<void> {
+  const deadline = Date.now() + IDLE_PATIENCE_MS;
+  for (let before = cpuSecondsOf(pid); Date.now() < deadline; ) {
+    await sleep(IDLE_MS);
+    const now = cpuSecondsOf(pid);
+    if (now - before < TICK_SECONDS * 1.5) return;
+    before = now;
+  }
+  throw new Error(`workerd (pid ${pid}) is still at work after ${IDLE_PATIENCE_MS / 1000} s`);
+}
+
+async function applyMigrations(miniflare: Miniflare): Promise<void> {
+  const database = await miniflare.getD1Database("CATALOG", NAME);
+  const directory = join(REPOSITORY, "migrations");
+  for (const file of (await readdir(directory)).sort()) {
+    const statements = unstable_splitSqlQuery(await readFile(join(directory, file), "utf8"));
+    await database.batch(statements.map((statement) => database.prepare(statement)));
+  }
+}

@@ -72,6 +72,8 @@ describe("a storm of downloads of one image that is not stored", () => {
       await puller.store(slice);
       await scheduler.wait(150);
     }
+    // The puller's gate has seen all: nobody waits for the read-back, however long that takes beside 200 readers.
+    await puller.agree();
     const readers = await joining;
     for (const reader of readers) await expectImage(reader, image);
     await settled();

@@ -3,7 +3,7 @@ import { ask, atOrigin, createImage, expectCalls } from "../support/scenario.ts"
 
 describe("what is no download passes unchanged", () => {
   it.each([
-    ["GET", "/v2/images?limit=1&sort=name%3Aasc"],
+    ["GET", "/v2/schemas/image?limit=1&sort=name%3Aasc"],
     ["GET", "/v2/schemas/image"],
     ["GET", "/v2/no/such/path"],
     ["GET", "/v2/images/%2e%2e/x%2Fy"],

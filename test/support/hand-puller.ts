@@ -15,6 +15,8 @@ export interface HandPuller {
   store(slice: number, lease?: string): Promise<void>;
   /** Says that it lives and has received more. */
   beat(): Promise<void>;
+  /** Says that its digest gate agreed with all of the image. */
+  agree(): Promise<void>;
 }
 
 export function subjectOf(image: Image): Subject {
@@ -42,6 +44,9 @@ export async function pullByHand(image: Image): Promise<HandPuller> {
       const piece = bytes.slice(start, start + sliceLength(plan, slice));
       const put = await new SliceStore(bindings.BUCKET).put(blob, generation, slice, piece);
       await fillStub(image.id).stored(lease, generation, blob, slice, put.etag, put.kind === "exists");
+    },
+    async agree() {
+      await fillStub(image.id).agreed(turn.lease, generation);
     },
     async beat() {
       await fillStub(image.id).alive(turn.lease, generation, ++received);

@@ -81,13 +81,7 @@ async function sendFromOrigin(
   const fields = { image_id: image.imageId, slice: part.slice };
   if (lost.kind === "unavailable") log.error("store.unavailable", lost.cause, fields);
   else log.info("store.slice-missing", fields);
-  const start = sliceStart(image, part.slice);
-  const bytes = new Uint8Array(sliceLength(image, part.slice));
-  for (let filled = 0; filled < bytes.byteLength; ) {
-    const chunk = await origin.read(start + filled, bytes.byteLength - filled);
-    bytes.set(chunk, filled);
-    filled += chunk.byteLength;
-  }
+  const bytes = await origin.readWhole(sliceStart(image, part.slice), sliceLength(image, part.slice));
   const etag = image.etags[part.slice] ?? "";
   if ((await etagOf(bytes)) !== etag)
     throw new Error(`the origin's slice ${part.slice} is not the one that was verified`);

@@ -6,6 +6,7 @@
  * It is fed with large chunks and hashes each while the client's side takes it: the form that the runtime runs with the
  * least CPU. A TransformStream or `pipeTo(DigestStream)` would bring every 4 KiB through JavaScript.
  */
+import { toHex } from "../hex.ts";
 import { type Digest, WEB_CRYPTO_NAME } from "../store/blob.ts";
 
 /** Held back: enough that a client surely misses it, small enough to copy. */
@@ -37,8 +38,7 @@ export class Digester {
   /** @returns whether all that was written has the expected digest */
   async agrees(): Promise<boolean> {
     await this.#writer.close();
-    const bytes = new Uint8Array(await this.#stream.digest);
-    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("") === this.#expected.hex;
+    return toHex(await this.#stream.digest) === this.#expected.hex;
   }
 }
 

@@ -117,13 +117,7 @@ export class FillSlices {
   async gateFromOrigin(to: number, body: ImageBody): Promise<DigestGate> {
     const gate = this.newGate();
     for (const { slice, length, whole } of partsOf(this.plan(), 0, to)) {
-      const bytes = new Uint8Array(length);
-      const start = sliceStart(this.plan(), slice);
-      for (let filled = 0; filled < length; ) {
-        const chunk = await body.read(start + filled, length - filled);
-        bytes.set(chunk, filled);
-        filled += chunk.byteLength;
-      }
+      const bytes = await body.readWhole(sliceStart(this.plan(), slice), length);
       if (!whole || (await etagOf(bytes)) !== this.#sentEtags.get(slice)) {
         throw new Unfinishable("what was sent can't be proven any more");
       }

@@ -110,6 +110,20 @@ export class ImageBody {
     }
   }
 
+  /**
+   * Reads `length` bytes from `at` on into a buffer of their own.
+   * @throws as {@link read}
+   */
+  async readWhole(at: number, length: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length);
+    for (let filled = 0; filled < length; ) {
+      const chunk = await this.read(at + filled, length - filled);
+      bytes.set(chunk, filled);
+      filled += chunk.byteLength;
+    }
+    return bytes;
+  }
+
   /** Makes sure that nothing follows the image's last byte. @throws ImageBodyError "long" */
   async expectEnd(): Promise<void> {
     // A body that was reopened, or broke exactly here, has no more to tell.

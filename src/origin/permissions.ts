@@ -5,6 +5,7 @@
  *
  * Refusals are never kept. Tokens are kept as SHA-256 only.
  */
+import { toHex } from "../hex.ts";
 import type { RecordAnswer } from "./authorize.ts";
 
 /** Bound of the memory: about 1 KB an entry, so some MB of an isolate's 128 MB. The oldest go first. */
@@ -53,6 +54,5 @@ const IDENTITY_FIELDS = ["x-auth-token", "x-service-token", "authorization", "co
 /** A key for one caller and one image in one API; never reversible to a token. */
 export async function permissionKey(client: Headers, api: string, imageId: string): Promise<string> {
   const identity = JSON.stringify([api, imageId, ...IDENTITY_FIELDS.map((name) => client.get(name))]);
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity)));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return toHex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity)));
 }

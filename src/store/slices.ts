@@ -3,6 +3,7 @@
  * never overwritten (invariant 3); a second attempt at a blob has a generation of its own.
  */
 import { withDeadline } from "../deadline.ts";
+import { toHex } from "../hex.ts";
 
 /** R2's error for a range behind the object's end: the object is too short. developers.cloudflare.com/r2/api/error-codes/ */
 const RANGE_NOT_SATISFIABLE = "(10039)";
@@ -100,8 +101,7 @@ export class SliceStore {
 
 /** The etag that R2 gives these bytes when they are put whole: their MD5. developers.cloudflare.com/r2/api/workers/ */
 export async function etagOf(bytes: Uint8Array): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("MD5", bytes));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return toHex(await crypto.subtle.digest("MD5", bytes));
 }
 
 function sliceKey(blob: string, generation: string, slice: number): string {

@@ -4,8 +4,10 @@ import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Pacer } from "./content/pacer.ts";
+import { Receiver } from "./control/notifications.ts";
 import type { Image } from "./glance/image.ts";
 import type { RequestEntry } from "./http/request-log.ts";
+import type { KeystoneFaults } from "./keystone/faults.ts";
 import { Tokens } from "./keystone/tokens.ts";
 
 export class Namespace {
@@ -15,7 +17,10 @@ export class Namespace {
   readonly imageEndpoint: string | null;
   readonly images = new Map<string, Image>();
   readonly tokens = new Tokens();
+  /** What goes wrong with its Keystone. */
+  keystoneFaults: KeystoneFaults = {};
   readonly requests: RequestEntry[] = [];
+  readonly receiver = new Receiver();
   /** The line that all its downloads share. */
   readonly link = new Pacer(null);
   /** Every connection is cut, now and until the line is up again. */

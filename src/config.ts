@@ -13,6 +13,18 @@ export interface Env {
   readonly IMAGE_MAX_BYTES?: string;
   readonly SLICE_BYTES?: string;
   readonly STALL_SECONDS?: string;
+  readonly CACHE_MAX_BYTES?: string;
+  readonly KEYSTONE_URL?: string;
+  readonly ADMIN_ROLES?: string;
+  /** A secret, and so is the next one: `npx wrangler secret put`. */
+  readonly OS_APPLICATION_CREDENTIAL_ID?: string;
+  readonly OS_APPLICATION_CREDENTIAL_SECRET?: string;
+  readonly PREFETCH_CONCURRENCY?: string;
+  readonly CLEAN_STALL_SECONDS?: string;
+  readonly SCRUB_BYTES?: string;
+  /** A Cloudflare Queue; optional. */
+  readonly NOTIFICATIONS?: Queue;
+  readonly NOTIFICATIONS_URL?: string;
 }
 
 export interface Settings {
@@ -24,6 +36,28 @@ export interface Settings {
   readonly imageMaxBytes: number;
   readonly sliceBytes: number;
   readonly stallMs: number;
+  /** Room for stored images, those being stored included. 0: nothing is stored. */
+  readonly cacheMaxBytes: number;
+  /** Keystone's v3 base URL without a trailing slash, or null: no cache management. */
+  readonly keystone: string | null;
+  /** Names of Keystone roles that may manage the cache. At least one. */
+  readonly adminRoles: readonly string[];
+  /** The edge's own account, for what nobody waits for; null: it has none. */
+  readonly serviceCredential: ServiceCredential | null;
+  /** How many queued images are fetched at the same time. At least 1. */
+  readonly prefetchConcurrency: number;
+  /** An unfinished fill without progress for so long is dropped. */
+  readonly cleanStallMs: number;
+  /** How much of the store one scrub reads. */
+  readonly scrubBytes: number;
+  /** Where the queue's consumer posts notifications; may hold credentials and a query. */
+  readonly notificationsUrl: string | null;
+}
+
+/** An application credential of Keystone. */
+export interface ServiceCredential {
+  readonly id: string;
+  readonly secret: string;
 }
 
 /** A setting that the operator has to mend. Its message is meant for the operator and holds no secret. */
@@ -41,6 +75,15 @@ const GIB = 2 ** 30;
 const DEFAULT_IMAGE_MAX_BYTES = 32 * GIB;
 const DEFAULT_SLICE_BYTES = 8 * 2 ** 20;
 const DEFAULT_STALL_SECONDS = 20;
+/** About 1.60 dollars a month (R2 pricing page, 0.015 dollars per GB-month). */
+const DEFAULT_CACHE_MAX_BYTES = 100 * GIB;
+const DEFAULT_PREFETCH_CONCURRENCY = 2;
+/** Each fill is one Durable Object that holds three slice buffers; more of them share the origin's link, not the object. */
+const MAX_PREFETCH_CONCURRENCY = 32;
+/** Glance's `image_cache_stall_time` (glance/image_cache/__init__.py). */
+const DEFAULT_CLEAN_STALL_SECONDS = 86_400;
+/** At 4.4 CPU seconds per GiB (SHA-512) about 35 of the 300 that one invocation may use. */
+const DEFAULT_SCRUB_BYTES = 8 * GIB;
 /** Three slice buffers of a puller must stay within 32 MiB, an isolate within 128 MB (Workers limits page). */
 const MAX_SLICE_BYTES = 8 * 2 ** 20;
 /** Below this the per-slice cost (one R2 operation, one report) outweighs the data. */
@@ -59,6 +102,10 @@ export function readSettings(env: Env): Settings {
   }
   const stallSeconds = readWhole("STALL_SECONDS", env.STALL_SECONDS, DEFAULT_STALL_SECONDS);
   if (stallSeconds === 0) throw new SettingError("STALL_SECONDS", "must be at least 1");
+  const prefetchConcurrency = readWhole("PREFETCH_CONCURRENCY", env.PREFETCH_CONCURRENCY, DEFAULT_PREFETCH_CONCURRENCY);
+  if (prefetchConcurrency < 1 || prefetchConcurrency > MAX_PREFETCH_CONCURRENCY) {
+    throw new SettingError("PREFETCH_CONCURRENCY", `must be from 1 to ${MAX_PREFETCH_CONCURRENCY}`);
+  }
   return {
     origin,
     publicUrl: readUrl("PUBLIC_URL", env.PUBLIC_URL),
@@ -66,7 +113,52 @@ export function readSettings(env: Env): Settings {
     imageMaxBytes: readWhole("IMAGE_MAX_BYTES", env.IMAGE_MAX_BYTES, DEFAULT_IMAGE_MAX_BYTES),
     sliceBytes,
     stallMs: stallSeconds * 1000,
+    cacheMaxBytes: readWhole("CACHE_MAX_BYTES", env.CACHE_MAX_BYTES, DEFAULT_CACHE_MAX_BYTES),
+    keystone: readKeystone(env.KEYSTONE_URL),
+    adminRoles: readRoles(env.ADMIN_ROLES),
+    serviceCredential: readCredential(env),
+    prefetchConcurrency,
+    cleanStallMs: readWhole("CLEAN_STALL_SECONDS", env.CLEAN_STALL_SECONDS, DEFAULT_CLEAN_STALL_SECONDS) * 1000,
+    scrubBytes: readWhole("SCRUB_BYTES", env.SCRUB_BYTES, DEFAULT_SCRUB_BYTES),
+    notificationsUrl: readNotificationsUrl(env.NOTIFICATIONS_URL),
   };
+}
+
+/** Keystone's base URL; operators write it with and without the version. */
+function readKeystone(value: string | undefined): string | null {
+  const url = readUrl("KEYSTONE_URL", value);
+  return url === null || url.endsWith("/v3") ? url : `${url}/v3`;
+}
+
+function readRoles(value: string | undefined): string[] {
+  const roles = (value ?? "admin")
+    .split(",")
+    .map((role) => role.trim())
+    .filter((role) => role !== "");
+  if (roles.length === 0) throw new SettingError("ADMIN_ROLES", "must name at least one role");
+  return roles;
+}
+
+function readCredential(env: Env): ServiceCredential | null {
+  const id = env.OS_APPLICATION_CREDENTIAL_ID?.trim() ?? "";
+  const secret = env.OS_APPLICATION_CREDENTIAL_SECRET?.trim() ?? "";
+  if (id === "" && secret === "") return null;
+  if (id === "") throw new SettingError("OS_APPLICATION_CREDENTIAL_ID", "is not set, but its secret is");
+  if (secret === "") throw new SettingError("OS_APPLICATION_CREDENTIAL_SECRET", "is not set, but its id is");
+  if (readKeystone(env.KEYSTONE_URL) === null) {
+    throw new SettingError("KEYSTONE_URL", "is not set, but OS_APPLICATION_CREDENTIAL_ID needs it");
+  }
+  return { id, secret };
+}
+
+function readNotificationsUrl(value: string | undefined): string | null {
+  const text = value?.trim() ?? "";
+  if (text === "") return null;
+  if (!URL.canParse(text)) throw new SettingError("NOTIFICATIONS_URL", "is not a URL");
+  const { protocol } = new URL(text);
+  if (protocol !== "http:" && protocol !== "https:")
+    throw new SettingError("NOTIFICATIONS_URL", "must be http or https");
+  return text;
 }
 
 function requireBinding(env: Env, name: "BUCKET" | "CATALOG" | "FILL", kind: string, method: string): void {

@@ -1,19 +1,35 @@
 /**
- * What one request works with: the settings, the adapters, and the request's own log. Made once per request in
+ * What one invocation works with: the settings, the adapters, and its own log. Made once per request, cron run or batch in
  * index.ts and handed down, so that nothing below reaches for a global.
  */
 import type { Env, Settings } from "./config.ts";
+import type { Usage } from "./download/usage.ts";
+import type { Memory } from "./memory.ts";
+import { publisherOf } from "./notify/envelope.ts";
+import type { Notifier } from "./notify/send.ts";
 import type { Log } from "./observe/log.ts";
 import type { Permissions } from "./origin/permissions.ts";
+import { type ServiceTokens, serviceTokens } from "./origin/service-tokens.ts";
 import { Catalog } from "./store/catalog.ts";
+import { Cursors } from "./store/cursors.ts";
+import { Generations } from "./store/generations.ts";
+import { PrefetchQueue } from "./store/queue.ts";
 import { SliceStore } from "./store/slices.ts";
+import type { Store } from "./store/store.ts";
 
-export interface Edge {
+export interface Edge extends Store {
   readonly settings: Settings;
-  readonly catalog: Catalog;
-  readonly slices: SliceStore;
+  readonly queue: PrefetchQueue;
+  readonly cursors: Cursors;
   readonly fills: Env["FILL"];
   readonly permissions: Permissions;
+  readonly usage: Usage;
+  /** The edge's own account at Keystone, or null: it has none. */
+  readonly service: ServiceTokens | null;
+  /** Null: nobody wants notifications. */
+  readonly notifier: Notifier | null;
+  /** The edge's own base URL, without a trailing slash. */
+  readonly url: string;
   /** In the log and in the answers that the edge gives itself. */
   readonly requestId: string;
   readonly log: Log;
@@ -26,19 +42,39 @@ export function createEdge(
   env: Env,
   ctx: Pick<ExecutionContext, "waitUntil">,
   settings: Settings,
-  permissions: Permissions,
-  requestId: string,
-  log: Log,
+  memory: Memory,
+  call: Pick<Edge, "requestId" | "url" | "log">,
 ): Edge {
+  const { permissions, usage, receivers } = memory;
+  const { keystone } = settings;
+  const now = Date.now;
+  const service = serviceTokens(settings, memory.serviceTokens, now);
+  const notifier =
+    env.NOTIFICATIONS === undefined
+      ? null
+      : {
+          queue: env.NOTIFICATIONS,
+          keystone,
+          service,
+          receivers,
+          publisherId: publisherOf(call.url),
+          log: call.log,
+          now,
+        };
   return {
     settings,
     catalog: new Catalog(env.CATALOG),
+    generations: new Generations(env.CATALOG),
+    queue: new PrefetchQueue(env.CATALOG),
+    cursors: new Cursors(env.CATALOG),
     slices: new SliceStore(env.BUCKET),
     fills: env.FILL,
     permissions,
-    requestId,
-    log,
-    now: Date.now,
+    usage,
+    service,
+    notifier,
+    ...call,
+    now,
     background: (work) => ctx.waitUntil(work),
   };
 }

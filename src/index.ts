@@ -1,19 +1,19 @@
 /**
- * glance-edge: what the platform calls. Each request gets an id, checked settings and a last line of defence: a failure
- * of ours is one line of JSON in the log and a Glance-shaped answer, never a stack trace to a client.
+ * glance-edge: what the platform calls. Each invocation gets an id, checked settings and a last line of defence: a failure
+ * of ours is one line of JSON in the log and, to a client, a Glance-shaped answer, never a stack trace.
  */
 import { type Env, readSettings, SettingError } from "./config.ts";
 import { createEdge } from "./edge.ts";
 import { glanceError } from "./http/glance-error.ts";
+import { memory } from "./memory.ts";
+import { deliver, retryDelay } from "./notify/deliver.ts";
 import { createLog } from "./observe/log.ts";
+import { edgeBaseUrl } from "./origin/base-url.ts";
 import { OriginUnreachable } from "./origin/forward.ts";
-import { Permissions } from "./origin/permissions.ts";
 import { route } from "./router.ts";
+import { runUpkeep } from "./upkeep/cron.ts";
 
 export { Fill } from "./fill/fill.ts";
-
-/** One memory for all requests of an isolate: the only state outside of a request, and no more than a memory. */
-const permissions = new Permissions();
 
 export default {
   async fetch(request, env, ctx): Promise<Response> {
@@ -21,7 +21,9 @@ export default {
     const requestId = `req-${crypto.randomUUID()}`;
     const log = createLog({ request_id: requestId, method: request.method, path: new URL(request.url).pathname });
     try {
-      return await route(request, createEdge(env, ctx, readSettings(env), permissions, requestId, log));
+      const settings = readSettings(env);
+      const url = edgeBaseUrl(request, settings.publicUrl);
+      return await route(request, createEdge(env, ctx, settings, memory, { requestId, url, log }));
     } catch (cause) {
       const id = { "x-openstack-request-id": requestId };
       if (cause instanceof SettingError) {
@@ -37,6 +39,31 @@ export default {
       }
       log.error("request.failed", cause);
       return glanceError(request, 500, `The edge failed to answer; its log has the reason under ${requestId}.`, id);
+    }
+  },
+
+  async scheduled(controller, env, ctx): Promise<void> {
+    const requestId = `req-${crypto.randomUUID()}`;
+    const log = createLog({ request_id: requestId, cron: controller.cron });
+    try {
+      const settings = readSettings(env);
+      const url = settings.publicUrl ?? "";
+      await runUpkeep(createEdge(env, ctx, settings, memory, { requestId, url, log }), controller.cron);
+    } catch (cause) {
+      log.error("cron.failed", cause);
+      // So that the platform counts the run as a failed one.
+      throw cause;
+    }
+  },
+
+  async queue(batch, env): Promise<void> {
+    const log = createLog({ request_id: `req-${crypto.randomUUID()}`, queue: batch.queue });
+    try {
+      await deliver(batch, readSettings(env), log);
+    } catch (cause) {
+      log.error("setting.wrong", cause);
+      // Thrown on, the platform would retry at once and use up the retries before anybody can mend the setting.
+      for (const message of batch.messages) message.retry({ delaySeconds: retryDelay(message.attempts) });
     }
   },
 } satisfies ExportedHandler<Env>;

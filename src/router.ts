@@ -6,6 +6,7 @@ import { type IRequest, Router } from "itty-router";
 import { download } from "./download/download.ts";
 import { evict } from "./download/evict.ts";
 import type { Edge } from "./edge.ts";
+import { manage } from "./manage/manage.ts";
 import { pathForOrigin } from "./origin/base-url.ts";
 import { forward } from "./origin/forward.ts";
 import { downloadTarget, imageOf } from "./origin/target.ts";
@@ -17,6 +18,9 @@ const router = Router<IRequest & Request, [Edge]>()
   .get("*/v1/images/:id", answerDownload)
   .delete("*/v2/images/:id", forwardDelete)
   .delete("*/v1/images/:id", forwardDelete)
+  .all("*/v2/cache/*", answerManagement)
+  .all("*/v2/cached_images/*", answerManagement)
+  .all("*/v2/queued_images/*", answerManagement)
   .all("*", forwardOther);
 
 /** Answers a request. @throws OriginUnreachable */
@@ -29,6 +33,10 @@ async function answerDownload(request: Request, edge: Edge): Promise<Response | 
   return target === null ? undefined : download(edge, request, target);
 }
 
+async function answerManagement(request: Request, edge: Edge): Promise<Response | undefined> {
+  return manage(edge, request, originPath(request, edge));
+}
+
 async function forwardDelete(request: Request, edge: Edge): Promise<Response | undefined> {
   const image = imageOf(originPath(request, edge));
   if (image === null || !image.whole) return undefined;
@@ -37,8 +45,14 @@ async function forwardDelete(request: Request, edge: Edge): Promise<Response | u
     edge.permissions.forget(image.imageId);
     // Before the answer: whoever was told that the image is gone must not find it in the cache.
     await evict(edge, image.imageId, "deleted");
+    await unqueue(edge, image.imageId);
   }
   return response;
+}
+
+async function unqueue({ queue, log }: Edge, imageId: string): Promise<void> {
+  // It would leave the queue by itself when its turn comes; the client's answer must not wait for that.
+  await queue.remove(imageId).catch((cause: unknown) => log.error("queue.not-removed", cause, { image_id: imageId }));
 }
 
 async function forwardOther(request: Request, edge: Edge): Promise<Response> {

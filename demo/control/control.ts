@@ -4,16 +4,20 @@
  *
  *     PUT    /_demo/images/{id}          makes (or replaces) an image; answers its v2 record
  *     PUT    /_demo/images/{id}/faults   what goes wrong with it from now on; {} clears
+ *     PUT    /_demo/keystone             what is wrong or different with the Keystone from now on; {} clears
  *     PUT    /_demo/link                 {rate?, down?}: the line that all downloads share; {} is a fast line that is up
  *     GET    /_demo/requests             the log; DELETE empties it
+ *     POST   /_demo/notifications        a receiver of notifications; GET shows what came, DELETE empties it
+ *     PUT    /_demo/notifications        {status?, times?, delayMs?}: how it answers from now on; {} takes all
  *     DELETE /_demo                      drops the namespace and cuts its connections
  */
 import { recordOf } from "../glance/image.ts";
 import { type Exchange, readJson, replyEmpty, replyJson } from "../http/exchange.ts";
 import { HttpError, methodNotAllowed, notFound } from "../http/webob-error.ts";
 import { onlyFields, readBoolean, readFields, readWhole } from "./body.ts";
-import { readFaults } from "./faults.ts";
+import { readFaults, readKeystoneFaults } from "./faults.ts";
 import { generateImage } from "./generate.ts";
+import { notifications } from "./notifications.ts";
 
 /** @param drop forgets the namespace */
 export async function control(exchange: Exchange, drop: () => Promise<void>): Promise<void> {
@@ -25,8 +29,10 @@ export async function control(exchange: Exchange, drop: () => Promise<void>): Pr
     return replyEmpty(exchange, 204);
   }
   if (path === "/_demo/requests") return requests(exchange);
+  if (path === "/_demo/notifications") return notifications(exchange);
   expectMethod(exchange, "PUT");
   if (path === "/_demo/link") return setLink(exchange);
+  if (path === "/_demo/keystone") return putKeystoneFaults(exchange);
   const [, id, faults] = /^\/_demo\/images\/([^/]+)(\/faults)?$/.exec(path) ?? [];
   if (id === undefined) throw notFound();
   return faults === undefined ? putImage(exchange, id) : putFaults(exchange, id);
@@ -69,6 +75,12 @@ async function putFaults(exchange: Exchange, id: string): Promise<void> {
   image.faults = readFaults(readFields(await readJson(exchange)));
   image.cutsLeft = image.faults.cutTimes ?? Number.POSITIVE_INFINITY;
   replyJson(exchange, 200, image.faults);
+}
+
+async function putKeystoneFaults(exchange: Exchange): Promise<void> {
+  const faults = readKeystoneFaults(readFields(await readJson(exchange)));
+  exchange.namespace.keystoneFaults = faults;
+  replyJson(exchange, 200, faults);
 }
 
 function expectMethod(exchange: Exchange, method: string, allow = method): void {

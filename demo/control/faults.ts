@@ -1,10 +1,15 @@
-/** What a test can make go wrong with one image. Positions count bytes from the image's beginning, also in a range. */
+/**
+ * What a test can make go wrong: with one image, or with the Keystone. Positions count bytes from the image's beginning,
+ * also in a range.
+ */
+import type { KeystoneFaults } from "../keystone/faults.ts";
 import {
   type Fields,
   onlyFields,
   optional,
   readBoolean,
   readHeaders,
+  readOneOf,
   readStatus,
   readText,
   readWhole,
@@ -62,5 +67,18 @@ export function readFaults(body: Fields): Faults {
     ...optional(body, "contentEncoding", readText),
     ...optional(body, "extraHeaders", readHeaders),
     ...optional(body, "delayMs", readWhole),
+  };
+}
+
+/** @throws HttpError 400 that names the wrong field */
+export function readKeystoneFaults(body: Fields): KeystoneFaults {
+  onlyFields(body, ["lifetimeSeconds", "noSelfValidation", "status", "page", "headers", "hangAt"]);
+  return {
+    ...optional(body, "lifetimeSeconds", (value, name) => readWhole(value, name, 1)),
+    ...optional(body, "noSelfValidation", readBoolean),
+    ...optional(body, "status", readStatus),
+    ...optional(body, "page", readText),
+    ...optional(body, "headers", readHeaders),
+    ...optional(body, "hangAt", (value, name) => readOneOf(value, name, ["headers", "body"])),
   };
 }

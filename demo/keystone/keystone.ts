@@ -2,12 +2,17 @@
  * As much of Keystone's v3 API as a client needs for a token and a service to check one
  * (https://docs.openstack.org/api-ref/identity/v3/): versions, log in by password or application credential, validate, revoke.
  */
+import { STATUS_CODES } from "node:http";
 import { begin, type Exchange, readJson, reply, replyJson } from "../http/exchange.ts";
 import { HttpError } from "../http/webob-error.ts";
 import { type Identity, USERS } from "./tokens.ts";
 
 export async function keystone(exchange: Exchange): Promise<void> {
   const { method, path } = exchange;
+  const { status, page, headers, hangAt, noSelfValidation } = exchange.namespace.keystoneFaults;
+  if (hangAt !== undefined) return hang(exchange, hangAt);
+  if (page !== undefined) return reply(exchange, status ?? 200, { "Content-Type": "text/html", ...headers }, page);
+  if (status !== undefined) return refuse(exchange, status, "An unexpected error prevented the server from answering.");
   if (path === "/v3" || path === "/v3/") return replyJson(exchange, 200, { version: versionOf(exchange) });
   if (path !== "/v3/auth/tokens") return refuse(exchange, 404, "The requested URL was not found.");
   if (method === "POST") return logIn(exchange);
@@ -19,7 +24,7 @@ export async function keystone(exchange: Exchange): Promise<void> {
   const subject = exchange.entry.headers["x-subject-token"] ?? "";
   const identity = exchange.namespace.tokens.find(subject);
   if (identity === null) return refuse(exchange, 404, "Could not recognize Fernet token");
-  if (subject !== exchange.entry.token && !caller.isAdmin) {
+  if (!caller.isAdmin && (subject !== exchange.entry.token || noSelfValidation === true)) {
     return refuse(exchange, 403, "You are not authorized to perform the requested action: identity:validate_token.");
   }
   if (method === "DELETE") {
@@ -45,9 +50,14 @@ async function logIn(exchange: Exchange): Promise<void> {
   const methods = dig(identity, "methods");
   if (!Array.isArray(methods)) return refuse(exchange, 400, "'identity' is a required property");
   const by = methods.includes("application_credential") ? "application_credential" : "password";
+  if (by === "application_credential" && ownerOfCredential(identity) === null) {
+    return refuse(exchange, 404, "Could not find Application Credential."); // 404, as Keystone 22 says it.
+  }
   const user = by === "password" ? userByPassword(identity) : userByCredential(identity);
   if (user === null) return refuse(exchange, 401, AUTHENTICATION);
-  const issued = exchange.namespace.tokens.issue(user, [by]);
+  const { lifetimeSeconds } = exchange.namespace.keystoneFaults;
+  const lifetimeMs = lifetimeSeconds === undefined ? undefined : lifetimeSeconds * 1000;
+  const issued = exchange.namespace.tokens.issue(user, [by], lifetimeMs);
   replyToken(exchange, 201, issued.token, issued.identity);
 }
 
@@ -59,10 +69,14 @@ function userByPassword(identity: unknown): string | null {
 
 /** Each user has one application credential, `{user}-credential`, whose secret is `{user}-secret`. */
 function userByCredential(identity: unknown): string | null {
+  const user = ownerOfCredential(identity);
+  return user !== null && dig(identity, "application_credential", "secret") === `${user}-secret` ? user : null;
+}
+
+function ownerOfCredential(identity: unknown): string | null {
   const given = dig(identity, "application_credential");
-  const match = /^(.+)-credential$/.exec(String(dig(given, "id") ?? dig(given, "name")));
-  const user = match?.[1];
-  return user !== undefined && Object.hasOwn(USERS, user) && dig(given, "secret") === `${user}-secret` ? user : null;
+  const user = /^(.+)-credential$/.exec(String(dig(given, "id") ?? dig(given, "name")))?.[1];
+  return user !== undefined && Object.hasOwn(USERS, user) ? user : null;
 }
 
 function replyToken(exchange: Exchange, status: number, token: string, identity: Identity): void {
@@ -112,10 +126,19 @@ function versionOf(exchange: Exchange): unknown {
 }
 
 function refuse(exchange: Exchange, code: number, message: string): void {
-  const title = { 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 405: "Method Not Allowed" }[code];
   const challenge = code === 401 ? { "WWW-Authenticate": `Keystone uri="${exchange.base}/v3"` } : {};
-  const body = JSON.stringify({ error: { code, message, title: title ?? "Not Found" } });
+  const body = JSON.stringify({ error: { code, message, title: STATUS_CODES[code] } });
   reply(exchange, code, { "Content-Type": "application/json", Vary: "X-Auth-Token", ...challenge }, body);
+}
+
+/** Leaves the client waiting: for the answer, or for the body that the headers have promised. */
+function hang(exchange: Exchange, at: "headers" | "body"): void {
+  if (at === "headers") return;
+  begin(exchange, exchange.method === "POST" ? 201 : 200, {
+    "Content-Type": "application/json",
+    "Content-Length": "9",
+  });
+  exchange.response.flushHeaders();
 }
 
 /** The value below these keys, or undefined. */

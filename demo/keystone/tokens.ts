@@ -37,9 +37,13 @@ export class Tokens {
     return Object.hasOwn(USERS, token) || identity.expiresAt.getTime() > Date.now() ? identity : null;
   }
 
-  issue(user: string, methods: readonly string[]): { readonly token: string; readonly identity: Identity } {
+  issue(
+    user: string,
+    methods: readonly string[],
+    lifetimeMs = LIFETIME_MS,
+  ): { readonly token: string; readonly identity: Identity } {
     const token = `gAAAAA${randomBytes(96).toString("base64url")}`;
-    const identity = identityOf(user, methods);
+    const identity = identityOf(user, methods, lifetimeMs);
     this.#issued.set(token, identity);
     return { token, identity };
   }
@@ -49,7 +53,7 @@ export class Tokens {
   }
 }
 
-function identityOf(user: string, methods: readonly string[]): Identity {
+function identityOf(user: string, methods: readonly string[], lifetimeMs = LIFETIME_MS): Identity {
   const roles = USERS[user] ?? [];
   const issuedAt = new Date();
   return {
@@ -59,6 +63,6 @@ function identityOf(user: string, methods: readonly string[]): Identity {
     isAdmin: roles.includes("admin"),
     methods,
     issuedAt,
-    expiresAt: new Date(issuedAt.getTime() + LIFETIME_MS),
+    expiresAt: new Date(issuedAt.getTime() + lifetimeMs),
   };
 }

@@ -7,6 +7,7 @@ export class ClientBody {
   readonly readable: ReadableStream<Uint8Array>;
   /** Bytes in all. */
   readonly length: number;
+  #sent = 0;
   readonly #writable: WritableStream<Uint8Array>;
   #position: number;
   #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
@@ -24,6 +25,11 @@ export class ClientBody {
     this.#position = start;
   }
 
+  /** Bytes that the client took. Of a slice that broke in the middle none are counted. */
+  get sent(): number {
+    return this.#sent;
+  }
+
   /** The image's byte that the client gets next. */
   get position(): number {
     return this.#position;
@@ -32,8 +38,11 @@ export class ClientBody {
   /** Sends a chunk. Its buffer is free again when this resolves. */
   write(chunk: Uint8Array): Promise<void> {
     this.#writer ??= this.#openWriter();
-    this.#position += chunk.byteLength;
-    this.#pending = this.#writer.write(chunk);
+    const { byteLength } = chunk;
+    this.#position += byteLength;
+    this.#pending = this.#writer.write(chunk).then(() => {
+      this.#sent += byteLength;
+    });
     return this.#pending;
   }
 
@@ -42,6 +51,7 @@ export class ClientBody {
     await this.#releaseWriter();
     await source.pipeTo(this.#writable, { preventClose: true, preventAbort: true });
     this.#position += length;
+    this.#sent += length;
   }
 
   /** Ends the body. @throws TypeError when bytes are missing: the client sees a broken transfer */

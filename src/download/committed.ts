@@ -4,7 +4,7 @@
  */
 import type { Log } from "../observe/log.ts";
 import { ImageBody, type ImageSource } from "../origin/image-body.ts";
-import type { StoredImage } from "../store/catalog.ts";
+import type { Catalog, StoredImage } from "../store/catalog.ts";
 import { type SlicePart, sliceLength, sliceStart } from "../store/slice-plan.ts";
 import { etagOf, type SliceStore } from "../store/slices.ts";
 import type { ClientBody } from "./client-body.ts";
@@ -18,6 +18,7 @@ export type Opened =
 
 export interface StoredReader {
   readonly image: StoredImage;
+  readonly catalog: Catalog;
   readonly slices: SliceStore;
   readonly log: Log;
 }
@@ -77,7 +78,7 @@ async function sendFromOrigin(
   client: ClientBody,
   origin: ImageBody,
 ): Promise<void> {
-  const { image, slices, log } = reader;
+  const { image, catalog, slices, log } = reader;
   const fields = { image_id: image.imageId, slice: part.slice };
   if (lost.kind === "unavailable") log.error("store.unavailable", lost.cause, fields);
   else log.info("store.slice-missing", fields);
@@ -89,6 +90,8 @@ async function sendFromOrigin(
   await client.write(bytes.subarray(part.offset, part.offset + part.length));
   if (lost.kind === "unavailable") return;
   try {
+    // Evicted meanwhile: what would be stored now nobody would ever read or remove.
+    if ((await catalog.generationOf(image.blob)) !== image.generation) return;
     // A changed slice is not overwritten but removed; what takes its place must have the verified content.
     await slices.remove(image.blob, image.generation, part.slice);
     await slices.put(image.blob, image.generation, part.slice, bytes, etag);

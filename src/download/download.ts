@@ -9,6 +9,7 @@ import { FillClient } from "../fill/client.ts";
 import type { Subject } from "../fill/protocol.ts";
 import { addCacheStatus, type CacheOutcome, type Detail } from "../http/cache-status.ts";
 import { callerHeaders } from "../http/headers.ts";
+import { notifyDownload } from "../notify/send.ts";
 import { askRecord, askRight, type RecordAnswer } from "../origin/authorize.ts";
 import { forward } from "../origin/forward.ts";
 import { ImageBody, ImageBodyError, type ImageSource } from "../origin/image-body.ts";
@@ -20,6 +21,7 @@ import { partsOf } from "../store/slice-plan.ts";
 import { conditionalAnswer, contentRange, dataAnswer, entityTag, type ImageHead, imageHeaders } from "./answer.ts";
 import { ClientBody } from "./client-body.ts";
 import { openPart, type StoredReader, sendStored } from "./committed.ts";
+import { countUse } from "./count-use.ts";
 import { evict } from "./evict.ts";
 import { evaluatePreconditions, rangeApplies } from "./preconditions.ts";
 import { type ByteRange, requestedRange } from "./range.ts";
@@ -102,6 +104,7 @@ export async function download(edge: Edge, request: Request, target: ImageTarget
   }
   if (range.kind === "part") return bypass(edge, request, "range-not-stored");
   if (size > settings.imageMaxBytes) return bypass(edge, request, "too-large");
+  if (size > settings.cacheMaxBytes) return fromOriginAlone(allowed, "no-room");
   // Without the catalog a fill could not be committed; and the image may well be stored already.
   if (stored === "unavailable") return fromOriginAlone(allowed, "catalog-unavailable");
   return throughFill(allowed);
@@ -163,7 +166,7 @@ async function bypass(edge: Edge, request: Request, detail: Detail): Promise<Res
 /** A hit. @returns null when the store does not answer */
 async function fromStore(allowed: Allowed, image: StoredImage, range: ByteRange | null): Promise<Response | null> {
   const { edge, head, size } = allowed;
-  const reader: StoredReader = { image, slices: edge.slices, log: edge.log };
+  const reader: StoredReader = { image, catalog: edge.catalog, slices: edge.slices, log: edge.log };
   const { from, to } = range ?? { from: 0, to: size };
   const parts = partsOf(image, from, to);
   const first = parts[0] === undefined ? { kind: "missing" as const } : await openPart(reader, parts[0]);
@@ -176,7 +179,8 @@ async function fromStore(allowed: Allowed, image: StoredImage, range: ByteRange 
     if (!allowed.request.signal.aborted) edge.log.error("download.cut", cause, { image_id: image.imageId });
     await client.cut(cause instanceof Error ? cause : new Error("the download failed"));
   });
-  edge.background(sending);
+  edge.background(countUse(edge, image.imageId, sending));
+  notifyAfter(allowed, client, sending);
   const headers = imageHeaders(head, { kind: "hit" }, null);
   if (range === null) return dataAnswer(200, headers, client);
   headers.set("content-range", contentRange(range, size));
@@ -185,12 +189,12 @@ async function fromStore(allowed: Allowed, image: StoredImage, range: ByteRange 
 
 /** A whole image that is not committed: through its fill, shared with whoever else wants it. */
 async function throughFill(allowed: Allowed): Promise<Response> {
-  const { edge, head } = allowed;
+  const { head } = allowed;
   const shared = sharedDownload(allowed);
   const turn = await shared.firstTurn();
   if (turn.do === "alone") return fromOriginAlone(allowed, turn.why);
   if (turn.do !== "pull") {
-    edge.background(shared.run(turn, null));
+    notifyAfter(allowed, shared.client, shared.run(turn, null));
     return dataAnswer(200, imageHeaders(head, { kind: "collapsed" }, null), shared.client);
   }
   const opened = await openOrigin(allowed).catch(async (cause: unknown) => {
@@ -202,14 +206,14 @@ async function throughFill(allowed: Allowed): Promise<Response> {
     addCacheStatus(opened.headers, { kind: "miss", stored: false, detail: "right-refused" });
     return opened;
   }
-  edge.background(shared.run(turn, opened.body));
+  notifyAfter(allowed, shared.client, shared.run(turn, opened.body));
   const headers = imageHeaders(head, { kind: "miss", stored: true }, opened.headers);
   return dataAnswer(200, headers, shared.client);
 }
 
 /** A whole image that the cache can't help with now: from the origin through the digest gate. */
 async function fromOriginAlone(allowed: Allowed, why: Detail): Promise<Response> {
-  const { edge, head } = allowed;
+  const { head } = allowed;
   const opened = await openOrigin(allowed);
   const outcome: CacheOutcome = { kind: "miss", stored: false, detail: why };
   if (opened instanceof Response) {
@@ -217,8 +221,27 @@ async function fromOriginAlone(allowed: Allowed, why: Detail): Promise<Response>
     return opened;
   }
   const shared = sharedDownload(allowed);
-  edge.background(shared.run({ do: "alone", why }, opened.body));
+  notifyAfter(allowed, shared.client, shared.run({ do: "alone", why }, opened.body));
   return dataAnswer(200, imageHeaders(head, outcome, opened.headers), shared.client);
+}
+
+/** Keeps a download going behind its answer, and tells of it when it has ended. @param sending never rejects */
+function notifyAfter({ edge, request, target, head }: Allowed, client: ClientBody, sending: Promise<void>): void {
+  const ended = sending.then(() =>
+    notifyDownload(
+      {
+        imageId: target.imageId,
+        ownerId: head.record.owner,
+        bytesSent: client.sent,
+        expected: client.length,
+        // Cloudflare's word for who connected; what a client says of itself is stripped or worth nothing.
+        destinationIp: request.headers.get("cf-connecting-ip"),
+        token: request.headers.get("x-auth-token"),
+      },
+      edge.notifier,
+    ),
+  );
+  edge.background(ended);
 }
 
 interface OpenedOrigin {

@@ -5,7 +5,7 @@
 import { withDeadline } from "../deadline.ts";
 import type { Log } from "../observe/log.ts";
 import type { Fill } from "./fill.ts";
-import type { Ask, Errand, Subject, Turn } from "./protocol.ts";
+import type { Ask, CleanAnswer, Errand, Progress, Subject, Turn } from "./protocol.ts";
 import type { LeaseHolder } from "./slice-writer.ts";
 
 /** A call that does not wait takes some ms, even from another continent well below a second. */
@@ -70,16 +70,51 @@ export class FillClient {
     return this.#tell("stop", () => this.#stub.stop());
   }
 
+  /** As {@link stop}, unless clients download through it. */
+  stopUnused(): Promise<void> {
+    return this.#tell("stopUnused", () => this.#stub.stopUnused());
+  }
+
+  /** Lends the rights of who queues the image. */
+  lend(errand: Errand): Promise<void> {
+    return this.#tell("lend", () => this.#stub.lend(errand));
+  }
+
+  /** The image's turn in the queue has come. @returns whether the Fill knows of it */
+  async prefetch(): Promise<boolean> {
+    const told = await this.#ask("prefetch", async () => {
+      await this.#stub.prefetch(this.#imageId);
+      return true;
+    });
+    return told ?? false;
+  }
+
+  /** @returns null when no fill runs or the Fill can't be reached */
+  progress(): Promise<Progress | null> {
+    return this.#ask("progress", async () => this.#stub.progress());
+  }
+
+  /** Drops a generation that has stalled. @returns null when the Fill can't be reached */
+  clean(generation: string, stallMs: number): Promise<CleanAnswer | null> {
+    return this.#ask("clean", async () => this.#stub.clean(generation, stallMs));
+  }
+
   async #call<T>(name: string, waitMs: number, call: () => Promise<T>): Promise<T> {
     return withDeadline(`the fill's ${name}`, waitMs + CALL_MS, call());
   }
 
   /** Says what the Fill can do without: its own watchdog finds out later. */
   async #tell(name: string, call: () => Promise<void>): Promise<void> {
+    await this.#ask(name, call);
+  }
+
+  /** @returns null when the Fill can't be reached */
+  async #ask<T>(name: string, call: () => Promise<T>): Promise<T | null> {
     try {
-      await this.#call(name, 0, call);
+      return await this.#call(name, 0, call);
     } catch (cause) {
       this.#log.error("fill.unavailable", cause, { image_id: this.#imageId, call: name });
+      return null;
     }
   }
 }

@@ -14,11 +14,13 @@ const FOLLOW_MS = 60_000;
 export class Committer {
   readonly #keeper: FillKeeper;
   readonly #tools: FillTools;
+  readonly #onCommit: (state: FillState) => void;
   #running: Promise<void> | null = null;
 
-  constructor(keeper: FillKeeper, tools: FillTools) {
+  constructor(keeper: FillKeeper, tools: FillTools, onCommit: (state: FillState) => void) {
     this.#keeper = keeper;
     this.#tools = tools;
+    this.#onCommit = onCommit;
   }
 
   /**
@@ -37,7 +39,8 @@ export class Committer {
     if (subject === null || state === null) return;
     const { generation } = state;
     const verdict = await verifySlices({
-      subject,
+      blob: subject.blob,
+      digest: subject.digest,
       generation,
       plan: planOf(subject, state),
       slices: this.#tools.slices,
@@ -76,11 +79,12 @@ export class Committer {
     const current = this.#keeper.of(generation);
     if (current === null) {
       // Evicted while the commit was on its way: the eviction has the last word.
-      const { orphan } = await catalog.evict(imageId);
+      const { orphan } = await catalog.evict(imageId, Date.now());
       if (orphan !== null) await this.#keeper.removeSlices(orphan.blob, orphan.generation);
       return;
     }
     log.info("fill.committed", { image_id: imageId, blob, size, own_copy: kept === generation });
     await this.#keeper.become(committed(current, Date.now()));
+    this.#onCommit(current);
   }
 }

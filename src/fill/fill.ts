@@ -3,53 +3,89 @@
  * agreed; it wakes those who wait, and its alarm finishes what nobody pulls. It moves no image bytes while clients pull.
  *
  * All that must outlive the object is in its SQLite, written as it goes: there is no shutdown hook. Rules: ./rules.ts,
- * states and races: docs/fills.md.
+ * what it does by itself: ./watchdog.ts, states and races: docs/fills.md.
  */
 import { DurableObject } from "cloudflare:workers";
-import { type Env, readSettings, type Settings } from "../config.ts";
+import { type Env, readSettings } from "../config.ts";
+import { DeadlineExceeded, withDeadline } from "../deadline.ts";
+import { memory } from "../memory.ts";
 import { createLog } from "../observe/log.ts";
+import { serviceTokens } from "../origin/service-tokens.ts";
 import { Catalog } from "../store/catalog.ts";
+import { Generations } from "../store/generations.ts";
+import { PrefetchQueue } from "../store/queue.ts";
 import { SliceStore } from "../store/slices.ts";
-import { pullInBackground } from "./background.ts";
+import { advanceQueue } from "../upkeep/advance-queue.ts";
+import { Admissions } from "./admission.ts";
 import { Committer } from "./committer.ts";
 import { FillKeeper, type FillTools } from "./keeper.ts";
-import type { Ask, Errand, Standing, Subject, Turn } from "./protocol.ts";
+import type { Ask, CleanAnswer, Errand, Progress, Standing, Subject, Turn } from "./protocol.ts";
+import { Rights } from "./rights.ts";
 import {
   alive,
   answer,
   compareSubjects,
-  duty,
   type FillState,
   gateAgreed,
+  isPulled,
+  isStale,
   mismatched,
   quiet,
   released,
-  setBack,
   sliceStored,
-  withoutRights,
 } from "./rules.ts";
+import type { LeaseHolder } from "./slice-writer.ts";
 import { FillStorage } from "./storage.ts";
+import { BACKGROUND, Watchdog } from "./watchdog.ts";
+
+/** How long the first question of a reader waits for room: usually one short look into D1. */
+const ADMISSION_MS = 1_000;
+/** An idle object is put away after 10 s (Durable Objects docs, lifecycle), and what it has in memory with it. */
+const KEEP_AWAKE_MS = 8_000;
+/** Keystone's default lifetime of a token: after that a lent one is worth nothing. */
+const LENT_MS = 3_600_000;
 
 export class Fill extends DurableObject<Env> {
-  readonly #settings: Settings;
   readonly #tools: FillTools;
   readonly #keeper: FillKeeper;
   readonly #committer: Committer;
-  /** Whose rights the background may use. In memory only: a token is never written down. */
-  #errand: Errand | null = null;
+  readonly #rights: Rights;
+  readonly #admissions: Admissions;
+  readonly #watchdog: Watchdog;
+  /** Until then the rights of who queued the image are kept for its turn; ms since the epoch. */
+  #awakeUntil = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#settings = readSettings(env);
+    const settings = readSettings(env);
+    const log = createLog({ fill: ctx.id.toString() });
     this.#tools = {
       storage: new FillStorage(ctx.storage),
       slices: new SliceStore(env.BUCKET),
       catalog: new Catalog(env.CATALOG),
-      sliceBytes: this.#settings.sliceBytes,
-      log: createLog({ fill: ctx.id.toString() }),
+      generations: new Generations(env.CATALOG),
+      queue: new PrefetchQueue(env.CATALOG),
+      settings,
+      log,
     };
     this.#keeper = new FillKeeper(this.#tools);
-    this.#committer = new Committer(this.#keeper, this.#tools);
+    this.#committer = new Committer(this.#keeper, this.#tools, (state) => {
+      if (state.wanted) this.#queueMoved();
+    });
+    this.#rights = new Rights(serviceTokens(settings, memory.serviceTokens, Date.now), log);
+    this.#admissions = new Admissions(this.#tools, settings.cacheMaxBytes);
+    this.#watchdog = new Watchdog(
+      {
+        keeper: this.#keeper,
+        committer: this.#committer,
+        rights: this.#rights,
+        admissions: this.#admissions,
+        granted: (state) => this.#granted(state),
+        lease: (turn) => this.#lease(turn),
+        queueMoved: () => this.#queueMoved(),
+      },
+      this.#tools,
+    );
   }
 
   /**
@@ -62,7 +98,9 @@ export class Fill extends DurableObject<Env> {
     if (relation === "same-image") return { do: "alone", why: "fill-weaker" };
     // The record changed, which Glance does not do to an active image: what the newest one says counts.
     if (relation === "other") await this.stop();
-    const deadline = Date.now() + waitMs;
+    const { stallMs } = this.#tools.settings;
+    const since = Date.now();
+    const deadline = since + waitMs;
     const seat = this.#keeper.waiters.sit(ask.reader);
     try {
       for (let first = true; ; first = false) {
@@ -71,16 +109,24 @@ export class Fill extends DurableObject<Env> {
         const state = this.#keeper.state ?? (mayBegin ? this.#keeper.begin(subject) : null);
         if (state === null) return this.#afterTheEnd(subject, ask);
         const now = Date.now();
-        const step = answer(state, ask, crypto.randomUUID(), now, this.#settings.stallMs);
+        const step = answer(state, ask, crypto.randomUUID(), now, stallMs);
         if (seat.left) return { do: "wait" };
+        if (step.answer.do === "pull" && !this.#admissions.has(state.generation)) {
+          const refusal = await this.#admit(subject, state, Math.max(deadline, since + ADMISSION_MS));
+          if (refusal !== null) return refusal;
+          continue;
+        }
         const calmUntil = step.answer.do === "read" ? seat.calmUntil : now;
         if (now >= deadline || (step.answer.do !== "wait" && now >= calmUntil)) {
-          if (step.answer.do === "pull") this.#granted(step.state, errand);
+          if (step.answer.do === "pull") {
+            this.#rights.lend(errand);
+            this.ctx.waitUntil(this.#granted(step.state));
+          }
           if (step.answer.do === "read") seat.answered(now);
           return step.answer;
         }
         const lapse = state.lease?.expires ?? deadline;
-        const stall = state.progressAt + this.#settings.stallMs;
+        const stall = state.progressAt + stallMs;
         // What time alone can change, if nothing else happens before.
         const next = [deadline, calmUntil, lapse, stall].filter((time) => time > now);
         await this.#keeper.waiters.change(Math.min(...next) - now);
@@ -155,25 +201,79 @@ export class Fill extends DurableObject<Env> {
 
   /** The image is evicted: ends the fill and removes all that it stored. */
   async stop(): Promise<void> {
-    this.#errand = null;
+    this.#rights.clear();
+    this.#awakeUntil = 0;
     await this.#keeper.forget();
+  }
+
+  /** The image is taken out of the cache, but not from its users: a fill that clients pull goes on. */
+  async stopUnused(): Promise<void> {
+    const { state, waiters } = this.#keeper;
+    if (state === null) return;
+    const now = Date.now();
+    const byClients = isPulled(state, now) && state.lease?.reader !== BACKGROUND;
+    if (state.committedAt !== null || !(byClients || waiters.others(BACKGROUND, now) > 0)) await this.stop();
+  }
+
+  /** Lends the rights of who queued the image, for its turn. They stay in memory, which is why this keeps awake. */
+  async lend(errand: Errand): Promise<void> {
+    this.#rights.lend(errand);
+    this.#awakeUntil = Date.now() + LENT_MS;
+    if (this.#keeper.state === null) await this.#tools.storage.wakeAt(Date.now() + KEEP_AWAKE_MS);
+  }
+
+  /** The image's turn in the queue has come. How it goes the queue is told, not the caller. */
+  prefetch(imageId: string): void {
+    this.#awakeUntil = 0;
+    this.ctx.waitUntil(this.#watchdog.prefetch(imageId));
+  }
+
+  /** @returns null when no fill runs */
+  progress(): Progress | null {
+    const { subject, state } = this.#keeper;
+    if (subject === null || state === null) return null;
+    const { generation, stored, slices, committedAt } = state;
+    return {
+      generation,
+      slicesStored: stored,
+      slicesTotal: slices,
+      size: subject.size,
+      committed: committedAt !== null,
+      wanted: state.wanted,
+    };
+  }
+
+  /** Drops this generation if nobody has stored anything of it for `stallMs`. */
+  async clean(generation: string, stallMs: number): Promise<CleanAnswer> {
+    const state = this.#keeper.of(generation);
+    if (state === null) return "unknown";
+    if (!isStale(state, stallMs, Date.now())) return "kept";
+    this.#tools.log.info("fill.dropped", { image_id: this.#keeper.subject?.imageId ?? null, why: "stalled" });
+    await this.stop();
+    return "removed";
   }
 
   /** The watchdog. */
   override async alarm(): Promise<void> {
     this.#tools.storage.rang();
-    const { state, subject } = this.#keeper;
-    if (state === null || subject === null) return;
-    const task = duty(state, Date.now());
-    try {
-      if (task.do === "fill") await this.#fillInBackground(subject, state);
-      if (task.do === "verify") await this.#committer.run();
-      if (task.do === "forget") await this.#keeper.forget();
-    } catch (cause) {
-      this.#tools.log.error("fill.background-failed", cause, { image_id: subject.imageId, task: task.do });
-      await this.#change(state.generation, (current) => setBack(current, Date.now()));
+    if (this.#keeper.state !== null) return this.#watchdog.ring();
+    if (this.#rights.lent && Date.now() < this.#awakeUntil) {
+      await this.#tools.storage.wakeAt(Date.now() + KEEP_AWAKE_MS);
     }
-    await this.#keeper.schedule();
+  }
+
+  /** @returns the answer for a reader that can't pull for now, or null when there is room */
+  async #admit(subject: Subject, state: FillState, deadline: number): Promise<Turn | null> {
+    const { imageId, blob, size } = subject;
+    const asking = this.#admissions.ask({ imageId, blob, size, generation: state.generation });
+    try {
+      const admission = await withDeadline("making room", Math.max(1, deadline - Date.now()), asking);
+      return admission === "admitted" ? null : { do: "alone", why: "no-room" };
+    } catch (cause) {
+      if (cause instanceof DeadlineExceeded) return { do: "wait" };
+      this.#tools.log.error("fill.admission-failed", cause, { image_id: imageId });
+      return { do: "alone", why: "catalog-unavailable" };
+    }
   }
 
   /** What a reader gets whose fill is over: committed and forgotten, or stopped. */
@@ -190,43 +290,34 @@ export class Fill extends DurableObject<Env> {
     if (state !== null) await this.#keeper.become(next(state));
   }
 
-  #granted(state: FillState, errand: Errand): void {
-    this.#errand = errand;
-    this.ctx.waitUntil(this.#keeper.become(state));
-    if (state.stored === 0) return;
-    // A second puller: no one's digest covers the whole, so the read-back starts now and follows the fill.
-    const following = this.#committer
-      .run()
-      .catch((cause: unknown) => this.#tools.log.error("fill.verify-failed", cause, { generation: state.generation }));
-    this.ctx.waitUntil(following);
+  async #granted(state: FillState): Promise<void> {
+    const written = this.#keeper.become(state);
+    if (state.stored > 0) {
+      // A second puller: no one's digest covers the whole, so the read-back starts now and follows the fill.
+      const following = this.#committer
+        .run()
+        .catch((cause: unknown) =>
+          this.#tools.log.error("fill.verify-failed", cause, { generation: state.generation }),
+        );
+      this.ctx.waitUntil(following);
+    }
+    await written;
   }
 
-  async #fillInBackground(subject: Subject, state: FillState): Promise<void> {
-    const errand = this.#errand;
-    if (errand === null) {
-      this.#tools.log.info("fill.waits-for-download", { image_id: subject.imageId, stored: state.stored });
-      return this.#keeper.become(withoutRights(state));
-    }
-    const ask: Ask = { reader: "background", generation: null, need: { what: "slice", slice: state.stored } };
-    const { state: leased, answer: turn } = answer(state, ask, crypto.randomUUID(), Date.now(), this.#settings.stallMs);
-    if (turn.do !== "pull") return;
-    this.#granted(leased, errand);
-    const { lease, generation } = turn;
-    const end = await pullInBackground({
-      subject,
-      turn,
-      errand,
-      origin: this.#settings.origin,
-      slices: this.#tools.slices,
-      lease: {
-        stored: (slice, etag, foreign) => this.stored(lease, generation, turn.blob, slice, etag, foreign),
-        alive: async (received) => this.alive(lease, generation, received),
-        release: (keepQuiet) => this.release(lease, generation, keepQuiet),
-        quiet: (ended) => this.quiet(generation, ended),
-      },
-      log: this.#tools.log,
-    });
-    // The store refused, or somebody else pulls: not at once again.
-    if (end !== "stored") await this.#change(generation, (current) => setBack(current, Date.now()));
+  /** The background's own way to report: as a puller's, without a network between. */
+  #lease({ lease, generation, blob }: Extract<Turn, { do: "pull" }>): LeaseHolder {
+    return {
+      stored: (slice, etag, foreign) => this.stored(lease, generation, blob, slice, etag, foreign),
+      alive: async (received) => this.alive(lease, generation, received),
+      release: (keepQuiet) => this.release(lease, generation, keepQuiet),
+      quiet: (ended) => this.quiet(generation, ended),
+    };
+  }
+
+  #queueMoved(): void {
+    const { queue, settings, log } = this.#tools;
+    const tools = { queue, fills: this.env.FILL, concurrency: settings.prefetchConcurrency, log };
+    const advancing = advanceQueue(tools, Date.now()).catch((cause: unknown) => log.error("queue.stuck", cause));
+    this.ctx.waitUntil(advancing);
   }
 }

@@ -2,23 +2,20 @@
  * Keeps one fill's subject and state: every change is written down, wakes those who wait, and sets the alarm. What of a
  * dropped generation lies in R2 is removed here as well.
  */
-import type { Log } from "../observe/log.ts";
-import type { Catalog } from "../store/catalog.ts";
+import type { Settings } from "../config.ts";
+import type { PrefetchQueue } from "../store/queue.ts";
 import { type SlicePlan, sliceCount } from "../store/slice-plan.ts";
-import type { SliceStore } from "../store/slices.ts";
+import { removeCondemned, type Store } from "../store/store.ts";
 import type { Standing, Subject } from "./protocol.ts";
 import { duty, type FillState, newGeneration } from "./rules.ts";
 import type { FillStorage } from "./storage.ts";
 import { Waiters } from "./waiters.ts";
 
 /** What a fill works with. */
-export interface FillTools {
+export interface FillTools extends Store {
   readonly storage: FillStorage;
-  readonly slices: SliceStore;
-  readonly catalog: Catalog;
-  /** SLICE_BYTES for new generations. */
-  readonly sliceBytes: number;
-  readonly log: Log;
+  readonly queue: PrefetchQueue;
+  readonly settings: Settings;
 }
 
 export class FillKeeper {
@@ -71,7 +68,7 @@ export class FillKeeper {
   /** Sets the alarm for what comes next. */
   async schedule(): Promise<void> {
     if (this.#state === null) return;
-    const task = duty(this.#state, Date.now());
+    const task = duty(this.#state, Date.now(), this.#tools.settings.cleanStallMs);
     await this.#tools.storage.wakeAt(task.do === "wait" ? task.until : Date.now());
   }
 
@@ -104,27 +101,30 @@ export class FillKeeper {
     if (blob !== undefined && generation !== undefined) await this.removeSlices(blob, generation);
   }
 
-  /** Removes a generation's slices. */
-  removeSlices(blob: string, generation: string): Promise<void> {
-    return this.#remove(blob, generation, () => this.#tools.slices.removeGeneration(blob, generation));
-  }
-
-  /** Removes a slice that came too late. */
-  removeSlice(blob: string, generation: string, slice: number): Promise<void> {
-    return this.#remove(blob, generation, () => this.#tools.slices.remove(blob, generation, slice));
-  }
-
-  /** Not what is the catalog's: the generation may be committed, and an image with the same content may need it. */
-  async #remove(blob: string, generation: string, remove: () => Promise<void>): Promise<void> {
+  /** Removes a generation's slices, unless it is the catalog's: an image with the same content may need it. */
+  async removeSlices(blob: string, generation: string): Promise<void> {
+    const { catalog, generations, log } = this.#tools;
     try {
-      if ((await this.#tools.catalog.generationOf(blob)) !== generation) await remove();
+      if ((await catalog.generationOf(blob)) === generation) return;
+      await generations.condemn(generation, Date.now());
+      await removeCondemned(this.#tools, [{ blob, generation }]);
     } catch (cause) {
-      this.#tools.log.error("fill.remove-failed", cause, { blob, generation });
+      log.error("fill.remove-failed", cause, { blob, generation });
+    }
+  }
+
+  /** Removes a slice that came too late, unless it is the catalog's. */
+  async removeSlice(blob: string, generation: string, slice: number): Promise<void> {
+    const { catalog, slices, log } = this.#tools;
+    try {
+      if ((await catalog.generationOf(blob)) !== generation) await slices.remove(blob, generation, slice);
+    } catch (cause) {
+      log.error("fill.remove-failed", cause, { blob, generation, slice });
     }
   }
 
   #newGeneration({ blob, size }: Subject, previous: FillState | null): FillState {
-    const { sliceBytes } = this.#tools;
+    const { sliceBytes } = this.#tools.settings;
     const slices = sliceCount({ size, sliceBytes });
     return newGeneration(previous, { blob, generation: crypto.randomUUID(), slices, sliceBytes }, Date.now());
   }

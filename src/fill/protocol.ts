@@ -59,3 +59,24 @@ export type Standing =
   | { readonly lease: "lost" }
   /** The generation is gone, and with it all that was stored. */
   | { readonly lease: "dropped" };
+
+/** How far a fill is, for those who look on. */
+export interface Progress {
+  readonly generation: string;
+  readonly slicesStored: number;
+  readonly slicesTotal: number;
+  /** Bytes of the whole image. */
+  readonly size: number;
+  readonly committed: boolean;
+  /** It was queued, and the background is at work on it. */
+  readonly wanted: boolean;
+}
+
+/** What became of a fill that the clean has asked about. */
+export type CleanAnswer =
+  /** It goes on, or is none of the clean's business. */
+  | "kept"
+  /** It had stalled and is gone. */
+  | "removed"
+  /** The Fill knows no such generation: whatever is stored of it belongs to nobody. */
+  | "unknown";

@@ -16,8 +16,6 @@ export const SETBACK_MS = 5_000;
 export const SETBACK_MAX_MS = 5 * 60_000;
 /** After so many of them the background waits for the next download, which brings fresh rights. */
 export const SETBACKS_TOLERATED = 4;
-/** An unfinished fill without progress for so long is dropped (Glance's image_cache_stall_time). */
-export const STALE_MS = 86_400_000;
 /** How long a finished fill still answers those who read along. */
 export const LINGER_MS = 60_000;
 
@@ -59,6 +57,8 @@ export interface FillState {
   readonly setbacks: number;
   /** Until then the background does nothing: a lone download has the link for itself, or an attempt just failed. */
   readonly quietUntil: number;
+  /** The image was queued: the background fetches it even if no download ever began. */
+  readonly wanted: boolean;
 }
 
 export interface Step<T> {
@@ -86,7 +86,23 @@ export function newGeneration(
     mismatchedAt: previous?.mismatchedAt ?? 0,
     setbacks: 0,
     quietUntil: 0,
+    wanted: previous?.wanted ?? false,
   };
+}
+
+/** The image was queued. What failed before is tried again. */
+export function wanted(state: FillState, now: number): FillState {
+  return { ...state, wanted: true, setbacks: 0, quietUntil: now };
+}
+
+/** It was queued, and the background leaves it alone until it is its turn again. */
+export function givenUp(state: FillState): FillState {
+  return { ...state, wanted: false };
+}
+
+/** Whether nobody has stored anything of an unfinished fill for so long that it should go. */
+export function isStale(state: FillState, staleMs: number, now: number): boolean {
+  return state.committedAt === null && !isPulled(state, now) && now >= state.storedAt + staleMs;
 }
 
 /**
@@ -205,8 +221,8 @@ export function setBack(state: FillState, now: number): FillState {
   return { ...state, setbacks: state.setbacks + 1, quietUntil: now + pause };
 }
 
-/** The background has nobody's rights to go on with: the next download brings some. */
-export function withoutRights(state: FillState): FillState {
+/** The background can't go on, for want of rights or of room: the next download may bring them. */
+export function exhausted(state: FillState): FillState {
   return { ...state, setbacks: SETBACKS_TOLERATED };
 }
 
@@ -220,19 +236,24 @@ export type Duty =
   /** Nothing left that is worth remembering: what is stored and not in the catalog may go. */
   | { readonly do: "forget" };
 
-/** What the alarm of a fill has to do. */
-export function duty(state: FillState, now: number): Duty {
+/**
+ * What the alarm of a fill has to do.
+ * @param staleMs an unfinished fill without a new slice for so long is dropped (Glance's image_cache_stall_time)
+ */
+export function duty(state: FillState, now: number, staleMs: number): Duty {
   if (state.committedAt !== null) return waitOr({ do: "forget" }, state.committedAt + LINGER_MS, now);
   if (isPulled(state, now)) return { do: "wait", until: state.lease?.expires ?? now };
-  if (state.stored === 0 && state.mismatches > 0) {
-    return waitOr({ do: "forget" }, state.mismatchedAt + LEFT_ALONE_MS, now);
+  const tries = state.setbacks < SETBACKS_TOLERATED;
+  if (state.stored === 0) {
+    // Without a slice there is nothing to finish, but an image that was queued is to be begun.
+    if (state.wanted && tries && !isLeftAlone(state, now)) return waitOr({ do: "fill" }, state.quietUntil, now);
+    const remembered = state.mismatches > 0 ? state.mismatchedAt + LEFT_ALONE_MS : state.progressAt + LINGER_MS;
+    return waitOr({ do: "forget" }, remembered, now);
   }
-  const stale = state.storedAt + STALE_MS;
-  if (now >= stale) return { do: "forget" };
+  if (isStale(state, staleMs, now)) return { do: "forget" };
   if (state.stored === state.slices) return waitOr({ do: "verify" }, state.quietUntil, now);
-  // Without a slice there is nothing to finish; after some attempts it is for the next download to go on.
-  if (state.stored === 0) return waitOr({ do: "forget" }, state.progressAt + LINGER_MS, now);
-  if (state.setbacks >= SETBACKS_TOLERATED) return { do: "wait", until: stale };
+  // After some attempts it is for the next download to go on.
+  if (!tries) return { do: "wait", until: state.storedAt + staleMs };
   return waitOr({ do: "fill" }, state.quietUntil, now);
 }
 

@@ -4,12 +4,13 @@
  */
 import { Digester } from "../download/digest-gate.ts";
 import { READ_BYTES } from "../origin/image-body.ts";
+import type { Digest } from "../store/blob.ts";
 import { type SlicePlan, sliceCount, sliceLength } from "../store/slice-plan.ts";
 import type { SliceStore } from "../store/slices.ts";
-import type { Subject } from "./protocol.ts";
 
 export interface ReadBack {
-  readonly subject: Subject;
+  readonly blob: string;
+  readonly digest: Digest;
   readonly generation: string;
   readonly plan: SlicePlan;
   readonly slices: SliceStore;
@@ -23,18 +24,13 @@ export type Verdict = "agrees" | "disagrees" | "slice-missing" | "gave-up";
 
 /** @throws whatever R2 throws */
 export async function verifySlices(job: ReadBack): Promise<Verdict> {
-  const digester = new Digester(job.subject.digest);
+  const digester = new Digester(job.digest);
   let buffer = new ArrayBuffer(READ_BYTES);
   for (let slice = 0; slice < sliceCount(job.plan); slice++) {
     const etag = await job.etagOf(slice);
     if (etag === null) return "gave-up";
     const size = sliceLength(job.plan, slice);
-    const opened = await job.slices.open(
-      job.subject.blob,
-      job.generation,
-      { slice, size, offset: 0, length: size },
-      etag,
-    );
+    const opened = await job.slices.open(job.blob, job.generation, { slice, size, offset: 0, length: size }, etag);
     if (opened === null) return "slice-missing";
     buffer = await digestInto(digester, opened.body, buffer);
     job.progressed();

@@ -13,6 +13,7 @@ export type Detail =
   | "fill-weaker"
   | "left-alone"
   | "no-digest"
+  | "no-room"
   | "not-active"
   | "range-not-stored"
   | "range-refused"

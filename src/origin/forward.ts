@@ -10,6 +10,8 @@ export interface Origin {
   /** Base URL without a trailing slash. */
   readonly origin: string;
   readonly publicUrl: string | null;
+  /** Keystone's base URL, or null: then the edge has no cache API, and lists none. */
+  readonly keystone: string | null;
 }
 
 /** The origin could not be reached, or hung up before it answered. */
@@ -64,7 +66,7 @@ async function passBack(request: Request, path: string, response: Response, at: 
   const init: ResponseInit = { status: response.status, statusText: response.statusText, headers };
   if (request.method !== "HEAD" && mayBeVersions(path.split("?", 1)[0] ?? path, response)) {
     headers.delete("content-length");
-    return new Response(rewriteVersions(await response.text(), at.origin, edge), init);
+    return new Response(rewriteVersions(await response.text(), at.origin, edge, at.keystone !== null), init);
   }
   // "manual": a body that came encoded is encoded already.
   return new Response(response.body, { ...init, encodeBody: "manual" });

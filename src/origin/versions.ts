@@ -1,6 +1,7 @@
 /**
  * Glance's versions document (glance/api/versions.py): the links in it are built from the Host header and so name the
- * origin; clients follow them, so they must name the edge.
+ * origin; clients follow them, so they must name the edge. And a Glance without a cache of its own leaves out the
+ * versions that stand for its cache API, which clients look for before they use that of the edge.
  */
 import { rewriteToEdge } from "./base-url.ts";
 
@@ -22,8 +23,17 @@ export function mayBeVersions(path: string, response: Response): boolean {
   );
 }
 
-/** The document with the edge's base URL in its links; text that is no such document comes back unchanged. */
-export function rewriteVersions(text: string, origin: string, edge: string): string {
+/**
+ * What Glance lists only with its cache on: the cache API, the same with its right statuses (release notes of Yoga,
+ * 24.1 and 24.2), and with `clean` and `prune`.
+ */
+const CACHE_VERSIONS = ["v2.14", "v2.16", "v2.18"];
+
+/**
+ * The document with the edge's base URL in its links; text that is no such document comes back unchanged.
+ * @param cacheApi the edge has the cache API, so the document lists its versions
+ */
+export function rewriteVersions(text: string, origin: string, edge: string, cacheApi: boolean): string {
   let document: unknown;
   try {
     document = JSON.parse(text);
@@ -36,11 +46,42 @@ export function rewriteVersions(text: string, origin: string, edge: string): str
       if (typeof link.href === "string") link.href = rewriteToEdge(link.href, origin, edge);
     }
   }
+  if (cacheApi) document.versions = withCacheVersions(document.versions);
   return JSON.stringify(document);
 }
 
+/** All of Glance's v2 versions are one endpoint with one set of links, so a new entry has those of another one. */
+function withCacheVersions(versions: readonly Version[]): Version[] {
+  const listed = new Set(versions.map((version) => version.id));
+  const missing = CACHE_VERSIONS.filter((id) => !listed.has(id));
+  const others = versions.filter(isV2);
+  const links = others.find((version) => version.links !== undefined)?.links;
+  if (missing.length === 0 || others.length === 0) return [...versions];
+  const added = missing.map((id) => ({ id, status: "SUPPORTED", ...(links === undefined ? {} : { links }) }));
+  const v2 = [...others, ...added].sort((one, other) => minorOf(other) - minorOf(one));
+  // Experimental and deprecated ones stay what they are.
+  const stable = v2.filter((version) => version.status === "CURRENT" || version.status === "SUPPORTED");
+  for (const version of stable) version.status = version === stable[0] ? "CURRENT" : "SUPPORTED";
+  return [...v2, ...versions.filter((version) => !isV2(version))];
+}
+
+function isV2(version: Version): boolean {
+  return typeof version.id === "string" && /^v2(\.\d+)?$/.test(version.id);
+}
+
+/** Of "v2.14": 14. A number of its own, since 2.9 comes before 2.14. */
+function minorOf(version: Version): number {
+  return Number(String(version.id).split(".")[1] ?? 0);
+}
+
+interface Version {
+  id?: unknown;
+  status?: unknown;
+  links?: { href?: unknown }[];
+}
+
 interface Versions {
-  versions: { links?: { href?: unknown }[] }[];
+  versions: Version[];
 }
 
 function isVersions(value: unknown): value is Versions {

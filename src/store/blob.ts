@@ -50,3 +50,11 @@ export function blobName(imageId: string, digest: Digest): string {
   const name = `${digest.algorithm}-${digest.hex}`;
   return digest.algorithm === "md5" || digest.algorithm === "sha1" ? `${name}-${imageId}` : name;
 }
+
+/** The digest that a blob's name states. @throws Error when it is no name of a blob */
+export function blobDigest(blob: string): Digest {
+  const [algorithm = "", hex = ""] = blob.split("-", 2);
+  const digest = toDigest(algorithm, hex);
+  if (digest === null) throw new Error(`not a blob's name: ${blob}`);
+  return digest;
+}

@@ -2,6 +2,7 @@
  * The catalog in D1: which images are stored, verified and may be served. Its rows are the commit point: what it does
  * not name is not there, whatever R2 holds. Schema: migrations/.
  */
+import type { Generation } from "./generations.ts";
 
 export interface StoredBlob {
   readonly blob: string;
@@ -19,20 +20,33 @@ export interface StoredImage extends StoredBlob {
   readonly checksum: string | null;
 }
 
-/** Slices that no row names any more, for the caller to remove. */
-export interface Orphan {
-  readonly blob: string;
-  readonly generation: string;
+/** A stored image as it is listed. Times in ms since the epoch. */
+export interface ListedImage {
+  readonly imageId: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly hits: number;
+  readonly lastAccessed: number;
+  readonly committedAt: number;
 }
 
-interface ImageRow {
+interface BlobRow {
   blob: string;
-  checksum: string | null;
   generation: string;
   size: number;
   slice_bytes: number;
   etags: string;
 }
+
+interface ImageRow extends BlobRow {
+  checksum: string | null;
+}
+
+/**
+ * Downloads that shared a fill may read its slices for so long after the commit (the Fill answers them as long, see
+ * LINGER_MS in fill/rules.ts), so its copy counts as in use.
+ */
+const FRESH_MS = 90_000;
 
 export class Catalog {
   readonly #db: D1Database;
@@ -50,36 +64,58 @@ export class Catalog {
       )
       .bind(imageId)
       .first<ImageRow>();
-    if (row === null) return null;
-    const { blob, checksum, generation, size } = row;
-    return { imageId, blob, checksum, generation, size, sliceBytes: row.slice_bytes, etags: row.etags.split(" ") };
+    return row === null ? null : { imageId, checksum: row.checksum, ...toBlob(row) };
+  }
+
+  /** All stored images, the least recently used first. */
+  async list(): Promise<ListedImage[]> {
+    const { results } = await this.#db
+      .prepare(
+        `SELECT image_id, size, hits, last_accessed, images.committed_at
+           FROM images JOIN blobs USING (blob) ORDER BY last_accessed, image_id`,
+      )
+      .all<{ image_id: string; size: number; hits: number; last_accessed: number; committed_at: number }>();
+    return results.map((row) => ({
+      imageId: row.image_id,
+      size: row.size,
+      hits: row.hits,
+      lastAccessed: row.last_accessed,
+      committedAt: row.committed_at,
+    }));
   }
 
   /**
    * Commits a verified generation, and the image as one that has this content. When the blob is committed already, by
-   * a fill of another image with the same content, that copy is kept.
+   * a fill of another image with the same content, that copy is kept. Nothing waits in the queue for the image then.
    * @param now ms since the epoch
    * @returns the generation that is in the catalog now
    */
   async commit(image: StoredImage, now: number): Promise<string> {
-    const [, , kept] = await this.#db.batch<{ generation: string }>([
+    const { blob, generation, imageId } = image;
+    const results = await this.#db.batch<{ generation: string }>([
       this.#db
         .prepare(
           `INSERT INTO blobs (blob, generation, size, slice_bytes, etags, committed_at, verified_at)
            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (blob) DO NOTHING`,
         )
-        .bind(image.blob, image.generation, image.size, image.sliceBytes, image.etags.join(" "), now),
+        .bind(blob, generation, image.size, image.sliceBytes, image.etags.join(" "), now),
       this.#db
         .prepare(
-          `INSERT INTO images (image_id, blob, checksum, committed_at) VALUES (?1, ?2, ?3, ?4)
-           ON CONFLICT (image_id) DO UPDATE SET blob = ?2, checksum = ?3, committed_at = ?4`,
+          `INSERT INTO images (image_id, blob, checksum, committed_at, last_accessed, in_use_until)
+           VALUES (?1, ?2, ?3, ?4, ?4, ?5)
+           ON CONFLICT (image_id) DO UPDATE SET blob = ?2, checksum = ?3, committed_at = ?4, in_use_until = ?5`,
         )
-        .bind(image.imageId, image.blob, image.checksum, now),
-      this.#db.prepare("SELECT generation FROM blobs WHERE blob = ?1").bind(image.blob),
+        .bind(imageId, blob, image.checksum, now, now + FRESH_MS),
+      // From here on its room is counted with the blob's; a second copy's goes when its slices have gone.
+      this.#db
+        .prepare("DELETE FROM generations WHERE generation IN (SELECT generation FROM blobs WHERE blob = ?1)")
+        .bind(blob),
+      this.#db.prepare("DELETE FROM queue WHERE image_id = ?1").bind(imageId),
+      this.#db.prepare("SELECT generation FROM blobs WHERE blob = ?1").bind(blob),
     ]);
-    const generation = kept?.results[0]?.generation;
-    if (generation === undefined) throw new Error("the catalog lost a row that it just committed");
-    return generation;
+    const kept = results.at(-1)?.results[0]?.generation;
+    if (kept === undefined) throw new Error("the catalog lost a row that it just committed");
+    return kept;
   }
 
   /** The committed generation of a blob, or null. */
@@ -89,19 +125,151 @@ export class Catalog {
 
   /**
    * Takes an image out. Its blob goes with the last image that has it.
-   * @returns whether the image was in the catalog, and the slices that nothing names any more
+   * @param now ms since the epoch
+   * @returns whether the image was in the catalog, and the generation whose slices are to be removed now
    */
-  async evict(imageId: string): Promise<{ readonly found: boolean; readonly orphan: Orphan | null }> {
-    const [blobs, images] = await this.#db.batch<{ blob: string; generation: string }>([
+  async evict(imageId: string, now: number): Promise<{ readonly found: boolean; readonly orphan: Generation | null }> {
+    const [orphans, images] = await this.#db.batch<Generation>([
       this.#db
         .prepare(
-          `DELETE FROM blobs WHERE blob = (SELECT blob FROM images WHERE image_id = ?1)
-              AND NOT EXISTS (SELECT 1 FROM images WHERE images.blob = blobs.blob AND image_id <> ?1)
-           RETURNING blob, generation`,
+          `${CONDEMN} WHERE blob = (SELECT blob FROM images WHERE image_id = ?2)
+              AND NOT EXISTS (SELECT 1 FROM images WHERE images.blob = blobs.blob AND image_id <> ?2)
+           ${CONDEMNED} RETURNING blob, generation`,
         )
-        .bind(imageId),
+        .bind(now, imageId),
       this.#db.prepare("DELETE FROM images WHERE image_id = ?1 RETURNING blob").bind(imageId),
+      this.#db.prepare(DELETE_CONDEMNED),
     ]);
-    return { found: (images?.results.length ?? 0) > 0, orphan: blobs?.results[0] ?? null };
+    return { found: (images?.results.length ?? 0) > 0, orphan: orphans?.results[0] ?? null };
   }
+
+  /**
+   * Takes blobs out, with all images that have them.
+   * @param generations those that are meant, as long as the catalog still names them
+   * @param spare `"in-use"` keeps a blob that a download may be reading
+   * @param now ms since the epoch
+   */
+  async evictBlobs(generations: readonly string[], spare: "none" | "in-use", now: number): Promise<Evicted> {
+    const spared = "AND NOT EXISTS (SELECT 1 FROM images WHERE images.blob = blobs.blob AND in_use_until > ?1)";
+    const [blobs, images] = await this.#db.batch<Generation & { size: number; image_id: string }>([
+      this.#db
+        .prepare(
+          `${CONDEMN} WHERE generation IN (SELECT value FROM json_each(?2)) ${spare === "in-use" ? spared : ""}
+           ${CONDEMNED} RETURNING blob, generation, size`,
+        )
+        .bind(now, JSON.stringify(generations)),
+      this.#db.prepare(
+        `DELETE FROM images WHERE blob IN
+           (SELECT blobs.blob FROM blobs JOIN generations USING (generation) WHERE state = 'removing')
+         RETURNING image_id`,
+      ),
+      this.#db.prepare(DELETE_CONDEMNED),
+    ]);
+    const taken = blobs?.results ?? [];
+    return {
+      orphans: taken.map(({ blob, generation }) => ({ blob, generation })),
+      bytes: taken.reduce((sum, { size }) => sum + size, 0),
+      images: (images?.results ?? []).map((row) => row.image_id),
+    };
+  }
+
+  /**
+   * Counts hits and notes until when images may be in use, all in one statement.
+   * @param uses of different images
+   */
+  async recordUse(uses: readonly Use[]): Promise<void> {
+    await this.#db
+      .prepare(
+        `UPDATE images SET hits = images.hits + use.hits, last_accessed = MAX(last_accessed, use.last_accessed),
+                in_use_until = MAX(in_use_until, use.in_use_until)
+           FROM (SELECT value ->> 'imageId' AS image_id, value ->> 'hits' AS hits,
+                        value ->> 'lastAccessed' AS last_accessed, value ->> 'inUseUntil' AS in_use_until
+                   FROM json_each(?1)) AS use
+          WHERE images.image_id = use.image_id`,
+      )
+      .bind(JSON.stringify(uses))
+      .run();
+  }
+
+  /** The blobs that were not verified for the longest time, the longest first. @param limit number of them */
+  async leastVerified(limit: number): Promise<StoredBlob[]> {
+    const { results } = await this.#db
+      .prepare("SELECT blob, generation, size, slice_bytes, etags FROM blobs ORDER BY verified_at, blob LIMIT ?1")
+      .bind(limit)
+      .all<BlobRow>();
+    return results.map(toBlob);
+  }
+
+  /** Notes that all slices of a generation were read and matched. @param now ms since the epoch */
+  async verified(generation: string, now: number): Promise<void> {
+    await this.#db.prepare("UPDATE blobs SET verified_at = ?2 WHERE generation = ?1").bind(generation, now).run();
+  }
+
+  /** Blobs in the order of their names, behind this one. @param limit number of them */
+  async blobsAfter(blob: string, limit: number): Promise<StoredBlob[]> {
+    const { results } = await this.#db
+      .prepare("SELECT blob, generation, size, slice_bytes, etags FROM blobs WHERE blob > ?1 ORDER BY blob LIMIT ?2")
+      .bind(blob, limit)
+      .all<BlobRow>();
+    return results.map(toBlob);
+  }
+
+  /** Generations that are committed, and that no image has any more. */
+  async unowned(): Promise<string[]> {
+    const { results } = await this.#db
+      .prepare("SELECT generation FROM blobs WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.blob = blobs.blob)")
+      .all<{ generation: string }>();
+    return results.map((row) => row.generation);
+  }
+
+  /** The images that the origin was not asked about for the longest time, the longest first. */
+  async leastReconciled(limit: number): Promise<string[]> {
+    const { results } = await this.#db
+      .prepare("SELECT image_id FROM images ORDER BY reconciled_at, image_id LIMIT ?1")
+      .bind(limit)
+      .all<{ image_id: string }>();
+    return results.map((row) => row.image_id);
+  }
+
+  /** Notes that the origin still has these images. @param now ms since the epoch */
+  async reconciled(imageIds: readonly string[], now: number): Promise<void> {
+    await this.#db
+      .prepare("UPDATE images SET reconciled_at = ?2 WHERE image_id IN (SELECT value FROM json_each(?1))")
+      .bind(JSON.stringify(imageIds), now)
+      .run();
+  }
+}
+
+/** What became of an image since the last time that it was told. Times in ms since the epoch. */
+export interface Use {
+  readonly imageId: string;
+  readonly hits: number;
+  readonly lastAccessed: number;
+  readonly inUseUntil: number;
+}
+
+/** What an eviction of blobs has taken out. */
+export interface Evicted {
+  /** Their slices are to be removed now. */
+  readonly orphans: readonly Generation[];
+  /** Bytes of these blobs. */
+  readonly bytes: number;
+  /** Ids of the images. */
+  readonly images: readonly string[];
+}
+
+/**
+ * A blob that leaves the catalog goes on counting as room taken until its slices have gone, which a run that died in
+ * between leaves to the next one. ?1: now.
+ */
+const CONDEMN = `INSERT INTO generations (generation, blob, image_id, size, state, since)
+  SELECT generation, blob, COALESCE((SELECT image_id FROM images WHERE images.blob = blobs.blob), ''), size, 'removing', ?1
+    FROM blobs`;
+const CONDEMNED = "ON CONFLICT (generation) DO UPDATE SET state = 'removing', since = excluded.since";
+const DELETE_CONDEMNED =
+  "DELETE FROM blobs WHERE generation IN (SELECT generation FROM generations WHERE state = 'removing')";
+
+function toBlob(row: BlobRow): StoredBlob {
+  const { blob, generation, size } = row;
+  return { blob, generation, size, sliceBytes: row.slice_bytes, etags: row.etags.split(" ") };
 }

@@ -4,6 +4,10 @@
  */
 import { withDeadline } from "../deadline.ts";
 import { toHex } from "../hex.ts";
+import type { Generation } from "./generations.ts";
+
+/** What is not below it is not the edge's. */
+const ROOT = "blobs/";
 
 /** R2's error for a range behind the object's end: the object is too short. developers.cloudflare.com/r2/api/error-codes/ */
 const RANGE_NOT_SATISFIABLE = "(10039)";
@@ -87,9 +91,38 @@ export class SliceStore {
     await this.#bucket.delete(sliceKey(blob, generation, slice));
   }
 
+  /** Number of slices that are stored of a generation. */
+  async count(blob: string, generation: string): Promise<number> {
+    const prefix = generationPrefix(blob, generation);
+    let count = 0;
+    for (let cursor: string | undefined; ; ) {
+      const page = await this.#bucket.list({ prefix, ...(cursor === undefined ? {} : { cursor }) });
+      count += page.objects.length;
+      if (!page.truncated) return count;
+      cursor = page.cursor;
+    }
+  }
+
+  /**
+   * Some of the generations that have slices, in the order of their keys: a page of at most 1,000 slices.
+   * @param after a key, or "" for the beginning
+   * @returns `next`: where the next page begins, or null at the end
+   */
+  async generationsAfter(
+    after: string,
+  ): Promise<{ readonly found: readonly Generation[]; readonly next: string | null }> {
+    const page = await this.#bucket.list({ prefix: ROOT, ...(after === "" ? {} : { startAfter: after }) });
+    const found = new Map<string, Generation>();
+    for (const { key } of page.objects) {
+      const [blob, generation] = key.slice(ROOT.length).split("/");
+      if (blob !== undefined && generation !== undefined) found.set(`${blob}/${generation}`, { blob, generation });
+    }
+    return { found: [...found.values()], next: page.truncated ? (page.objects.at(-1)?.key ?? null) : null };
+  }
+
   /** Removes all slices of a generation. Safe to call again. */
   async removeGeneration(blob: string, generation: string): Promise<void> {
-    const prefix = `blobs/${blob}/${generation}/`;
+    const prefix = generationPrefix(blob, generation);
     for (;;) {
       // From the start each time: a cursor into a list that is being deleted could skip some.
       const page = await this.#bucket.list({ prefix, limit: 1000 });
@@ -105,5 +138,9 @@ export async function etagOf(bytes: Uint8Array): Promise<string> {
 }
 
 function sliceKey(blob: string, generation: string, slice: number): string {
-  return `blobs/${blob}/${generation}/${slice}`;
+  return generationPrefix(blob, generation) + slice;
+}
+
+function generationPrefix(blob: string, generation: string): string {
+  return `${ROOT}${blob}/${generation}/`;
 }

@@ -196,6 +196,7 @@ describe("Keystone", () => {
     ]) {
       expect((await ask(url, { method: "POST", json })).status).toBe(401);
     }
+    expect((await ask(url, { method: "POST", json: credential("no-credential", "x") })).status).toBe(404);
     const check = async (token: string, subject: string) =>
       (await ask(url, { token, headers: { "x-subject-token": subject } })).status;
     expect(await check("nobody", "demo")).toBe(401);

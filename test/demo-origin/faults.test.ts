@@ -153,6 +153,70 @@ describe("faults", () => {
   });
 });
 
+describe("the Keystone's faults", () => {
+  const tokens = (namespace: string) => `${namespace}/v3/auth/tokens`;
+  const check = (namespace: string, token = "demo") =>
+    ask(tokens(namespace), { token, headers: { "x-subject-token": token } });
+  const logIn = (namespace: string) => {
+    const application_credential = { id: "demo-credential", secret: "demo-secret" };
+    const identity = { methods: ["application_credential"], application_credential };
+    return ask(tokens(namespace), { method: "POST", json: { auth: { identity } } });
+  };
+
+  test("a status or a web page instead of any answer, and {} clears them", async () => {
+    const namespace = base();
+    await put(`${namespace}/_demo/keystone`, { status: 500 });
+    const failed = await check(namespace);
+    expect([failed.status, await failed.json()]).toMatchObject([
+      500,
+      { error: { code: 500, title: "Internal Server Error" } },
+    ]);
+    await put(`${namespace}/_demo/keystone`, { page: "<html>" });
+    const page = await logIn(namespace);
+    expect([page.status, page.headers.get("content-type"), await page.text()]).toEqual([200, "text/html", "<html>"]);
+    await put(`${namespace}/_demo/keystone`, { status: 404, page: "<html>", headers: { "X-Test": "1" } });
+    const other = await check(namespace);
+    expect([other.status, other.headers.get("x-test")]).toEqual([404, "1"]);
+    await put(`${namespace}/_demo/keystone`, {});
+    expect((await check(namespace)).status).toBe(200);
+    expect((await check(base())).status).toBe(200);
+  });
+
+  test("tokens live as long as is said, and no longer", async () => {
+    const namespace = base();
+    await put(`${namespace}/_demo/keystone`, { lifetimeSeconds: 1 });
+    const given = await logIn(namespace);
+    const token = given.headers.get("x-subject-token") ?? "";
+    const body = (await given.json()) as { token: { issued_at: string; expires_at: string } };
+    expect(Date.parse(body.token.expires_at) - Date.parse(body.token.issued_at)).toBe(1000);
+    expect((await check(namespace, token)).status).toBe(200);
+    await expect.poll(async () => (await check(namespace, token)).status, { timeout: 3000 }).toBe(401);
+  });
+
+  test("a policy that lets only admins validate", async () => {
+    const namespace = base();
+    await put(`${namespace}/_demo/keystone`, { noSelfValidation: true });
+    expect((await check(namespace)).status).toBe(403);
+    expect((await check(namespace, "admin")).status).toBe(200);
+  });
+
+  test("an answer that never begins, and one that never ends", async () => {
+    const namespace = base();
+    await put(`${namespace}/_demo/keystone`, { hangAt: "headers" });
+    const signal = AbortSignal.timeout(300);
+    await expect(fetch(tokens(namespace), { signal })).rejects.toThrow("timeout");
+    await put(`${namespace}/_demo/keystone`, { hangAt: "body" });
+    const begun = await fetch(tokens(namespace), { signal: AbortSignal.timeout(300) });
+    expect(begun.status).toBe(200);
+    await expect(begun.text()).rejects.toThrow("timeout");
+  });
+
+  test("a misspelt one is refused by name", async () => {
+    const refused = await ask(`${base()}/_demo/keystone`, { method: "PUT", json: { hang: "body" } });
+    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining("hang")]);
+  });
+});
+
 describe("the line", () => {
   // Retried, because it needs a core to itself: with every core taken by other programs it was seen 10 % off.
   test("a shared rate is kept within 3 % by sixteen downloads at once", { retry: 2 }, async () => {

@@ -108,10 +108,10 @@ describe("deleting an image while it is being filled", () => {
     const image = await createImage({ size: 50_000 });
     const committing = Promise.withResolvers<void>();
     const evicted = Promise.withResolvers<void>();
-    // A catalog whose first write, the commit, arrives only when the eviction is through.
+    // A catalog whose second write, the commit, arrives only when the eviction is through. The first takes the room.
     let writes = 0;
     const batch = async (statements: D1PreparedStatement[]) => {
-      if (writes++ === 0) {
+      if (writes++ === 1) {
         committing.resolve();
         await evicted.promise;
       }
@@ -135,7 +135,7 @@ describe("deleting an image while it is being filled", () => {
       const alarm = fill.alarm();
       await committing.promise;
       await fill.stop();
-      await new Catalog(bindings.CATALOG).evict(image.id);
+      await new Catalog(bindings.CATALOG).evict(image.id, Date.now());
       evicted.resolve();
       await alarm;
     });

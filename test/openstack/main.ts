@@ -1,6 +1,7 @@
 /**
- * One run of the suite: client → edge → counting proxy → Glance, with Keystone beside. Brings all of it up in a
- * directory of its own, runs suite/*.test.ts with Node's test runner, and ends everything it started, whatever happens.
+ * One run of the suite: client → edge → counting proxy → Glance, with Keystone beside, and a Glance with its own cache
+ * to compare with. Brings all of it up in a directory of its own, runs suite/*.test.ts with Node's test runner, and ends
+ * everything it started, whatever happens.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,8 +11,8 @@ import { join, resolve } from "node:path";
 import { startCountingProxy } from "./counting-proxy.ts";
 import { freePorts } from "./lib/answering.ts";
 import { startEdge } from "./lib/edge.ts";
-import { startGlance } from "./lib/glance.ts";
-import { startKeystone } from "./lib/keystone.ts";
+import { startCachingGlance, startGlance } from "./lib/glance.ts";
+import { createApplicationCredential, startKeystone } from "./lib/keystone.ts";
 import { Processes } from "./lib/processes.ts";
 
 const repository = resolve(import.meta.dirname, "../..");
@@ -50,7 +51,7 @@ try {
 
 /** @returns what the suite has to know, as environment variables (read by suite/cloud.ts) */
 async function bringUp(): Promise<Record<string, string>> {
-  const [keystonePort = 0, glancePort = 0, edgePort = 0, freePort = 0] = await freePorts(4);
+  const [keystonePort = 0, glancePort = 0, cachingPort = 0, edgePort = 0, freePort = 0] = await freePorts(5);
   const given = process.env.EDGE_URL;
   const proxy = await startCountingProxy({
     origin: { host: "127.0.0.1", port: glancePort },
@@ -61,20 +62,37 @@ async function bringUp(): Promise<Record<string, string>> {
   const edgeUrl = noEdge ? proxy.url : (given ?? `http://127.0.0.1:${edgePort}`);
   const keystoneUrl = `http://127.0.0.1:${keystonePort}/v3`;
   const glanceUrl = `http://127.0.0.1:${glancePort}`;
+  const cachingGlanceUrl = `http://127.0.0.1:${cachingPort}`;
 
-  // They need each other only to answer requests, so they come up together.
-  const starts = [
-    startKeystone(processes, state, keystonePort, edgeUrl).then(() => say(`Keystone answers at ${keystoneUrl}`)),
-    startGlance(processes, state, glancePort, keystoneUrl).then(() =>
-      say(`Glance answers at ${glanceUrl}, counted at ${proxy.url}`),
-    ),
-  ];
-  if (given === undefined) {
+  const bringKeystoneUp = async () => {
+    await startKeystone(processes, state, keystonePort, edgeUrl);
+    say(`Keystone answers at ${keystoneUrl}`);
+  };
+  const bringGlancesUp = async () => {
+    await startGlance(processes, state, glancePort, keystoneUrl);
+    say(`Glance answers at ${glanceUrl}, counted at ${proxy.url}`);
+    await startCachingGlance(processes, state, cachingPort, keystoneUrl);
+    say(`a Glance with its own cache answers at ${cachingGlanceUrl}`);
+  };
+  const bringEdgeUp = async (keystoneUp: Promise<void>) => {
+    if (given !== undefined) return;
+    // A credential has to be made first. Otherwise they need each other only to answer requests, and come up together.
+    const withCredential = process.env.SERVICE_CREDENTIAL === "1";
+    if (withCredential) await keystoneUp;
+    const credential = withCredential ? await createApplicationCredential(keystoneUrl, "admin") : null;
     const persistTo = join(state, "edge");
-    const edge = { port: edgePort, originUrl: proxy.url, keystoneUrl, persistTo, repository };
-    starts.push(startEdge(processes, edge).then(() => say(`the edge answers at ${edgeUrl}`)));
-  }
-  await Promise.all(starts);
+    await startEdge(processes, {
+      port: edgePort,
+      originUrl: proxy.url,
+      keystoneUrl,
+      persistTo,
+      repository,
+      credential,
+    });
+    say(`the edge answers at ${edgeUrl}${withCredential ? ", with a credential of its own" : ""}`);
+  };
+  const keystoneUp = bringKeystoneUp();
+  await Promise.all([keystoneUp, bringGlancesUp(), bringEdgeUp(keystoneUp)]);
   if (noEdge) say("no edge: what does not depend on it is checked against Glance itself");
 
   const work = join(state, "work");
@@ -83,6 +101,7 @@ async function bringUp(): Promise<Record<string, string>> {
     EDGE_URL: edgeUrl,
     NO_EDGE: noEdge ? "1" : "",
     GLANCE_URL: glanceUrl,
+    CACHING_GLANCE_URL: cachingGlanceUrl,
     PROXY_URL: proxy.url,
     COUNTS_URL: proxy.countsUrl,
     KEYSTONE_URL: keystoneUrl,

@@ -2,6 +2,7 @@
 import * as rules from "../../src/fill/rules.ts";
 import { disagreed, holderBeats, type ModelOptions, type Puller, suffered, type World } from "./fill-model.ts";
 import { goesOn, type MakeOffer, mustGrant, newPuller, pullOffers, release, standing } from "./fill-pull.ts";
+import { STALE_MS } from "./fill-states.ts";
 import { must } from "./fill-violation.ts";
 
 /** The alarm, the background's own pull, and the read-back. */
@@ -29,13 +30,13 @@ export function backgroundOffers(world: World, options: ModelOptions, offer: Mak
     return;
   }
   if (fill === null) return;
-  const task = rules.duty(fill, world.now);
+  const task = rules.duty(fill, world.now, STALE_MS);
   if (world.followed && fill.stored === fill.slices && fill.committedAt === null && task.do !== "verify") {
     offer("read-back follows", () => ({ ...world, verifying: fill.generation }));
   }
   if (background !== null || task.do === "wait") return;
   if (task.do === "fill" && world.left.failure > 0) {
-    offer("alarm: nobody's rights", () => ({ ...suffered(world, "failure"), fill: rules.withoutRights(fill) }));
+    offer("alarm: nobody's rights", () => ({ ...suffered(world, "failure"), fill: rules.exhausted(fill) }));
   }
   offer(`alarm: ${task.do}`, () => {
     if (task.do === "forget") return forgotten(world, fill);
@@ -87,7 +88,7 @@ export function timeOffer(world: World, options: ModelOptions, offer: MakeOffer)
   const { fill, now } = world;
   if (fill === null) return;
   const beating = holderBeats(world);
-  const task = rules.duty(fill, now);
+  const task = rules.duty(fill, now, STALE_MS);
   const times = [
     beating === null && fill.lease !== null ? fill.lease.expires : 0,
     beating?.mood === "lively" ? 0 : fill.progressAt + options.stallMs,

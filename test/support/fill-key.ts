@@ -1,6 +1,7 @@
 /** Which worlds of ./fill-model.ts are one and the same for a search. */
 import * as rules from "../../src/fill/rules.ts";
 import type { Puller, World } from "./fill-model.ts";
+import { STALE_MS } from "./fill-states.ts";
 
 /**
  * A name for worlds that behave alike: times count from now, and only as far as a rule can tell them apart; names of
@@ -56,7 +57,7 @@ export function keyOf(world: World, stallMs: number): string {
           fill.verdict,
           fill.committedAt === null ? -1 : age(fill.committedAt, rules.LINGER_MS),
           fill.committedAt === null ? age(fill.progressAt, stallMs, rules.LINGER_MS) : 0,
-          fill.committedAt === null ? age(fill.storedAt, rules.STALE_MS) : 0,
+          fill.committedAt === null ? age(fill.storedAt, STALE_MS) : 0,
           fill.mismatches,
           fill.mismatches === 0 ? 0 : age(fill.mismatchedAt, rules.LEFT_ALONE_MS),
           Math.min(fill.setbacks, 7),

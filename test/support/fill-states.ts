@@ -4,6 +4,8 @@ import * as rules from "../../src/fill/rules.ts";
 
 export const NOW = 10 ** 9;
 export const STALL_MS = 20_000;
+/** The default of CLEAN_STALL_SECONDS. */
+export const STALE_MS = 86_400_000;
 export const CUT = { blob: "sha256-a", generation: "g", sliceBytes: 64 };
 export const FRESH = rules.newGeneration(null, { ...CUT, slices: 3 }, NOW);
 export const state = (change: Partial<rules.FillState>): rules.FillState => ({ ...FRESH, ...change });

@@ -68,7 +68,7 @@ describe("an eviction", () => {
   it("takes an image out and gives its slices to remove", async () => {
     await catalog.commit(image("a"), 1_000);
     const orphan = { blob: "sha256-a", generation: "first" };
-    expect(await catalog.evict("a")).toEqual({ found: true, orphan });
+    expect(await catalog.evict("a", 3_000)).toEqual({ found: true, orphan });
     expect(await catalog.find("a")).toBeNull();
     expect(await bindings.CATALOG.prepare("SELECT blob FROM blobs").first()).toBeNull();
   });
@@ -76,22 +76,22 @@ describe("an eviction", () => {
   it("keeps a shared content until its last image goes", async () => {
     await catalog.commit(image("a"), 1_000);
     await catalog.commit(image("b", { generation: "second" }), 2_000);
-    expect(await catalog.evict("a")).toEqual({ found: true, orphan: null });
+    expect(await catalog.evict("a", 3_000)).toEqual({ found: true, orphan: null });
     expect(await catalog.find("a")).toBeNull();
     expect(await catalog.find("b")).toEqual(image("b"));
-    expect(await catalog.evict("b")).toEqual({ found: true, orphan: { blob: "sha256-a", generation: "first" } });
+    expect(await catalog.evict("b", 3_000)).toEqual({ found: true, orphan: { blob: "sha256-a", generation: "first" } });
   });
 
   it("of an unknown image finds nothing and touches nothing", async () => {
     await catalog.commit(image("a"), 1_000);
-    expect(await catalog.evict("b")).toEqual({ found: false, orphan: null });
+    expect(await catalog.evict("b", 3_000)).toEqual({ found: false, orphan: null });
     expect(await catalog.find("a")).toEqual(image("a"));
   });
 
   it("of both images at once leaves one orphan", async () => {
     await catalog.commit(image("a"), 1_000);
     await catalog.commit(image("b"), 1_000);
-    const answers = await Promise.all([catalog.evict("a"), catalog.evict("b")]);
+    const answers = await Promise.all([catalog.evict("a", 3_000), catalog.evict("b", 3_000)]);
     expect(answers.filter(({ orphan }) => orphan !== null)).toHaveLength(1);
     expect(answers.every(({ found }) => found)).toBe(true);
   });

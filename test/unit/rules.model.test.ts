@@ -9,6 +9,7 @@ import * as rules from "../../src/fill/rules.ts";
 import { type Misfortune, type ModelOptions, newWorld } from "../support/fill-model.ts";
 import { offers } from "../support/fill-moves.ts";
 import { search, taken } from "../support/fill-search.ts";
+import { STALE_MS } from "../support/fill-states.ts";
 import { type Invariant, Violation } from "../support/fill-violation.ts";
 
 const STALL_MS = 5_000;
@@ -94,7 +95,7 @@ describe("whatever three readers, the background and time do", () => {
   });
 
   it("after a set-back the background pauses", () => {
-    const tasks = states.map((fill) => rules.duty(rules.setBack(fill, NOW), NOW).do);
+    const tasks = states.map((fill) => rules.duty(rules.setBack(fill, NOW), NOW, STALE_MS).do);
     expect(new Set(tasks)).toEqual(new Set(["wait", "forget"]));
   });
 });
@@ -190,7 +191,7 @@ function comesToAnEnd(fill: rules.FillState, attempt: Attempt): boolean {
   let state = fill;
   let now = NOW;
   for (let alarms = 0, atOnce = 0; alarms < 1_000; alarms++) {
-    const task = rules.duty(state, now);
+    const task = rules.duty(state, now, STALE_MS);
     if (task.do === "forget") return true;
     if (task.do === "wait") {
       if (task.until <= now) return false;

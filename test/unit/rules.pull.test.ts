@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as rules from "../../src/fill/rules.ts";
-import { FRESH, lease, NOW, STALL_MS, slice, state } from "../support/fill-states.ts";
+import { FRESH, lease, NOW, STALE_MS, STALL_MS, slice, state } from "../support/fill-states.ts";
 
 describe("a slice that was stored", () => {
   const pulled = state({ stored: 1, lease: lease(), witness: "l", setbacks: 2 });
@@ -125,7 +125,7 @@ describe("the background", () => {
     ["lets those who read along finish", { stored: 3, committedAt: NOW }, 59_999, { do: "wait", until: NOW + 60_000 }],
     ["forgets what is committed", { stored: 3, committedAt: NOW }, 60_000, { do: "forget" }],
   ])("%s", (_, of, after, duty) => {
-    expect(rules.duty(state(of), NOW + after)).toEqual(duty);
+    expect(rules.duty(state(of), NOW + after, STALE_MS)).toEqual(duty);
   });
 
   it("pauses longer after each set-back, up to five minutes", () => {
@@ -139,11 +139,11 @@ describe("the background", () => {
   });
 
   it("without anybody's rights waits for the next download, which brings some", () => {
-    const waiting = rules.withoutRights(state({ stored: 1 }));
-    expect(rules.duty(waiting, NOW).do).toBe("wait");
+    const waiting = rules.exhausted(state({ stored: 1 }));
+    expect(rules.duty(waiting, NOW, STALE_MS).do).toBe("wait");
     const pulled = rules.answer(waiting, slice(1), "new", NOW, STALL_MS).state;
     const left = rules.released(rules.sliceStored(pulled, "new", 1, false, NOW), "new", false, NOW);
-    expect(rules.duty(left, NOW)).toEqual({ do: "fill" });
+    expect(rules.duty(left, NOW, STALE_MS)).toEqual({ do: "fill" });
   });
 
   it("once all is committed has the verdict and no lease", () => {

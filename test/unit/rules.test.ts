@@ -20,6 +20,7 @@ describe("a new generation", () => {
       mismatchedAt: 0,
       setbacks: 0,
       quietUntil: 0,
+      wanted: false,
     });
   });
 

@@ -4,6 +4,12 @@ import { mayBeVersions, rewriteVersions } from "../../src/origin/versions.ts";
 const JSON_TYPE = { "content-type": "application/json", "content-length": "100" };
 const answer = (headers: Record<string, string>, status = 200) => new Response(null, { status, headers });
 
+interface Entry {
+  readonly id: string;
+  readonly status?: string;
+  readonly links?: readonly { readonly rel: string; readonly href: string }[];
+}
+
 describe("an answer may be the versions document", () => {
   it.each([
     ["/", 300],
@@ -37,7 +43,7 @@ describe("an answer may be the versions document", () => {
 
 describe("the versions document", () => {
   const rewrite = (document: unknown) =>
-    JSON.parse(rewriteVersions(JSON.stringify(document), "http://glance:9292", "https://edge.test"));
+    JSON.parse(rewriteVersions(JSON.stringify(document), "http://glance:9292", "https://edge.test", false));
 
   it("names the edge where it named the origin, and nothing else changes", () => {
     const document = {
@@ -73,6 +79,94 @@ describe("the versions document", () => {
     '{ "href":  "http://glance:9292/" }',
     '{ "versions": [',
   ])("is not %s, which comes back as it was", (text) => {
-    expect(rewriteVersions(text, "http://glance:9292", "https://edge.test")).toBe(text);
+    expect(rewriteVersions(text, "http://glance:9292", "https://edge.test", false)).toBe(text);
+    expect(rewriteVersions(text, "http://glance:9292", "https://edge.test", true)).toBe(text);
+  });
+});
+
+describe("the versions document of an edge with the cache API", () => {
+  const linked = (id: string, status: string, href = "http://glance:9292/v2/"): Entry => ({
+    id,
+    status,
+    links: [{ rel: "self", href }],
+  });
+  const entries = (versions: readonly Entry[], cacheApi = true): Entry[] => {
+    const text = rewriteVersions(JSON.stringify({ versions }), "http://glance:9292", "https://edge.test", cacheApi);
+    return (JSON.parse(text) as { versions: Entry[] }).versions;
+  };
+  const list = (versions: readonly Entry[]) => entries(versions).map(({ id, status }) => `${id} ${status}`);
+  const supported = (...ids: string[]) => ids.map((id) => linked(id, "SUPPORTED"));
+
+  it("lists its versions over a Glance 25.1 without a cache, in order and with the edge in their links", () => {
+    const origin = [linked("v2.15", "CURRENT"), ...supported("v2.9", "v2.7", "v2.0")];
+    expect(entries(origin)).toEqual([
+      linked("v2.18", "CURRENT", "https://edge.test/v2/"),
+      ...["v2.16", "v2.15", "v2.14", "v2.9", "v2.7", "v2.0"].map((id) =>
+        linked(id, "SUPPORTED", "https://edge.test/v2/"),
+      ),
+    ]);
+  });
+
+  it("lists them over a newer one, which puts its CURRENT in the middle", () => {
+    const origin = [...supported("v2.15", "v2.13", "v2.9"), linked("v2.17", "CURRENT"), ...supported("v2.7")];
+    expect(list(origin)).toEqual([
+      "v2.18 CURRENT",
+      ...["v2.17", "v2.16", "v2.15", "v2.14", "v2.13", "v2.9", "v2.7"].map((id) => `${id} SUPPORTED`),
+    ]);
+  });
+
+  it("adds only what is missing: a Glance 25.1 with its cache on lacks 2.18", () => {
+    const origin = [linked("v2.16", "CURRENT"), ...supported("v2.15", "v2.14", "v2.9")];
+    expect(list(origin)).toEqual([
+      "v2.18 CURRENT",
+      ...["v2.16", "v2.15", "v2.14", "v2.9"].map((id) => `${id} SUPPORTED`),
+    ]);
+  });
+
+  it("leaves a document that has them all in its order and with its statuses", () => {
+    const origin = [...supported("v2.18", "v2.14"), linked("v2.16", "CURRENT"), ...supported("v2.17")];
+    expect(list(origin)).toEqual(["v2.18 SUPPORTED", "v2.14 SUPPORTED", "v2.16 CURRENT", "v2.17 SUPPORTED"]);
+  });
+
+  it("keeps a CURRENT above its own, and makes no experimental or deprecated version another thing", () => {
+    const origin = [
+      linked("v2.21", "EXPERIMENTAL"),
+      linked("v2.20", "CURRENT"),
+      linked("v2.1", "DEPRECATED"),
+      linked("v2", "SUPPORTED"),
+    ];
+    expect(list(origin)).toEqual([
+      "v2.21 EXPERIMENTAL",
+      "v2.20 CURRENT",
+      "v2.18 SUPPORTED",
+      "v2.16 SUPPORTED",
+      "v2.14 SUPPORTED",
+      "v2.1 DEPRECATED",
+      "v2 SUPPORTED",
+    ]);
+  });
+
+  it("leaves v1 behind all v2 and as it is", () => {
+    const v1 = linked("v1.1", "CURRENT", "http://glance:9292/v1/");
+    const listed = entries([v1, linked("v2.2", "CURRENT")]);
+    expect(listed.map(({ id }) => id)).toEqual(["v2.18", "v2.16", "v2.14", "v2.2", "v1.1"]);
+    expect(listed[4]).toEqual(linked("v1.1", "CURRENT", "https://edge.test/v1/"));
+    expect(listed[0]?.links?.[0]?.href).toBe("https://edge.test/v2/");
+  });
+
+  it.each<[string, Entry[]]>([
+    ["v1 only", [linked("v1.1", "CURRENT")]],
+    ["v20 and v3", [linked("v20.1", "CURRENT"), linked("v3.0", "SUPPORTED")]],
+    ["nothing", []],
+  ])("adds nothing to one with %s", (_, origin) => {
+    expect(entries(origin)).toEqual(entries(origin, false));
+  });
+
+  it("has no links where the origin's versions have none", () => {
+    expect(entries([{ id: "v2.0", status: "CURRENT" }])[0]).toEqual({ id: "v2.18", status: "CURRENT" });
+  });
+
+  it("adds nothing without being asked", () => {
+    expect(entries(supported("v2.15"), false).map(({ id }) => id)).toEqual(["v2.15"]);
   });
 });

@@ -1,5 +1,6 @@
 /** The edge under test, started the way a user starts it. */
 import { untilAnswers } from "./answering.ts";
+import type { ApplicationCredential } from "./keystone.ts";
 import type { Processes } from "./processes.ts";
 
 export interface EdgeOptions {
@@ -9,14 +10,21 @@ export interface EdgeOptions {
   /** Directory for the local R2, D1 and Durable Objects. */
   readonly persistTo: string;
   readonly repository: string;
+  /** What the edge works with on its own account; null: nothing, it has its callers' tokens only. */
+  readonly credential: ApplicationCredential | null;
 }
 
 export async function startEdge(processes: Processes, options: EdgeOptions): Promise<void> {
+  const settings = [`ORIGIN_URL:${options.originUrl}`, `KEYSTONE_URL:${options.keystoneUrl}`];
+  if (options.credential !== null) {
+    settings.push(`OS_APPLICATION_CREDENTIAL_ID:${options.credential.id}`);
+    settings.push(`OS_APPLICATION_CREDENTIAL_SECRET:${options.credential.secret}`);
+  }
   const server = processes.start({
     name: "edge",
     file: "npm",
     args: [
-      ...["start", "--", "--var", `ORIGIN_URL:${options.originUrl}`, "--var", `KEYSTONE_URL:${options.keystoneUrl}`],
+      ...["start", "--", ...settings.flatMap((setting) => ["--var", setting])],
       ...["--port", String(options.port), "--persist-to", options.persistTo],
     ],
     cwd: options.repository,

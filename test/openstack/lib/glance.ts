@@ -1,6 +1,8 @@
 /**
- * A real Glance on loopback: Debian's `glance-api` program with one worker, SQLite, a file store and Keystone in front
- * (paste flavor `keystone`), its own image cache off. One worker: SQLite has one writer at a time anyhow.
+ * Real Glances on loopback: Debian's `glance-api` program with one worker, SQLite, a file store and Keystone in front.
+ * The first, the edge's origin, has its own image cache off (paste flavor `keystone`). The second, on the same database
+ * and store, has it on with the API that manages it: what the edge's own management API is compared with. One worker
+ * each: SQLite has one writer at a time anyhow.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,31 +22,59 @@ export async function startGlance(
   port: number,
   keystoneUrl: string,
 ): Promise<void> {
-  writeConfig(state, port, keystoneUrl);
-  await processes.run(command(state, "glance-manage", "db_sync"));
+  const config = writeConfig(state, { name: "glance-api", port, keystoneUrl, flavor: "keystone" });
+  await processes.run(command("glance-manage", state, config, "db_sync"));
   useWriteAheadLog(join(state, DATABASE));
-  const server = processes.start(command(state, "glance-api"));
+  await start(processes, state, config, "glance-api", port);
+}
+
+/** The second Glance, with a cache of its own. {@link startGlance} must have made the database. */
+export async function startCachingGlance(
+  processes: Processes,
+  state: string,
+  port: number,
+  keystoneUrl: string,
+): Promise<void> {
+  const name = "caching-glance-api";
+  const config = writeConfig(state, { name, port, keystoneUrl, flavor: "keystone+cachemanagement" });
+  await start(processes, state, config, name, port);
+}
+
+async function start(processes: Processes, state: string, config: string, name: string, port: number): Promise<void> {
+  const server = processes.start({ ...command("glance-api", state, config), name });
   await untilAnswers(`http://127.0.0.1:${port}`, server.died, 60);
 }
 
-function command(state: string, program: string, ...args: string[]): Command {
-  const options = ["--config-file", join(state, "glance-api.conf"), "--config-dir", join(state, "empty")];
+function command(program: string, state: string, config: string, ...args: string[]): Command {
+  const options = ["--config-file", config, "--config-dir", join(state, "empty")];
   return { name: program, file: `/usr/bin/${program}`, args: [...options, ...args] };
 }
 
-function writeConfig(state: string, port: number, keystoneUrl: string): void {
-  for (const name of ["images", "staging", "tasks", "locks", "empty"]) {
-    mkdirSync(join(state, name), { recursive: true });
-  }
+interface Config {
+  readonly name: string;
+  readonly port: number;
+  readonly keystoneUrl: string;
+  readonly flavor: "keystone" | "keystone+cachemanagement";
+}
+
+/** @returns the file's path */
+function writeConfig(state: string, { name, port, keystoneUrl, flavor }: Config): string {
   const at = (name: string) => join(state, name);
+  const locks = at(`${name}-locks`);
+  const cache = at(`${name}-cache`);
+  for (const directory of [at("images"), at("staging"), at("tasks"), at("empty"), locks, cache]) {
+    mkdirSync(directory, { recursive: true });
+  }
+  const config = at(`${name}.conf`);
   writeFileSync(
-    at("glance-api.conf"),
+    config,
     `[DEFAULT]
 bind_host = 127.0.0.1
 bind_port = ${port}
 workers = 1
 use_stderr = true
 enabled_backends = local:file
+${flavor === "keystone" ? "" : `image_cache_dir = ${cache}`}
 [glance_store]
 default_backend = local
 [local]
@@ -66,11 +96,12 @@ user_domain_id = default
 project_domain_id = default
 [paste_deploy]
 config_file = ${PASTE}
-flavor = keystone
+flavor = ${flavor}
 [oslo_policy]
 policy_dirs = ${at("empty")}
 [oslo_concurrency]
-lock_path = ${at("locks")}
+lock_path = ${locks}
 `,
   );
+  return config;
 }

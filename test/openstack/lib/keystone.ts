@@ -129,6 +129,23 @@ export async function issueToken(keystoneUrl: string, user: string): Promise<str
   return token;
 }
 
+export interface ApplicationCredential {
+  readonly id: string;
+  readonly secret: string;
+}
+
+/** A credential that stands for the user, with the roles that the user has in the project of the same name. */
+export async function createApplicationCredential(keystoneUrl: string, user: string): Promise<ApplicationCredential> {
+  const token = await issueToken(keystoneUrl, user);
+  const userId = idOf((await keystoneCall(keystoneUrl, token, "GET", `/users?name=${user}`)).users);
+  const path = `/users/${userId}/application_credentials`;
+  const made = await keystoneCall(keystoneUrl, token, "POST", path, {
+    application_credential: { name: "glance-edge" },
+  });
+  const credential = made.application_credential as { readonly secret: string };
+  return { id: idOf(credential), secret: credential.secret };
+}
+
 async function keystoneCall(
   url: string,
   token: string,

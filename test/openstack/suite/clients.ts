@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { PASSWORD, REGION } from "../lib/keystone.ts";
 import { EDGE, KEYSTONE, type User, WORK_DIR } from "./cloud.ts";
@@ -112,18 +113,35 @@ function parseHead(dump: string): Omit<Answer, "body"> {
 }
 
 /** The OpenStack client. It finds the image endpoint in Keystone's catalogue, which names the edge. */
-export function openstack(user: User, ...args: string[]): Promise<string> {
-  return runAs(user, "openstack", args);
+export async function openstack(user: User, ...args: string[]): Promise<string> {
+  return succeeded(await runAs(user, "openstack", args));
 }
 
 /** The Glance client, told its endpoint. */
-export function glance(user: User, ...args: string[]): Promise<string> {
+export async function glance(user: User, ...args: string[]): Promise<string> {
+  return succeeded(await glanceSaid(user, ...args));
+}
+
+/** How a client ended. */
+export interface Said {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Like {@link glance}, for what it prints besides its result: some refusals leave its exit code 0. */
+export function glanceSaid(user: User, ...args: string[]): Promise<Said> {
   return runAs(user, "glance", ["--os-image-url", EDGE, ...args]);
 }
 
-/** @returns stdout. @throws Error with stderr when the client fails */
-async function runAs(user: User, program: string, args: string[]): Promise<string> {
-  const { stdout } = await run(program, args, {
+/** @throws Error with stderr when the client failed */
+function succeeded({ code, stdout, stderr }: Said): string {
+  if (code !== 0) throw new Error(`the client failed (code ${code}): ${stderr}`);
+  return stdout;
+}
+
+async function runAs(user: User, program: string, args: string[]): Promise<Said> {
+  const child = spawn(program, args, {
     env: {
       // The system's own Python programs, whatever other Python comes first in PATH.
       PATH: `/usr/bin:/bin:${process.env.PATH ?? ""}`,
@@ -138,7 +156,9 @@ async function runAs(user: User, program: string, args: string[]): Promise<strin
       OS_USER_DOMAIN_ID: "default",
       OS_PROJECT_DOMAIN_ID: "default",
     },
-    maxBuffer: 64 * 1024 * 1024,
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  return stdout;
+  const exited = once(child, "exit");
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
+  return { code: code ?? -1, stdout, stderr };
 }

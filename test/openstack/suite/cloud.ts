@@ -15,6 +15,8 @@ function fromMain(name: string): string {
 export const EDGE = fromMain("EDGE_URL");
 /** Glance itself, for its own answers; not what the edge knows as its origin. */
 export const GLANCE = fromMain("GLANCE_URL");
+/** A second Glance on the same images and Keystone, with its own cache on: the edge's peer, which the edge never asks. */
+export const CACHING_GLANCE = fromMain("CACHING_GLANCE_URL");
 /** What the edge knows as its origin: the counting proxy before Glance. */
 export const PROXY = fromMain("PROXY_URL");
 export const KEYSTONE = fromMain("KEYSTONE_URL");
@@ -48,22 +50,28 @@ export interface Image {
 
 /** An active raw image of demo's, made at Glance itself, so that only the downloads of a test go through the edge. */
 export async function makeImage(options: { size: number; visibility?: string }): Promise<Image> {
-  const id = randomUUID();
+  const id = await makeImageWithoutData(options.visibility);
   const bytes = Buffer.concat([...content(id, options.size)]);
-  const token = await tokenOf("demo");
-  const record = {
-    id,
-    name: id,
-    disk_format: "raw",
-    container_format: "bare",
-    visibility: options.visibility ?? "private",
-  };
-  await atGlance("POST", "/v2/images", token, "application/json", JSON.stringify(record));
-  await atGlance("PUT", `/v2/images/${id}/file`, token, "application/octet-stream", bytes);
+  await atGlance("PUT", `/v2/images/${id}/file`, await tokenOf("demo"), "application/octet-stream", bytes);
   return { id, bytes };
 }
 
-async function atGlance(method: string, path: string, token: string, type: string, body: BodyInit): Promise<void> {
+/** As {@link makeImage}, but nothing is uploaded: it stays in status `queued`. @returns its id */
+export async function makeImageWithoutData(visibility = "private"): Promise<string> {
+  const id = randomUUID();
+  const record = { id, name: id, disk_format: "raw", container_format: "bare", visibility };
+  await atGlance("POST", "/v2/images", await tokenOf("demo"), "application/json", JSON.stringify(record));
+  return id;
+}
+
+/** A request to Glance itself, past the edge. @throws Error when Glance refuses */
+export async function atGlance(
+  method: string,
+  path: string,
+  token: string,
+  type = "application/json",
+  body: BodyInit | null = null,
+): Promise<void> {
   const headers = { "x-auth-token": token, "content-type": type };
   const response = await fetch(GLANCE + path, { method, headers, body });
   assert.ok(response.ok, `${method} ${path}: ${response.status} ${await response.text()}`);

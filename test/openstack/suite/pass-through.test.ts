@@ -50,7 +50,6 @@ const TABLE: readonly Row[] = [
   { ask: "PATCH /v2/images/{id}", status: 415, headers: [JSON_TYPE], body: "[]" },
   { ask: `DELETE /v2/images/${UNKNOWN}`, status: 404 },
   { ask: "PUT /v2/images/{id}/file", status: 409, headers: ["Content-Type: application/octet-stream"], body: "x" },
-  { ask: "GET /v2/cached_images", status: 404 },
   { ask: "GET /healthcheck", status: 200 },
 ];
 

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
 import { startWrangler } from "../../../scripts/wrangler.ts";
+import { deadLetterWorkers, edgeQueues, type QueueOptions, readDeadLetters } from "./queues.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 const MIGRATIONS = join(REPOSITORY, "migrations");
@@ -25,6 +26,8 @@ export interface EdgeOptions {
   readonly persist: string;
   /** Vars over those of wrangler.toml; ORIGIN_URL is needed. */
   readonly vars: Readonly<Record<string, string>>;
+  /** Binds the notifications queue, with the edge as its consumer. Default: it is not bound. */
+  readonly queues?: QueueOptions;
 }
 
 export interface EdgeProcess {
@@ -34,6 +37,8 @@ export interface EdgeProcess {
   readonly pid: number;
   /** The lines that workerd and the edge have written so far. */
   logs(): readonly string[];
+  /** What ended in the dead-letter queue so far. @throws without queues */
+  deadLetters(): Promise<unknown[]>;
   /** Ends it; all that was written stays. Safe to call again, and after kill(). */
   stop(): Promise<void>;
   /** SIGKILL to workerd, as in a crash. */
@@ -59,7 +64,9 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
           // Not spread: wrangler's type calls its part unknown.
           bindings: Object.assign({}, workerOptions.bindings, options.vars),
           unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+          ...edgeQueues(options.queues),
         },
+        ...deadLetterWorkers(options.queues),
       ],
       resourcePersistencePath: options.persist,
       // Request.cf is made up otherwise, with data from the network.
@@ -81,6 +88,7 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
       url: url.origin,
       pid,
       logs: () => lines,
+      deadLetters: () => readDeadLetters(miniflare),
       stop,
       kill: () => {
         if (ended === null) process.kill(pid, "SIGKILL");

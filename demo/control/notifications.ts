@@ -1,0 +1,79 @@
+/**
+ * The receiver of notifications that an operator would have: takes what the edge's queue consumer posts, or refuses it as a
+ * test wants, and shows all that came.
+ */
+import { type Exchange, pause, readJson, replyEmpty, replyJson } from "../http/exchange.ts";
+import { methodNotAllowed } from "../http/webob-error.ts";
+import { onlyFields, readFields, readStatus, readWhole } from "./body.ts";
+
+export interface Delivery {
+  /** What it was answered with. */
+  readonly status: number;
+  readonly contentType: string | null;
+  readonly authorization: string | null;
+  readonly body: unknown;
+  /** Ms since the epoch. */
+  readonly at: number;
+}
+
+/** How deliveries are answered. */
+export interface Reception {
+  readonly status: number;
+  /** How many of the next ones; those after them are taken. */
+  times: number;
+  /** Before each answer. */
+  readonly delayMs: number;
+}
+
+export class Receiver {
+  readonly deliveries: Delivery[] = [];
+  reception: Reception = TAKES_ALL;
+}
+
+const TAKES_ALL: Reception = { status: 204, times: 0, delayMs: 0 };
+
+export async function notifications(exchange: Exchange): Promise<void> {
+  const { receiver } = exchange.namespace;
+  switch (exchange.method) {
+    case "GET":
+      return replyJson(exchange, 200, receiver.deliveries);
+    case "POST":
+      return receive(exchange, receiver);
+    case "PUT":
+      receiver.reception = readReception(await readJson(exchange));
+      return replyEmpty(exchange, 204);
+    case "DELETE":
+      receiver.deliveries.length = 0;
+      return replyEmpty(exchange, 204);
+    default:
+      throw methodNotAllowed(exchange.method, "GET, POST, PUT, DELETE");
+  }
+}
+
+async function receive(exchange: Exchange, receiver: Receiver): Promise<void> {
+  const body = await readJson(exchange);
+  const { reception } = receiver;
+  const chosen = reception.times > 0;
+  if (chosen) reception.times--;
+  const status = chosen ? reception.status : TAKES_ALL.status;
+  const { headers } = exchange.entry;
+  receiver.deliveries.push({
+    status,
+    contentType: headers["content-type"] ?? null,
+    authorization: headers.authorization ?? null,
+    body,
+    at: Date.now(),
+  });
+  if (chosen) await pause(exchange, reception.delayMs);
+  replyEmpty(exchange, status, status >= 300 && status < 400 ? { Location: `${exchange.base}/_demo/requests` } : {});
+}
+
+function readReception(value: unknown): Reception {
+  const body = readFields(value);
+  onlyFields(body, ["status", "times", "delayMs"]);
+  return {
+    status: readStatus(body.status ?? TAKES_ALL.status, "status"),
+    times: body.times === undefined ? Number.POSITIVE_INFINITY : readWhole(body.times, "times"),
+    delayMs: readWhole(body.delayMs ?? 0, "delayMs"),
+  };
+}

@@ -1,0 +1,208 @@
+/**
+ * What a Fill does by itself, when its alarm rings: finishes what nobody pulls, reads back and commits what is stored,
+ * fetches an image that was queued, forgets what is over.
+ */
+
+import { describe } from "../observe/log.ts";
+import { askRecord } from "../origin/authorize.ts";
+import { ImageBodyError } from "../origin/image-body.ts";
+import type { Admissions } from "./admission.ts";
+import { pullInBackground } from "./background.ts";
+import type { Committer } from "./committer.ts";
+import type { FillKeeper, FillTools } from "./keeper.ts";
+import { judge } from "./prefetch.ts";
+import type { Subject, Turn } from "./protocol.ts";
+import type { Rights } from "./rights.ts";
+import {
+  answer,
+  compareSubjects,
+  duty,
+  exhausted,
+  type FillState,
+  givenUp,
+  isLeftAlone,
+  SETBACKS_TOLERATED,
+  setBack,
+  wanted,
+} from "./rules.ts";
+import type { LeaseHolder } from "./slice-writer.ts";
+
+/** An image that is not active yet is looked at again after so long. */
+const NOT_ACTIVE_MS = 60_000;
+
+/** The background's name as a reader. */
+export const BACKGROUND = "background";
+
+type PullTurn = Extract<Turn, { do: "pull" }>;
+
+/** What the Fill itself lends its watchdog. */
+export interface WatchdogHost {
+  readonly keeper: FillKeeper;
+  readonly committer: Committer;
+  readonly rights: Rights;
+  readonly admissions: Admissions;
+  /** Takes note that the background pulls now. */
+  readonly granted: (state: FillState) => Promise<void>;
+  readonly lease: (turn: PullTurn) => LeaseHolder;
+  /** A place among those who are fetched at the same time is free. */
+  readonly queueMoved: () => void;
+}
+
+export class Watchdog {
+  readonly #host: WatchdogHost;
+  readonly #tools: FillTools;
+  /** Why the last attempt brought nothing, for the queue. */
+  #failure: string | null = null;
+
+  constructor(host: WatchdogHost, tools: FillTools) {
+    this.#host = host;
+    this.#tools = tools;
+  }
+
+  /** The alarm rang. */
+  async ring(): Promise<void> {
+    const { keeper, committer } = this.#host;
+    const { state, subject } = keeper;
+    if (state === null || subject === null) return;
+    const task = duty(state, Date.now(), this.#tools.settings.cleanStallMs);
+    try {
+      if (task.do === "fill") await this.#fill(subject, state);
+      if (task.do === "verify") await committer.run();
+      if (task.do === "forget") await keeper.forget();
+    } catch (cause) {
+      this.#tools.log.error("fill.background-failed", cause, { image_id: subject.imageId, task: task.do });
+      await this.#setBack(state.generation, describe(cause));
+    }
+    await this.#concludePrefetch(subject);
+    await keeper.schedule();
+  }
+
+  /** The image's turn in the queue has come: looks at its record and begins, or tells the queue why not. */
+  async prefetch(imageId: string): Promise<void> {
+    const { queue, log } = this.#tools;
+    try {
+      if (await this.#begin(imageId)) return;
+    } catch (cause) {
+      log.error("prefetch.failed", cause, { image_id: imageId });
+      await queue.failed(imageId, describe(cause), Date.now());
+    }
+    this.#host.queueMoved();
+  }
+
+  /** @returns whether the image is being fetched now */
+  async #begin(imageId: string): Promise<boolean> {
+    const { rights, keeper } = this.#host;
+    const { queue, catalog, settings, log } = this.#tools;
+    const taken = await rights.take(imageId);
+    if (taken === null) {
+      await queue.failed(imageId, NO_RIGHTS, Date.now());
+      return false;
+    }
+    const { errand, seesAll } = taken;
+    const [record, stored] = await Promise.all([
+      askRecord(errand.target, new Headers(toPairs(errand.headers)), settings.origin),
+      catalog.find(imageId),
+    ]);
+    if (record.kind === "refused") rights.refused(taken, record.status);
+    const verdict = judge(imageId, record, stored, seesAll, settings);
+    switch (verdict.do) {
+      case "fill": {
+        // The record changed: what was begun is no more the image.
+        if (keeper.subject !== null && compareSubjects(keeper.subject, verdict.subject) === "other")
+          await keeper.forget();
+        const state = keeper.state ?? keeper.begin(verdict.subject);
+        if (state.committedAt !== null) break;
+        await keeper.become(wanted(state, Date.now()));
+        return true;
+      }
+      case "wait":
+        await queue.postpone(imageId, verdict.reason, Date.now() + NOT_ACTIVE_MS);
+        return false;
+      case "fail":
+        await queue.failed(imageId, verdict.reason, Date.now());
+        log.info("prefetch.failed", { image_id: imageId, why: verdict.reason });
+        return false;
+      case "done":
+      case "gone":
+        log.info("prefetch.left-queue", { image_id: imageId, why: verdict.do });
+    }
+    await queue.remove(imageId);
+    return false;
+  }
+
+  async #fill(subject: Subject, state: FillState): Promise<void> {
+    const { rights, admissions, keeper } = this.#host;
+    const { log, settings, slices } = this.#tools;
+    const { imageId, blob, size } = subject;
+    const taken = await rights.take(imageId);
+    if (taken === null) {
+      log.info("fill.waits-for-download", { image_id: imageId, stored: state.stored });
+      return this.#change(state.generation, exhausted, NO_RIGHTS);
+    }
+    const admission = await admissions.ask({ imageId, blob, size, generation: state.generation });
+    if (admission === "no-room")
+      return this.#change(state.generation, exhausted, "there is no room within CACHE_MAX_BYTES");
+    // What was asked for meanwhile may have changed it.
+    const current = keeper.of(state.generation);
+    if (current === null) return;
+    const ask = { reader: BACKGROUND, generation: null, need: { what: "slice", slice: current.stored } } as const;
+    const now = Date.now();
+    const { state: leased, answer: turn } = answer(current, ask, crypto.randomUUID(), now, settings.stallMs);
+    if (turn.do !== "pull") return;
+    await this.#host.granted(leased);
+    try {
+      const lease = this.#host.lease(turn);
+      const end = await pullInBackground({
+        subject,
+        turn,
+        errand: taken.errand,
+        origin: settings.origin,
+        slices,
+        lease,
+        log,
+      });
+      // The store refused, or somebody else pulls: not at once again.
+      if (end !== "stored") await this.#setBack(turn.generation, `the pull ended early: ${end}`);
+    } catch (cause) {
+      if (
+        cause instanceof ImageBodyError &&
+        cause.problem.reason === "refused" &&
+        cause.problem.response.status < 500
+      ) {
+        rights.refused(taken, cause.problem.response.status);
+      }
+      throw cause;
+    }
+  }
+
+  #setBack(generation: string, why: string): Promise<void> {
+    return this.#change(generation, (state) => setBack(state, Date.now()), why);
+  }
+
+  async #change(generation: string, next: (state: FillState) => FillState, why: string): Promise<void> {
+    this.#failure = why;
+    const state = this.#host.keeper.of(generation);
+    if (state !== null) await this.#host.keeper.become(next(state));
+  }
+
+  /** Tells the queue when the fetching of a queued image gets nowhere. That it is done, the commit tells. */
+  async #concludePrefetch({ imageId }: Subject): Promise<void> {
+    const { keeper, queueMoved } = this.#host;
+    const { queue, log } = this.#tools;
+    const { state } = keeper;
+    if (state === null || !state.wanted || state.committedAt !== null) return;
+    const leftAlone = isLeftAlone(state, Date.now());
+    if (state.setbacks < SETBACKS_TOLERATED && !leftAlone) return;
+    const why = leftAlone ? "the origin's data does not match the image's digest" : this.#failure;
+    log.info("prefetch.failed", { image_id: imageId, why });
+    await keeper.become(givenUp(state));
+    await queue.failed(imageId, why ?? "the fill was given up", Date.now());
+    queueMoved();
+  }
+}
+
+const NO_RIGHTS = "nobody's rights to fetch it with: set service credentials, or queue it again";
+
+function toPairs(headers: readonly (readonly [string, string])[]): [string, string][] {
+  return headers.map(([name, value]) => [name, value]);
+}

@@ -1,0 +1,42 @@
+/**
+ * Who may manage the cache: whoever's token is valid at Keystone at this moment and has one of the roles in ADMIN_ROLES.
+ * Glance's policies for its cache API default to the same (glance/policies/cache.py, `rule:context_is_admin`).
+ */
+import type { Settings } from "../config.ts";
+import { type Identity, validateToken } from "../origin/keystone.ts";
+import type { ServiceTokens } from "../origin/service-tokens.ts";
+
+export type ManagerAnswer =
+  | { readonly kind: "manager"; readonly identity: Identity }
+  /** Somebody, but without such a role. */
+  | { readonly kind: "member"; readonly identity: Identity }
+  | { readonly kind: "unauthenticated" }
+  /** Keystone can't be asked, so nobody knows. */
+  | { readonly kind: "unavailable"; readonly cause: unknown };
+
+/**
+ * Whether the caller of this request may manage the cache. Nothing is remembered of the answer. Never throws.
+ * @param service the edge's own account, or null: it has none
+ */
+export async function askManager(
+  request: Request,
+  settings: Pick<Settings, "adminRoles"> & { readonly keystone: string },
+  service: ServiceTokens | null,
+): Promise<ManagerAnswer> {
+  const token = request.headers.get("x-auth-token") ?? "";
+  if (token === "") return { kind: "unauthenticated" };
+  try {
+    const answer = await validateToken(settings.keystone, token, service);
+    if (answer.kind === "invalid") return { kind: "unauthenticated" };
+    const { identity } = answer;
+    return { kind: hasOneOf(identity.roles, settings.adminRoles) ? "manager" : "member", identity };
+  } catch (cause) {
+    return { kind: "unavailable", cause };
+  }
+}
+
+/** Keystone keeps a role's name as it was written, and services compare it without case (oslo.policy's RoleCheck). */
+function hasOneOf(roles: readonly string[], wanted: readonly string[]): boolean {
+  const names = new Set(wanted.map((role) => role.toLowerCase()));
+  return roles.some((role) => names.has(role.toLowerCase()));
+}

@@ -1,0 +1,22 @@
+/**
+ * What an isolate remembers between requests. All of it is a mere memory, bounded and lost without harm when the platform
+ * puts the isolate away: nothing that must last is here.
+ */
+import { Usage } from "./download/usage.ts";
+import { Receivers } from "./notify/receivers.ts";
+import { Permissions } from "./origin/permissions.ts";
+import { ServiceTokenMemory } from "./origin/service-tokens.ts";
+
+export interface Memory {
+  readonly permissions: Permissions;
+  readonly usage: Usage;
+  readonly serviceTokens: ServiceTokenMemory;
+  readonly receivers: Receivers;
+}
+
+export const memory: Memory = {
+  permissions: new Permissions(),
+  usage: new Usage(),
+  serviceTokens: new ServiceTokenMemory(),
+  receivers: new Receivers(),
+};

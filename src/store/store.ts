@@ -1,0 +1,27 @@
+/** The parts of the store that a change of what is stored concerns together: catalog, room and slices. */
+import type { Log } from "../observe/log.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Generation, Generations } from "./generations.ts";
+import type { SliceStore } from "./slices.ts";
+
+export interface Store {
+  readonly catalog: Catalog;
+  readonly generations: Generations;
+  readonly slices: SliceStore;
+  readonly log: Log;
+}
+
+/**
+ * Removes the slices of generations that were given up, and gives their room back. A failure is logged and never thrown:
+ * they stay marked, and the next clean tries again.
+ */
+export async function removeCondemned(store: Store, condemned: readonly Generation[]): Promise<void> {
+  for (const { blob, generation } of condemned) {
+    try {
+      await store.slices.removeGeneration(blob, generation);
+      await store.generations.release(generation);
+    } catch (cause) {
+      store.log.error("store.remove-failed", cause, { blob, generation });
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * Starts queued images, oldest first, up to PREFETCH_CONCURRENCY at a time. Called when one is queued, when one has ended,
+ * and by cron; the claim in D1 keeps two callers from starting the same one.
+ */
+import { FillClient } from "../fill/client.ts";
+import type { Log } from "../observe/log.ts";
+import type { PrefetchQueue } from "../store/queue.ts";
+
+export interface QueueTools {
+  readonly queue: PrefetchQueue;
+  readonly fills: DurableObjectNamespace;
+  readonly concurrency: number;
+  readonly log: Log;
+}
+
+/**
+ * @param now ms since the epoch
+ * @returns number of images started
+ * @throws whatever D1 throws
+ */
+export async function advanceQueue({ queue, fills, concurrency, log }: QueueTools, now: number): Promise<number> {
+  const started = await queue.claim(concurrency, now);
+  await Promise.all(
+    started.map(async (imageId) => {
+      const answered = await new FillClient(fills, imageId, log).prefetch();
+      if (!answered) await queue.failed(imageId, "the fill did not answer", now);
+    }),
+  );
+  return started.length;
+}

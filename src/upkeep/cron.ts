@@ -1,0 +1,85 @@
+/**
+ * What runs by the clock. Each task is bounded in time and goes on in its next run; each leaves one line in the log, and
+ * one that fails keeps none of the others from running.
+ */
+import type { Edge } from "../edge.ts";
+import { FillClient } from "../fill/client.ts";
+import type { Fields } from "../observe/log.ts";
+import { removeCondemned } from "../store/store.ts";
+import { advanceQueue } from "./advance-queue.ts";
+import { clean } from "./clean.ts";
+import { prune } from "./prune.ts";
+import { reconcile } from "./reconcile.ts";
+import { scrub } from "./scrub.ts";
+
+/**
+ * The expressions of wrangler.toml, `[triggers] crons`: the platform tells a run by its expression only. A run that comes
+ * hourly may use 15 minutes of CPU, a more frequent one 30 seconds (Workers limits page), so the scrub is hourly.
+ */
+export const CRONS = { minutely: "* * * * *", tenMinutely: "*/10 * * * *", hourly: "23 * * * *" } as const;
+
+/** Well within the 15 minutes that a run may last, together with the task beside it. */
+const CLEAN_MS = 4 * 60_000;
+const SCRUB_MS = 8 * 60_000;
+const RECONCILE_MS = 2 * 60_000;
+/** A queued image whose Fill has not been at work for so long is lost: the object was stopped, or never began. */
+const LOST_MS = 5 * 60_000;
+/** Generations given up whose slices a run of prune removes. */
+const LEFTOVERS = 100;
+
+/** Runs the tasks of one cron expression. Never throws. */
+export async function runUpkeep(edge: Edge, cron: string): Promise<void> {
+  const started = edge.now();
+  switch (cron) {
+    case CRONS.minutely:
+      return run(edge, "prefetch", () => prefetch(edge));
+    case CRONS.tenMinutely:
+      await run(edge, "prune", () => pruneAndSweep(edge));
+      return run(edge, "reconcile", async () => {
+        const reconciled = await reconcile(edge, started + RECONCILE_MS);
+        return reconciled === null ? { skipped: "no service credentials" } : { ...reconciled };
+      });
+    case CRONS.hourly:
+      await run(edge, "clean", async () => ({ ...(await clean(edge, edge.now() + CLEAN_MS)) }));
+      return run(edge, "scrub", async () => ({ ...(await scrub(edge, edge.now() + SCRUB_MS)) }));
+    default:
+      edge.log.error(
+        "upkeep.unknown-cron",
+        new Error("wrangler.toml names an expression that src/upkeep/cron.ts does not"),
+      );
+  }
+}
+
+async function run({ log, now }: Edge, task: string, work: () => Promise<Fields>): Promise<void> {
+  const started = now();
+  try {
+    const summary = await work();
+    log.info(`upkeep.${task}`, { ...summary, ms: now() - started });
+  } catch (cause) {
+    log.error(`upkeep.${task}-failed`, cause, { ms: now() - started });
+  }
+}
+
+async function pruneAndSweep(edge: Edge): Promise<Fields> {
+  const { generations, settings, now } = edge;
+  const { files, bytes } = await prune(edge, settings.cacheMaxBytes, now());
+  await removeCondemned(edge, await generations.removing(LEFTOVERS));
+  const room = await generations.room();
+  return { files, bytes, cap: settings.cacheMaxBytes, ...room };
+}
+
+async function prefetch(edge: Edge): Promise<Fields> {
+  const { queue, fills, settings, log, now } = edge;
+  let lost = 0;
+  for (const { imageId, startedAt } of await queue.list()) {
+    if (startedAt === null || startedAt > now() - LOST_MS) continue;
+    const progress = await new FillClient(fills, imageId, log).progress();
+    if (progress?.wanted === true) continue;
+    await queue.failed(imageId, "the fill was stopped", now());
+    lost++;
+  }
+  const started = await advanceQueue({ queue, fills, concurrency: settings.prefetchConcurrency, log }, now());
+  const queued = await queue.list();
+  const failing = queued.filter(({ attempts }) => attempts > 0).length;
+  return { started, lost, queued: queued.length, failing };
+}

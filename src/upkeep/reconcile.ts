@@ -1,0 +1,76 @@
+/**
+ * Asks the origin, with the edge's own account, whether stored images are still there and active: those that were deleted
+ * or deactivated without passing this edge would take room for nothing. Rights need no such look: each download asks.
+ */
+import { evict } from "../download/evict.ts";
+import type { Edge } from "../edge.ts";
+import { askRecord, type RecordAnswer } from "../origin/authorize.ts";
+import { OriginUnreachable } from "../origin/forward.ts";
+import type { ServiceToken } from "../origin/service-tokens.ts";
+
+/** Images in one run, and at the same time: a look costs the origin some 10 ms. */
+const IMAGES = 400;
+const AT_ONCE = 4;
+
+/** The role that Glance takes for one who sees all images (`context_is_admin` in glance/policies/base.py). */
+const SEES_ALL = "admin";
+
+export interface Reconciled {
+  readonly asked: number;
+  readonly evicted: number;
+  /** Not there for the edge's account, which does not see everything: kept. */
+  readonly hidden: number;
+  /** The origin did not say. */
+  readonly unanswered: number;
+}
+
+type Finding = "there" | "gone" | "hidden" | "unanswered";
+
+/**
+ * @param deadline ms since the epoch
+ * @returns null without service credentials
+ * @throws KeystoneUnavailable, ServiceCredentialRefused, OriginUnreachable, whatever D1 throws
+ */
+export async function reconcile(edge: Edge, deadline: number): Promise<Reconciled | null> {
+  const { service, catalog, queue, now } = edge;
+  if (service === null) return null;
+  const counts = { there: 0, gone: 0, hidden: 0, unanswered: 0 };
+  const due = await catalog.leastReconciled(IMAGES);
+  for (let at = 0; at < due.length && now() < deadline; at += AT_ONCE) {
+    const batch = due.slice(at, at + AT_ONCE);
+    const token = await service.get();
+    const findings = await Promise.all(batch.map((imageId) => look(edge, imageId, token)));
+    for (const [index, finding] of findings.entries()) {
+      counts[finding]++;
+      const imageId = batch[index];
+      if (finding !== "gone" || imageId === undefined) continue;
+      await queue.remove(imageId);
+      await evict(edge, imageId, "the origin has it no more, or not as an active image");
+    }
+    // Also of those that were not answered: they must not keep the others from their turn.
+    await catalog.reconciled(batch, now());
+  }
+  const asked = counts.there + counts.gone + counts.hidden + counts.unanswered;
+  return { asked, evicted: counts.gone, hidden: counts.hidden, unanswered: counts.unanswered };
+}
+
+async function look(edge: Edge, imageId: string, { token, identity }: ServiceToken): Promise<Finding> {
+  let answer: RecordAnswer;
+  try {
+    const headers = new Headers({ "x-auth-token": token });
+    answer = await askRecord({ api: "v2", imageId }, headers, edge.settings.origin);
+  } catch (cause) {
+    if (cause instanceof OriginUnreachable) throw cause;
+    edge.log.error("reconcile.unreadable", cause, { image_id: imageId });
+    return "unanswered";
+  }
+  switch (answer.kind) {
+    case "found":
+      return answer.record.status === "active" ? "there" : "gone";
+    case "not-found":
+      return identity.roles.some((role) => role.toLowerCase() === SEES_ALL) ? "gone" : "hidden";
+    case "refused":
+      if (answer.status === 401) edge.service?.forget(token);
+      return "unanswered";
+  }
+}

@@ -10,7 +10,6 @@ import type { Subject } from "../fill/protocol.ts";
 import { addCacheStatus, type CacheOutcome, type Detail } from "../http/cache-status.ts";
 import { callerHeaders } from "../http/headers.ts";
 import { notifyDownload } from "../notify/send.ts";
-import { askRecord, askRight, type RecordAnswer } from "../origin/authorize.ts";
 import { forward } from "../origin/forward.ts";
 import { ImageBody, ImageBodyError, type ImageSource } from "../origin/image-body.ts";
 import { permissionKey } from "../origin/permissions.ts";
@@ -23,14 +22,13 @@ import { ClientBody } from "./client-body.ts";
 import { openPart, type StoredReader, sendStored } from "./committed.ts";
 import { countUse } from "./count-use.ts";
 import { evict } from "./evict.ts";
+import { askPermission } from "./permission.ts";
 import { evaluatePreconditions, rangeApplies } from "./preconditions.ts";
 import { type ByteRange, requestedRange } from "./range.ts";
 import { SharedDownload } from "./shared.ts";
 
 /** D1 answers within some 10 ms, from far within some 100; one that takes this long is as good as gone. */
 const CATALOG_MS = 3_000;
-
-type Found = Extract<RecordAnswer, { kind: "found" }>;
 
 /** Everything about one download that is known once the origin has allowed it. */
 interface Allowed {
@@ -111,34 +109,6 @@ export async function download(edge: Edge, request: Request, target: ImageTarget
 }
 
 const WHOLE = { kind: "whole" } as const;
-
-type Permission =
-  /** The record is the caller's to see; `right`: so is the data. */
-  | { readonly kind: "seen"; readonly answer: Found; readonly right: boolean }
-  | { readonly kind: "refused"; readonly detail: Detail; readonly gone: boolean };
-
-async function askPermission(edge: Edge, request: Request, target: ImageTarget, key: string): Promise<Permission> {
-  const { settings, permissions } = edge;
-  const recalled = permissions.recall(key, settings.authorizationTtlMs, edge.now());
-  if (recalled !== null) return { kind: "seen", answer: recalled, right: true };
-  const askedAt = edge.now();
-  const [record, right] = await Promise.all([
-    askRecord(target, request.headers, settings.origin).catch((cause: unknown) => {
-      edge.log.error("origin.record-failed", cause, { image_id: target.imageId });
-      return { kind: "refused" as const, status: 0 };
-    }),
-    askRight(target, request.headers, settings.origin).catch((cause: unknown) => {
-      edge.log.error("origin.right-failed", cause, { image_id: target.imageId });
-      return false;
-    }),
-  ]);
-  if (record.kind !== "found") {
-    return { kind: "refused", detail: "record-refused", gone: record.kind === "not-found" };
-  }
-  if (record.record.status === "deleted") return { kind: "refused", detail: "not-active", gone: true };
-  if (right) permissions.allow(key, target.imageId, record, askedAt);
-  return { kind: "seen", answer: record, right };
-}
 
 async function findStored(edge: Edge, target: ImageTarget): Promise<StoredImage | "unavailable" | null> {
   try {

@@ -3,11 +3,11 @@
  * agreed; it wakes those who wait, and its alarm finishes what nobody pulls. It moves no image bytes while clients pull.
  *
  * All that must outlive the object is in its SQLite, written as it goes: there is no shutdown hook. Rules: ./rules.ts,
- * what it does by itself: ./watchdog.ts, states and races: docs/fills.md.
+ * turns: ./turns.ts, what it does
+ * by itself: ./watchdog.ts, states and races: docs/fills.md.
  */
 import { DurableObject } from "cloudflare:workers";
 import { type Env, readSettings } from "../config.ts";
-import { DeadlineExceeded, withDeadline } from "../deadline.ts";
 import { memory } from "../memory.ts";
 import { createLog } from "../observe/log.ts";
 import { serviceTokens } from "../origin/service-tokens.ts";
@@ -23,7 +23,6 @@ import type { Ask, CleanAnswer, Errand, Progress, Standing, Subject, Turn } from
 import { Rights } from "./rights.ts";
 import {
   alive,
-  answer,
   compareSubjects,
   type FillState,
   gateAgreed,
@@ -36,10 +35,9 @@ import {
 } from "./rules.ts";
 import type { LeaseHolder } from "./slice-writer.ts";
 import { FillStorage } from "./storage.ts";
+import { Turns } from "./turns.ts";
 import { BACKGROUND, Watchdog } from "./watchdog.ts";
 
-/** How long the first question of a reader waits for room: usually one short look into D1. */
-const ADMISSION_MS = 1_000;
 /** An idle object is put away after 10 s (Durable Objects docs, lifecycle), and what it has in memory with it. */
 const KEEP_AWAKE_MS = 8_000;
 /** Keystone's default lifetime of a token: after that a lent one is worth nothing. */
@@ -50,7 +48,7 @@ export class Fill extends DurableObject<Env> {
   readonly #keeper: FillKeeper;
   readonly #committer: Committer;
   readonly #rights: Rights;
-  readonly #admissions: Admissions;
+  readonly #turns: Turns;
   readonly #watchdog: Watchdog;
   /** Until then the rights of who queued the image are kept for its turn; ms since the epoch. */
   #awakeUntil = 0;
@@ -73,13 +71,17 @@ export class Fill extends DurableObject<Env> {
       if (state.wanted) this.#queueMoved();
     });
     this.#rights = new Rights(serviceTokens(settings, memory.serviceTokens, Date.now), log);
-    this.#admissions = new Admissions(this.#tools, settings.cacheMaxBytes);
+    const admissions = new Admissions(this.#tools, settings.cacheMaxBytes);
+    this.#turns = new Turns(this.#tools, this.#keeper, admissions, (state, errand) => {
+      this.#rights.lend(errand);
+      ctx.waitUntil(this.#granted(state));
+    });
     this.#watchdog = new Watchdog(
       {
         keeper: this.#keeper,
         committer: this.#committer,
         rights: this.#rights,
-        admissions: this.#admissions,
+        admissions,
         granted: (state) => this.#granted(state),
         lease: (turn) => this.#lease(turn),
         queueMoved: () => this.#queueMoved(),
@@ -98,42 +100,7 @@ export class Fill extends DurableObject<Env> {
     if (relation === "same-image") return { do: "alone", why: "fill-weaker" };
     // The record changed, which Glance does not do to an active image: what the newest one says counts.
     if (relation === "other") await this.stop();
-    const { stallMs } = this.#tools.settings;
-    const since = Date.now();
-    const deadline = since + waitMs;
-    const seat = this.#keeper.waiters.sit(ask.reader);
-    try {
-      for (let first = true; ; first = false) {
-        // Who has bytes of an earlier generation can't begin a new one; after a stop nobody who waited can.
-        const mayBegin = first && ask.generation === null;
-        const state = this.#keeper.state ?? (mayBegin ? this.#keeper.begin(subject) : null);
-        if (state === null) return this.#afterTheEnd(subject, ask);
-        const now = Date.now();
-        const step = answer(state, ask, crypto.randomUUID(), now, stallMs);
-        if (seat.left) return { do: "wait" };
-        if (step.answer.do === "pull" && !this.#admissions.has(state.generation)) {
-          const refusal = await this.#admit(subject, state, Math.max(deadline, since + ADMISSION_MS));
-          if (refusal !== null) return refusal;
-          continue;
-        }
-        const calmUntil = step.answer.do === "read" ? seat.calmUntil : now;
-        if (now >= deadline || (step.answer.do !== "wait" && now >= calmUntil)) {
-          if (step.answer.do === "pull") {
-            this.#rights.lend(errand);
-            this.ctx.waitUntil(this.#granted(step.state));
-          }
-          if (step.answer.do === "read") seat.answered(now);
-          return step.answer;
-        }
-        const lapse = state.lease?.expires ?? deadline;
-        const stall = state.progressAt + stallMs;
-        // What time alone can change, if nothing else happens before.
-        const next = [deadline, calmUntil, lapse, stall].filter((time) => time > now);
-        await this.#keeper.waiters.change(Math.min(...next) - now);
-      }
-    } finally {
-      seat.leave();
-    }
+    return this.#turns.next(subject, ask, waitMs, errand);
   }
 
   /** A reader is gone: nothing more is meant for it. */
@@ -260,29 +227,6 @@ export class Fill extends DurableObject<Env> {
     if (this.#rights.lent && Date.now() < this.#awakeUntil) {
       await this.#tools.storage.wakeAt(Date.now() + KEEP_AWAKE_MS);
     }
-  }
-
-  /** @returns the answer for a reader that can't pull for now, or null when there is room */
-  async #admit(subject: Subject, state: FillState, deadline: number): Promise<Turn | null> {
-    const { imageId, blob, size } = subject;
-    const asking = this.#admissions.ask({ imageId, blob, size, generation: state.generation });
-    try {
-      const admission = await withDeadline("making room", Math.max(1, deadline - Date.now()), asking);
-      return admission === "admitted" ? null : { do: "alone", why: "no-room" };
-    } catch (cause) {
-      if (cause instanceof DeadlineExceeded) return { do: "wait" };
-      this.#tools.log.error("fill.admission-failed", cause, { image_id: imageId });
-      return { do: "alone", why: "catalog-unavailable" };
-    }
-  }
-
-  /** What a reader gets whose fill is over: committed and forgotten, or stopped. */
-  async #afterTheEnd(subject: Subject, ask: Ask): Promise<Turn> {
-    const image = ask.generation === null ? null : await this.#tools.catalog.find(subject.imageId);
-    if (image === null || image.generation !== ask.generation) return { do: "alone", why: "fill-stopped" };
-    if (ask.need.what === "verdict") return { do: "finish" };
-    const { blob, generation, sliceBytes, etags } = image;
-    return { do: "read", blob, generation, sliceBytes, stored: etags.length };
   }
 
   async #change(generation: string, next: (state: FillState) => FillState): Promise<void> {

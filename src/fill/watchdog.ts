@@ -107,11 +107,11 @@ export class Watchdog {
     const verdict = judge(imageId, record, stored, seesAll, settings);
     switch (verdict.do) {
       case "fill": {
-        // The record changed: what was begun is no more the image.
-        if (keeper.subject !== null && compareSubjects(keeper.subject, verdict.subject) === "other")
-          await keeper.forget();
+        // What was begun may be of another record, and what was committed out of the catalog again.
+        const { subject, state: old } = keeper;
+        const changed = subject !== null && compareSubjects(subject, verdict.subject) === "other";
+        if (changed || (old !== null && old.committedAt !== null)) await keeper.forget();
         const state = keeper.state ?? keeper.begin(verdict.subject);
-        if (state.committedAt !== null) break;
         await keeper.become(wanted(state, Date.now()));
         return true;
       }

@@ -1,24 +1,57 @@
 /**
- * Which of webob's three forms of an error a client gets (webob/exc.py): HTML if it accepts that at all, else JSON, else
- * plain text. The order of preference in Accept does not count. Measured on Glance 25.1.
+ * Which of webob's three forms of an error a client gets: HTML or JSON, whichever it likes better, HTML where it likes both
+ * the same, and plain text where it takes neither (webob/exc.py and webob/acceptparse.py). Measured on Glance 25.1.
  */
 
 export type Form = "html" | "json" | "text";
 
-/** `type/subtype`, and parameters of which only the weight may be there: others would ask for something more special. */
-const RANGE = /^([!#$%&'*+.^_`|~\w-]+)\/([!#$%&'*+.^_`|~\w-]+)(?:\s*;\s*q=([01](?:\.\d{0,3})?))?$/i;
+const TOKEN = "[!#$%&'*+.^_`|~\\w-]+";
+const QUOTED = '"(?:[^"\\\\]|\\\\.)*"';
+const PARAMETER = `\\s*;\\s*(?!q=)${TOKEN}=(?:${TOKEN}|${QUOTED})`;
+const WEIGHT = `\\s*;\\s*q=(0(?:\\.\\d{0,3})?|1(?:\\.0{0,3})?)(?:\\s*;\\s*${TOKEN}(?:=(?:${TOKEN}|${QUOTED}))?)*`;
+/** One element of the field (RFC 9110 section 12.5.1): type, subtype, parameters, weight. */
+const RANGE = new RegExp(`^(${TOKEN})/(${TOKEN})((?:${PARAMETER})*)(?:${WEIGHT})?$`, "i");
+/** Elements are separated by commas, of which a quoted string may hold some. */
+const ELEMENTS = new RegExp(`(?:${QUOTED}|[^,])+`, "g");
+
+interface Range {
+  readonly type: string;
+  /** How much the client likes it, 0 to 1. */
+  readonly weight: number;
+}
 
 /** @param accept the Accept field, or null for none */
 export function acceptable(accept: string | null): Form {
   if (accept === null || accept.trim() === "") return "text";
-  const ranges = accept.split(",").map((range) => RANGE.exec(range.trim()));
+  const ranges = readRanges(accept);
   // A field that can't be read counts as one that accepts everything.
-  if (ranges.every((range) => range === null) && !accept.includes("/")) return "html";
-  const accepted = (type: string, subtype: string) =>
-    ranges.some((range) => {
-      const [, rangeType, rangeSubtype, weight = "1"] = range ?? [];
-      return rangeType === type && (rangeSubtype === subtype || rangeSubtype === "*") && Number(weight) > 0;
-    });
-  if (accepted("text", "html") || accepted("*", "*")) return "html";
-  return accepted("application", "json") ? "json" : "text";
+  if (ranges === null) return "html";
+  const html = weightOf(ranges, "text", "html");
+  const json = weightOf(ranges, "application", "json");
+  if (html === 0 && json === 0) return "text";
+  return html >= json ? "html" : "json";
+}
+
+/** @returns null when the field is none of RFC 9110's */
+function readRanges(accept: string): Range[] | null {
+  const ranges: Range[] = [];
+  for (const element of accept.match(ELEMENTS) ?? []) {
+    const text = element.trim();
+    if (text === "") continue;
+    const match = RANGE.exec(text);
+    if (match === null) return null;
+    const [, type = "", subtype = "", parameters = "", weight = "1"] = match;
+    // One with parameters asks for something more special than what is offered here.
+    if (parameters === "") ranges.push({ type: `${type}/${subtype}`.toLowerCase(), weight: Number(weight) });
+  }
+  return ranges;
+}
+
+/** The more exactly a range names a type, the more its weight counts. */
+function weightOf(ranges: readonly Range[], type: string, subtype: string): number {
+  for (const name of [`${type}/${subtype}`, `${type}/*`, "*/*"]) {
+    const weights = ranges.filter((range) => range.type === name).map((range) => range.weight);
+    if (weights.length > 0) return Math.max(...weights);
+  }
+  return 0;
 }

@@ -39,6 +39,7 @@ function refuse(request: Request, status: number, message: string, end: string, 
   const init = { status, statusText: reason, headers: answer };
   if (request.method === "HEAD") {
     answer.set("content-type", "text/html; charset=UTF-8");
+    answer.set("content-length", "0");
     return new Response(null, init);
   }
   switch (acceptable(request.headers.get("accept"))) {
@@ -58,12 +59,13 @@ function refuse(request: Request, status: number, message: string, end: string, 
   }
 }
 
-/** As webob does: lines become one, `<br />` breaks them, other markup goes. */
+/** As webob does: lines become one, `<br />` breaks them, other markup goes, and what looks like it. */
 function plain(html: string): string {
   return html
     .replaceAll("\n", " ")
-    .replaceAll("<br />", "\n")
-    .replace(/<[^>]*>/g, "");
+    .replaceAll("\r", "")
+    .replace(/<br.*?>/gi, "\n")
+    .replace(/<.*?>/g, "");
 }
 
 function escapeHtml(text: string): string {

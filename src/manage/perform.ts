@@ -82,23 +82,26 @@ async function legacyQueued(edge: Edge, request: Request, verb: LegacyVerb): Pro
 
 /** Queues an image and starts it if it's its turn, under the rights of who queued it where the edge has none itself. */
 async function enqueue(edge: Edge, request: Request, imageId: string): Promise<void> {
-  const { queue, fills, settings, log, now } = edge;
-  await queue.add(imageId, now());
-  await new FillClient(fills, imageId, log).lend({
+  await edge.queue.add(imageId, edge.now());
+  await new FillClient(edge.fills, imageId, edge.log).lend({
     target: { api: "v2", imageId },
     headers: [...callerHeaders(request.headers)],
   });
-  edge.background(
-    advanceQueue({ queue, fills, concurrency: settings.prefetchConcurrency, log }, now()).catch((cause: unknown) =>
-      log.error("queue.stuck", cause),
-    ),
-  );
+  queueMoved(edge);
 }
 
 async function remove(edge: Edge, imageId: string): Promise<void> {
   // The queue first: what is fetched for it is nobody's wish any more.
   await edge.queue.remove(imageId);
   await evict(edge, imageId, "an operator removed it", "unless-in-use");
+  queueMoved(edge);
+}
+
+/** Another image may have its turn now. */
+function queueMoved(edge: Edge): void {
+  const { queue, fills, settings, log, now } = edge;
+  const advancing = advanceQueue({ queue, fills, concurrency: settings.prefetchConcurrency, log }, now());
+  edge.background(advancing.catch((cause: unknown) => log.error("queue.stuck", cause)));
 }
 
 /** Glance gives times as seconds, and glanceclient formats them as such. */

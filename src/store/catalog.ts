@@ -103,7 +103,8 @@ export class Catalog {
         .prepare(
           `INSERT INTO images (image_id, blob, checksum, committed_at, last_accessed, in_use_until)
            VALUES (?1, ?2, ?3, ?4, ?4, ?5)
-           ON CONFLICT (image_id) DO UPDATE SET blob = ?2, checksum = ?3, committed_at = ?4, in_use_until = ?5`,
+           ON CONFLICT (image_id) DO UPDATE SET blob = ?2, checksum = ?3, committed_at = ?4,
+             last_accessed = MAX(last_accessed, ?4), in_use_until = ?5`,
         )
         .bind(imageId, blob, image.checksum, now, now + FRESH_MS),
       // From here on its room is counted with the blob's; a second copy's goes when its slices have gone.
@@ -180,8 +181,8 @@ export class Catalog {
   async recordUse(uses: readonly Use[]): Promise<void> {
     await this.#db
       .prepare(
-        `UPDATE images SET hits = images.hits + use.hits, last_accessed = MAX(last_accessed, use.last_accessed),
-                in_use_until = MAX(in_use_until, use.in_use_until)
+        `UPDATE images SET hits = images.hits + use.hits, last_accessed = MAX(images.last_accessed, use.last_accessed),
+                in_use_until = MAX(images.in_use_until, use.in_use_until)
            FROM (SELECT value ->> 'imageId' AS image_id, value ->> 'hits' AS hits,
                         value ->> 'lastAccessed' AS last_accessed, value ->> 'inUseUntil' AS in_use_until
                    FROM json_each(?1)) AS use

@@ -23,9 +23,9 @@ export class OriginUnreachable extends Error {
  * One request to the origin: never answered from a platform cache, never redirected, never decompressed.
  * @throws OriginUnreachable when no answer came
  */
-export async function fetchOrigin(url: string, init: RequestInit): Promise<Response> {
+export async function fetchOrigin(to: string | Request, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(url, {
+    return await fetch(to, {
       ...init,
       // Glance's refusals and records are for one caller. developers.cloudflare.com/workers/runtime-apis/request/
       cache: "no-store",
@@ -47,12 +47,13 @@ export async function forward(request: Request, at: Origin): Promise<Response> {
   // (developers.cloudflare.com/workers/runtime-apis/request/#incomingrequestcfproperties).
   const accepted = request.cf?.clientAcceptEncoding;
   if (typeof accepted === "string") headers.set("accept-encoding", accepted);
-  const response = await fetchOrigin(at.origin + path, {
-    method: request.method,
-    headers,
-    body: request.body,
-    signal: request.signal,
-  });
+  const url = at.origin + path;
+  const { method, body, signal } = request;
+  const response =
+    (method === "GET" || method === "HEAD") && body !== null
+      ? // The Fetch standard forbids such a body, unless it comes with the request that it arrived in.
+        await fetchOrigin(new Request(url, request), { headers, signal })
+      : await fetchOrigin(url, { method, headers, body, signal });
   return passBack(request, path, response, at);
 }
 

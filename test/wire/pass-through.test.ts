@@ -1,7 +1,7 @@
 /** What is not image data, header by header on the wire. */
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { ask, HandmadeOrigin, valuesOf, wireOf } from "./raw.ts";
+import { ask, bodyOf, HandmadeOrigin, valuesOf, wireOf } from "./raw.ts";
 import { useEdge } from "./support.ts";
 
 const origin = new HandmadeOrigin();
@@ -85,6 +85,16 @@ describe("an answer that passes through", () => {
 });
 
 describe("a request that passes through", () => {
+  it("keeps the body that a GET should not have", async () => {
+    origin.answer = async (request, response) => {
+      response.end(`${request.method} ${(await bodyOf(request)).toString()}`);
+    };
+    // Node frames a GET's body only when it's told how.
+    const headers = { "content-length": "2" };
+    const answer = await ask(`${edge.process.url}/v2/images`, { headers, body: Buffer.from("{}") });
+    expect(answer.body.toString()).toBe("GET {}");
+  });
+
   it("keeps to the client what concerns the client's connection", async () => {
     origin.answer = (_, response) => {
       response.end("yes");

@@ -12,8 +12,10 @@ import { removeCondemned } from "../store/store.ts";
 const ROWS = 500;
 /** Pages of 1,000 slices that are looked at in one run: with slices of 8 MiB about 1.5 TiB. */
 const PAGES = 200;
-/** Generations that are looked at in one go. */
+/** Generations and rows that are looked at in one go. */
 const BATCH = 100;
+/** Fills that are asked in one run: more of them than one edge ever runs. */
+const FILLS = 1_000;
 
 export interface Cleaned {
   /** Fills that had stalled, and were dropped. */
@@ -47,7 +49,7 @@ export async function clean(edge: CleanTools, deadline: number): Promise<Cleaned
 async function dropStalled(edge: CleanTools, late: () => boolean): Promise<number> {
   const { generations, fills, settings, log, now } = edge;
   let stalled = 0;
-  for (const { imageId, blob, generation } of await generations.filling(BATCH)) {
+  for (const { imageId, blob, generation } of await generations.filling(FILLS)) {
     if (late()) break;
     const answer = await new FillClient(fills, imageId, log).clean(generation, settings.cleanStallMs);
     if (answer === "removed") stalled++;

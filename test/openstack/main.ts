@@ -77,7 +77,7 @@ async function bringUp(): Promise<Record<string, string>> {
   const bringEdgeUp = async (keystoneUp: Promise<void>) => {
     if (given !== undefined) return;
     // A credential has to be made first. Otherwise they need each other only to answer requests, and come up together.
-    const withCredential = process.env.SERVICE_CREDENTIAL === "1";
+    const withCredential = process.env.SERVICE_CREDENTIAL !== "0";
     if (withCredential) await keystoneUp;
     const credential = withCredential ? await createApplicationCredential(keystoneUrl, "admin") : null;
     const persistTo = join(state, "edge");

@@ -7,7 +7,7 @@
 #
 # EDGE_URL=http://host:port   test an edge that runs already (its ORIGIN_URL must be this run's: give ORIGIN_PORT too)
 # EDGE_URL=none               no edge: what does not depend on it is checked against Glance itself
-# SERVICE_CREDENTIAL=1        the edge has an application credential of admin's, made at this run's Keystone
+# SERVICE_CREDENTIAL=0        the edge has no application credential of its own, only its callers' tokens
 # BIG_IMAGE_MIB=1024          size of the big image
 # ONLY=pattern                only the tests whose name matches
 set -euo pipefail

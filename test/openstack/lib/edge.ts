@@ -26,6 +26,8 @@ export async function startEdge(processes: Processes, options: EdgeOptions): Pro
     args: [
       ...["start", "--", ...settings.flatMap((setting) => ["--var", setting])],
       ...["--port", String(options.port), "--persist-to", options.persistTo],
+      // Cron tasks run when a test asks for them: GET /__scheduled.
+      "--test-scheduled",
     ],
     cwd: options.repository,
   });

@@ -33,6 +33,7 @@ export default defineConfig({
         plugins: [
           cloudflareTest(async ({ inject }) => ({
             wrangler,
+            main: "test/support/main.ts",
             miniflare: {
               bindings: {
                 ORIGIN_URL: inject<string>("originUrl"),

@@ -94,14 +94,13 @@ export function readSettings(env: Env): Settings {
   requireBinding(env, "BUCKET", "an R2 bucket", "get");
   requireBinding(env, "CATALOG", "a D1 database", "prepare");
   requireBinding(env, "FILL", "a Durable Object namespace", "idFromName");
+  if (env.NOTIFICATIONS !== undefined) requireBinding(env, "NOTIFICATIONS", "a queue to produce for", "send");
   const origin = readUrl("ORIGIN_URL", env.ORIGIN_URL);
   if (origin === null) throw new SettingError("ORIGIN_URL", "is not set: it must be the URL of the Glance endpoint");
   const sliceBytes = readWhole("SLICE_BYTES", env.SLICE_BYTES, DEFAULT_SLICE_BYTES);
   if (sliceBytes < MIN_SLICE_BYTES || sliceBytes > MAX_SLICE_BYTES || sliceBytes % 8 !== 0) {
     throw new SettingError("SLICE_BYTES", `must be a multiple of 8 from ${MIN_SLICE_BYTES} to ${MAX_SLICE_BYTES}`);
   }
-  const stallSeconds = readWhole("STALL_SECONDS", env.STALL_SECONDS, DEFAULT_STALL_SECONDS);
-  if (stallSeconds === 0) throw new SettingError("STALL_SECONDS", "must be at least 1");
   const prefetchConcurrency = readWhole("PREFETCH_CONCURRENCY", env.PREFETCH_CONCURRENCY, DEFAULT_PREFETCH_CONCURRENCY);
   if (prefetchConcurrency < 1 || prefetchConcurrency > MAX_PREFETCH_CONCURRENCY) {
     throw new SettingError("PREFETCH_CONCURRENCY", `must be from 1 to ${MAX_PREFETCH_CONCURRENCY}`);
@@ -112,13 +111,13 @@ export function readSettings(env: Env): Settings {
     authorizationTtlMs: readWhole("AUTHORIZATION_TTL", env.AUTHORIZATION_TTL, 0) * 1000,
     imageMaxBytes: readWhole("IMAGE_MAX_BYTES", env.IMAGE_MAX_BYTES, DEFAULT_IMAGE_MAX_BYTES),
     sliceBytes,
-    stallMs: stallSeconds * 1000,
+    stallMs: readAboveZero("STALL_SECONDS", env.STALL_SECONDS, DEFAULT_STALL_SECONDS) * 1000,
     cacheMaxBytes: readWhole("CACHE_MAX_BYTES", env.CACHE_MAX_BYTES, DEFAULT_CACHE_MAX_BYTES),
     keystone: readKeystone(env.KEYSTONE_URL),
     adminRoles: readRoles(env.ADMIN_ROLES),
     serviceCredential: readCredential(env),
     prefetchConcurrency,
-    cleanStallMs: readWhole("CLEAN_STALL_SECONDS", env.CLEAN_STALL_SECONDS, DEFAULT_CLEAN_STALL_SECONDS) * 1000,
+    cleanStallMs: readAboveZero("CLEAN_STALL_SECONDS", env.CLEAN_STALL_SECONDS, DEFAULT_CLEAN_STALL_SECONDS) * 1000,
     scrubBytes: readWhole("SCRUB_BYTES", env.SCRUB_BYTES, DEFAULT_SCRUB_BYTES),
     notificationsUrl: readNotificationsUrl(env.NOTIFICATIONS_URL),
   };
@@ -131,7 +130,8 @@ function readKeystone(value: string | undefined): string | null {
 }
 
 function readRoles(value: string | undefined): string[] {
-  const roles = (value ?? "admin")
+  const text = value === undefined || value.trim() === "" ? "admin" : value;
+  const roles = text
     .split(",")
     .map((role) => role.trim())
     .filter((role) => role !== "");
@@ -155,13 +155,23 @@ function readNotificationsUrl(value: string | undefined): string | null {
   const text = value?.trim() ?? "";
   if (text === "") return null;
   if (!URL.canParse(text)) throw new SettingError("NOTIFICATIONS_URL", "is not a URL");
-  const { protocol } = new URL(text);
+  const { protocol, username, password } = new URL(text);
   if (protocol !== "http:" && protocol !== "https:")
     throw new SettingError("NOTIFICATIONS_URL", "must be http or https");
+  try {
+    decodeURIComponent(username + password);
+  } catch {
+    throw new SettingError("NOTIFICATIONS_URL", "has a user or password that is not percent-encoded as UTF-8");
+  }
   return text;
 }
 
-function requireBinding(env: Env, name: "BUCKET" | "CATALOG" | "FILL", kind: string, method: string): void {
+function requireBinding(
+  env: Env,
+  name: "BUCKET" | "CATALOG" | "FILL" | "NOTIFICATIONS",
+  kind: string,
+  method: string,
+): void {
   // The runtime hands over whatever wrangler.toml binds, whatever Env says: looked at as unknown on purpose.
   const bound: unknown = env[name];
   if (typeof bound !== "object" || bound === null || !(method in bound)) {
@@ -183,5 +193,11 @@ function readWhole(name: string, value: string | undefined, fallback: number): n
   if (value === undefined || value.trim() === "") return fallback;
   const number = /^\d+$/.test(value.trim()) ? Number(value) : Number.NaN;
   if (!Number.isSafeInteger(number)) throw new SettingError(name, "must be a whole number, 0 or more");
+  return number;
+}
+
+function readAboveZero(name: string, value: string | undefined, fallback: number): number {
+  const number = readWhole(name, value, fallback);
+  if (number === 0) throw new SettingError(name, "must be at least 1");
   return number;
 }

@@ -28,8 +28,8 @@ export interface Edge extends Store {
   readonly service: ServiceTokens | null;
   /** Null: nobody wants notifications. */
   readonly notifier: Notifier | null;
-  /** The edge's own base URL, without a trailing slash. */
-  readonly url: string;
+  /** The edge's own base URL, without a trailing slash; null in a cron run that PUBLIC_URL does not tell. */
+  readonly url: string | null;
   /** In the log and in the answers that the edge gives itself. */
   readonly requestId: string;
   readonly log: Log;
@@ -50,7 +50,7 @@ export function createEdge(
   const now = Date.now;
   const service = serviceTokens(settings, memory.serviceTokens, now);
   const notifier =
-    env.NOTIFICATIONS === undefined
+    env.NOTIFICATIONS === undefined || call.url === null
       ? null
       : {
           queue: env.NOTIFICATIONS,

@@ -47,7 +47,7 @@ export default {
     const log = createLog({ request_id: requestId, cron: controller.cron });
     try {
       const settings = readSettings(env);
-      const url = settings.publicUrl ?? "";
+      const url = settings.publicUrl;
       await runUpkeep(createEdge(env, ctx, settings, memory, { requestId, url, log }), controller.cron);
     } catch (cause) {
       log.error("cron.failed", cause);

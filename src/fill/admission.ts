@@ -2,6 +2,7 @@
  * Room for a fill before it stores anything: CACHE_MAX_BYTES is a hard cap. Where there is none, the least recently used
  * blobs go; where that would not be enough, nothing goes and the image is not stored.
  */
+import type { Room } from "../store/generations.ts";
 import type { Store } from "../store/store.ts";
 import { removeCondemned } from "../store/store.ts";
 import { giveUp, taken } from "../upkeep/prune.ts";
@@ -10,8 +11,8 @@ export type Admission = "admitted" | "no-room";
 
 /** How long a refusal stands: what is in use now may not be so then. */
 const REFUSED_MS = 10_000;
-/** Room that was made may be taken by another fill before this one gets it. */
-const TRIES = 3;
+/** Room that was made may be taken by another fill before this one gets it, and so may what was to be given up. */
+const TRIES = 10;
 /** Left over by runs that died; more of them are the clean's. */
 const CONDEMNED = 50;
 
@@ -25,6 +26,8 @@ export interface Applicant {
 
 interface Application {
   readonly generation: string;
+  /** ms since the epoch */
+  readonly askedAt: number;
   readonly outcome: Promise<Admission>;
   admitted: boolean;
   /** ms since the epoch */
@@ -35,12 +38,17 @@ interface Application {
 export class Admissions {
   readonly #store: Store;
   readonly #cap: number;
+  readonly #answered: (applicant: Applicant) => Promise<void>;
   #last: Application | null = null;
 
-  /** @param cap bytes */
-  constructor(store: Store, cap: number) {
+  /**
+   * @param cap bytes
+   * @param answered gives the room back if nobody needs it any more; never rejects
+   */
+  constructor(store: Store, cap: number, answered: (applicant: Applicant) => Promise<void>) {
     this.#store = store;
     this.#cap = cap;
+    this.#answered = answered;
   }
 
   /** Whether this generation has its room. */
@@ -48,13 +56,19 @@ export class Admissions {
     return this.#last?.generation === generation && this.#last.admitted;
   }
 
+  /** When this generation's room was asked for, in ms since the epoch; null when it was not. */
+  askedAt(generation: string): number | null {
+    return this.#last?.generation === generation ? this.#last.askedAt : null;
+  }
+
   /** @throws whatever D1 throws; the next call asks again */
   ask(applicant: Applicant): Promise<Admission> {
     const last = this.#last;
     if (last !== null && last.generation === applicant.generation && Date.now() < last.validUntil) return last.outcome;
-    const outcome = admit(this.#store, this.#cap, applicant);
+    const outcome = this.#admit(applicant);
     const application: Application = {
       generation: applicant.generation,
+      askedAt: Date.now(),
       outcome,
       admitted: false,
       validUntil: Number.POSITIVE_INFINITY,
@@ -71,23 +85,33 @@ export class Admissions {
     );
     return outcome;
   }
+
+  async #admit(applicant: Applicant): Promise<Admission> {
+    const admission = await admit(this.#store, this.#cap, applicant);
+    await this.#answered(applicant);
+    return admission;
+  }
 }
 
 async function admit(store: Store, cap: number, applicant: Applicant): Promise<Admission> {
   const { generations, log } = store;
+  let before: Room | null = null;
   for (let tries = 0; tries < TRIES; tries++) {
     const now = Date.now();
     if (await generations.reserve(applicant, cap, now)) return "admitted";
     const room = await generations.room();
-    if (room.filling + applicant.size > cap) break;
+    if (room.filling + applicant.size > cap || (before !== null && same(room, before))) break;
+    before = room;
     const missing = taken(room) + applicant.size - cap;
-    if (missing > 0) {
-      const { bytes } = await giveUp(store, missing, "all-or-nothing", now);
-      if (bytes === 0) break;
-    }
+    if (missing > 0) await giveUp(store, missing, "all-or-nothing", now);
     // What others gave up counts until its slices have gone.
     if (room.removing > 0) await removeCondemned(store, await generations.removing(CONDEMNED));
   }
   log.info("fill.no-room", { image_id: applicant.imageId, size: applicant.size, cap });
   return "no-room";
+}
+
+/** Nothing that was tried has helped, and nobody else has changed anything either. */
+function same(room: Room, before: Room): boolean {
+  return room.committed === before.committed && room.filling === before.filling && room.removing === before.removing;
 }

@@ -3,8 +3,7 @@
  * agreed; it wakes those who wait, and its alarm finishes what nobody pulls. It moves no image bytes while clients pull.
  *
  * All that must outlive the object is in its SQLite, written as it goes: there is no shutdown hook. Rules: ./rules.ts,
- * turns: ./turns.ts, what it does
- * by itself: ./watchdog.ts, states and races: docs/fills.md.
+ * turns: ./turns.ts, what it does by itself: ./watchdog.ts, states and races: docs/fills.md.
  */
 import { DurableObject } from "cloudflare:workers";
 import { type Env, readSettings } from "../config.ts";
@@ -50,7 +49,7 @@ export class Fill extends DurableObject<Env> {
   readonly #rights: Rights;
   readonly #turns: Turns;
   readonly #watchdog: Watchdog;
-  /** Until then the rights of who queued the image are kept for its turn; ms since the epoch. */
+  /** Until then the rights of who queued the image are kept for its turns; ms since the epoch. */
   #awakeUntil = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -68,10 +67,14 @@ export class Fill extends DurableObject<Env> {
     };
     this.#keeper = new FillKeeper(this.#tools);
     this.#committer = new Committer(this.#keeper, this.#tools, (state) => {
+      this.#awakeUntil = 0;
       if (state.wanted) this.#queueMoved();
     });
     this.#rights = new Rights(serviceTokens(settings, memory.serviceTokens, Date.now), log);
-    const admissions = new Admissions(this.#tools, settings.cacheMaxBytes);
+    const admissions = new Admissions(this.#tools, settings.cacheMaxBytes, async ({ blob, generation }) => {
+      // Stopped or dropped meanwhile: whoever did that gave the room back before it was taken.
+      if (this.#keeper.of(generation) === null) await this.#keeper.removeSlices(blob, generation);
+    });
     this.#turns = new Turns(this.#tools, this.#keeper, admissions, (state, errand) => {
       this.#rights.lend(errand);
       ctx.waitUntil(this.#granted(state));
@@ -186,13 +189,15 @@ export class Fill extends DurableObject<Env> {
   async lend(errand: Errand): Promise<void> {
     this.#rights.lend(errand);
     this.#awakeUntil = Date.now() + LENT_MS;
-    if (this.#keeper.state === null) await this.#tools.storage.wakeAt(Date.now() + KEEP_AWAKE_MS);
+    await this.#tools.storage.wakeAt(Date.now() + KEEP_AWAKE_MS);
   }
 
   /** The image's turn in the queue has come. How it goes the queue is told, not the caller. */
   prefetch(imageId: string): void {
-    this.#awakeUntil = 0;
-    this.ctx.waitUntil(this.#watchdog.prefetch(imageId));
+    const begun = this.#watchdog.prefetch(imageId).then((rightsNeeded) => {
+      if (!rightsNeeded) this.#awakeUntil = 0;
+    });
+    this.ctx.waitUntil(begun);
   }
 
   /** @returns null when no fill runs */
@@ -223,10 +228,11 @@ export class Fill extends DurableObject<Env> {
   /** The watchdog. */
   override async alarm(): Promise<void> {
     this.#tools.storage.rang();
-    if (this.#keeper.state !== null) return this.#watchdog.ring();
+    // First: what comes next is often due at once, and must not be put off.
     if (this.#rights.lent && Date.now() < this.#awakeUntil) {
       await this.#tools.storage.wakeAt(Date.now() + KEEP_AWAKE_MS);
     }
+    if (this.#keeper.state !== null) await this.#watchdog.ring();
   }
 
   async #change(generation: string, next: (state: FillState) => FillState): Promise<void> {

@@ -100,9 +100,15 @@ export function givenUp(state: FillState): FillState {
   return { ...state, wanted: false };
 }
 
-/** Whether nobody has stored anything of an unfinished fill for so long that it should go. */
+/** Whether an unfinished fill has made no progress for so long that it should go. */
 export function isStale(state: FillState, staleMs: number, now: number): boolean {
-  return state.committedAt === null && !isPulled(state, now) && now >= state.storedAt + staleMs;
+  return state.committedAt === null && !isPulled(state, now) && now >= staleAt(state, staleMs);
+}
+
+function staleAt(state: FillState, staleMs: number): number {
+  // Bytes that never make a slice are no progress; a read-back is, however long it takes.
+  const verified = state.stored === state.slices ? state.progressAt : 0;
+  return Math.max(state.storedAt, verified) + staleMs;
 }
 
 /**
@@ -253,7 +259,7 @@ export function duty(state: FillState, now: number, staleMs: number): Duty {
   if (isStale(state, staleMs, now)) return { do: "forget" };
   if (state.stored === state.slices) return waitOr({ do: "verify" }, state.quietUntil, now);
   // After some attempts it is for the next download to go on.
-  if (!tries) return { do: "wait", until: state.storedAt + staleMs };
+  if (!tries) return { do: "wait", until: staleAt(state, staleMs) };
   return waitOr({ do: "fill" }, state.quietUntil, now);
 }
 

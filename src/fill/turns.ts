@@ -69,11 +69,14 @@ export class Turns {
   async #admit({ imageId, size }: Subject, state: FillState, deadline: number): Promise<Turn | null> {
     const { blob, generation } = state;
     const asking = this.#admissions.ask({ imageId, blob, size, generation });
+    // A catalog that hangs must not hold up downloads for longer than a fill that does.
+    const stall = (this.#admissions.askedAt(generation) ?? Date.now()) + this.#tools.settings.stallMs;
     try {
-      const admission = await withDeadline("making room", Math.max(1, deadline - Date.now()), asking);
+      const patience = Math.max(1, Math.min(deadline, stall) - Date.now());
+      const admission = await withDeadline("making room", patience, asking);
       return admission === "admitted" ? null : { do: "alone", why: "no-room" };
     } catch (cause) {
-      if (cause instanceof DeadlineExceeded) return { do: "wait" };
+      if (cause instanceof DeadlineExceeded && Date.now() < stall) return { do: "wait" };
       this.#tools.log.error("fill.admission-failed", cause, { image_id: imageId });
       return { do: "alone", why: "catalog-unavailable" };
     }

@@ -4,7 +4,7 @@
  */
 
 import { describe } from "../observe/log.ts";
-import { askRecord } from "../origin/authorize.ts";
+import { askRecord, type RecordAnswer } from "../origin/authorize.ts";
 import { ImageBodyError } from "../origin/image-body.ts";
 import type { Admissions } from "./admission.ts";
 import { pullInBackground } from "./background.ts";
@@ -77,34 +77,32 @@ export class Watchdog {
     await keeper.schedule();
   }
 
-  /** The image's turn in the queue has come: looks at its record and begins, or tells the queue why not. */
-  async prefetch(imageId: string): Promise<void> {
+  /**
+   * The image's turn in the queue has come: looks at its record and begins, or tells the queue why not.
+   * @returns whether the rights to fetch it are still needed, now or for another turn
+   */
+  async prefetch(imageId: string): Promise<boolean> {
     const { queue, log } = this.#tools;
+    let begun: "fetching" | "later" | "over" = "later";
     try {
-      if (await this.#begin(imageId)) return;
+      begun = await this.#begin(imageId);
     } catch (cause) {
       log.error("prefetch.failed", cause, { image_id: imageId });
       await queue.failed(imageId, describe(cause), Date.now());
     }
-    this.#host.queueMoved();
+    if (begun !== "fetching") this.#host.queueMoved();
+    return begun !== "over";
   }
 
-  /** @returns whether the image is being fetched now */
-  async #begin(imageId: string): Promise<boolean> {
-    const { rights, keeper } = this.#host;
+  async #begin(imageId: string): Promise<"fetching" | "later" | "over"> {
+    const { keeper } = this.#host;
     const { queue, catalog, settings, log } = this.#tools;
-    const taken = await rights.take(imageId);
-    if (taken === null) {
+    const [looked, stored] = await Promise.all([this.#look(imageId), catalog.find(imageId)]);
+    if (looked === null) {
       await queue.failed(imageId, NO_RIGHTS, Date.now());
-      return false;
+      return "later";
     }
-    const { errand, seesAll } = taken;
-    const [record, stored] = await Promise.all([
-      askRecord(errand.target, new Headers(toPairs(errand.headers)), settings.origin),
-      catalog.find(imageId),
-    ]);
-    if (record.kind === "refused") rights.refused(taken, record.status);
-    const verdict = judge(imageId, record, stored, seesAll, settings);
+    const verdict = judge(imageId, looked.record, stored, looked.seesAll, settings);
     switch (verdict.do) {
       case "fill": {
         // What was begun may be of another record, and what was committed out of the catalog again.
@@ -113,21 +111,42 @@ export class Watchdog {
         if (changed || (old !== null && old.committedAt !== null)) await keeper.forget();
         const state = keeper.state ?? keeper.begin(verdict.subject);
         await keeper.become(wanted(state, Date.now()));
-        return true;
+        return "fetching";
       }
       case "wait":
         await queue.postpone(imageId, verdict.reason, Date.now() + NOT_ACTIVE_MS);
-        return false;
+        return "later";
       case "fail":
         await queue.failed(imageId, verdict.reason, Date.now());
         log.info("prefetch.failed", { image_id: imageId, why: verdict.reason });
-        return false;
+        return "later";
       case "done":
       case "gone":
         log.info("prefetch.left-queue", { image_id: imageId, why: verdict.do });
     }
     await queue.remove(imageId);
-    return false;
+    return "over";
+  }
+
+  /** The image's record; under other rights, should there be some, where the first ones are refused. */
+  async #look(imageId: string): Promise<{ readonly record: RecordAnswer; readonly seesAll: boolean } | null> {
+    const { rights } = this.#host;
+    let looked: { readonly record: RecordAnswer; readonly seesAll: boolean } | null = null;
+    for (const _ of ["first", "other"]) {
+      const taken = await rights.take(imageId);
+      if (taken === null) break;
+      const { errand, seesAll } = taken;
+      const record = await askRecord(errand.target, new Headers(toPairs(errand.headers)), this.#tools.settings.origin);
+      looked = { record, seesAll };
+      const hidden = record.kind === "not-found" && !seesAll;
+      const status = hidden ? 404 : record.kind === "refused" ? record.status : null;
+      // A failure of the origin says nothing about the rights.
+      if (status === null || status >= 500) break;
+      rights.refused(taken, status);
+      // Only a token that was revoked gives way to another one of the same account.
+      if (status !== 401 && !rights.lent) break;
+    }
+    return looked;
   }
 
   async #fill(subject: Subject, state: FillState): Promise<void> {

@@ -11,8 +11,6 @@ const PARAMETER = `\\s*;\\s*(?!q=)${TOKEN}=(?:${TOKEN}|${QUOTED})`;
 const WEIGHT = `\\s*;\\s*q=(0(?:\\.\\d{0,3})?|1(?:\\.0{0,3})?)(?:\\s*;\\s*${TOKEN}(?:=(?:${TOKEN}|${QUOTED}))?)*`;
 /** One element of the field (RFC 9110 section 12.5.1): type, subtype, parameters, weight. */
 const RANGE = new RegExp(`^(${TOKEN})/(${TOKEN})((?:${PARAMETER})*)(?:${WEIGHT})?$`, "i");
-/** Elements are separated by commas, of which a quoted string may hold some. */
-const ELEMENTS = new RegExp(`(?:${QUOTED}|[^,])+`, "g");
 
 interface Range {
   readonly type: string;
@@ -35,7 +33,8 @@ export function acceptable(accept: string | null): Form {
 /** @returns null when the field is none of RFC 9110's */
 function readRanges(accept: string): Range[] | null {
   const ranges: Range[] = [];
-  for (const element of accept.match(ELEMENTS) ?? []) {
+  // A comma within a quoted string would split it too: such a parameter means nothing here anyway.
+  for (const element of accept.split(",")) {
     const text = element.trim();
     if (text === "") continue;
     const match = RANGE.exec(text);

@@ -61,11 +61,11 @@ function refuse(request: Request, status: number, message: string, end: string, 
 
 /** As webob does: lines become one, `<br />` breaks them, other markup goes, and what looks like it. */
 function plain(html: string): string {
-  return html
-    .replaceAll("\n", " ")
-    .replaceAll("\r", "")
-    .replace(/<br.*?>/gi, "\n")
-    .replace(/<.*?>/g, "");
+  // Behind the last `>` no tag ends: a search there for each `<` of a hostile id would take time by their square.
+  const tags = html.lastIndexOf(">") + 1;
+  const lines = (text: string) => text.replaceAll("\n", " ").replaceAll("\r", "");
+  const marked = lines(html.slice(0, tags));
+  return marked.replace(/<br.*?>/gi, "\n").replace(/<.*?>/g, "") + lines(html.slice(tags));
 }
 
 function escapeHtml(text: string): string {

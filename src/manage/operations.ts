@@ -40,7 +40,10 @@ export function matchOperation(method: string, path: string): Match | null {
   if (method === "OPTIONS") return null;
   const [root, version, collection, ...rest] = path.split("/");
   if (root !== "" || version !== "v2" || rest.length > 2 || rest.includes("")) return null;
-  const [first, second] = rest.map(decode);
+  const decoded = rest.map(decode);
+  // Glance splits the path after it has decoded it (WSGI): to it this is another, longer one.
+  if (decoded.some((segment) => segment.includes("/"))) return null;
+  const [first, second] = decoded;
   if (collection === "cache") return matchCache(method, first, second);
   if (collection === "cached_images" || collection === "queued_images") {
     const what = collection === "cached_images" ? "cached" : "queued";

@@ -43,7 +43,7 @@ export async function perform(edge: Edge, request: Request, operation: Operation
     }
     case "nodes": {
       const stored = await edge.catalog.find(operation.imageId);
-      return json(edge, stored === null ? [] : [edge.url]);
+      return json(edge, stored === null || edge.url === null ? [] : [edge.url]);
     }
     case "legacy":
       return operation.what === "cached"
@@ -83,6 +83,8 @@ async function legacyQueued(edge: Edge, request: Request, verb: LegacyVerb): Pro
 /** Queues an image and starts it if it's its turn, under the rights of who queued it where the edge has none itself. */
 async function enqueue(edge: Edge, request: Request, imageId: string): Promise<void> {
   await edge.queue.add(imageId, edge.now());
+  // It is stored already: its turn will not come, and nobody's rights are needed.
+  if (!(await edge.queue.has(imageId))) return;
   await new FillClient(edge.fills, imageId, edge.log).lend({
     target: { api: "v2", imageId },
     headers: [...callerHeaders(request.headers)],

@@ -23,7 +23,8 @@ export async function askManager(
   settings: Pick<Settings, "adminRoles"> & { readonly keystone: string },
   service: ServiceTokens | null,
 ): Promise<ManagerAnswer> {
-  const token = request.headers.get("x-auth-token") ?? "";
+  // X-Storage-Token: an old name of it that Glance takes as well (keystonemiddleware/auth_token/_request.py).
+  const token = request.headers.get("x-auth-token") ?? request.headers.get("x-storage-token") ?? "";
   if (token === "") return { kind: "unauthenticated" };
   try {
     const answer = await validateToken(settings.keystone, token, service);

@@ -4,7 +4,7 @@
  */
 import { requestHeadersFor, responseHeadersFor } from "../http/headers.ts";
 import { edgeBaseUrl, pathForOrigin, rewriteToEdge } from "./base-url.ts";
-import { mayBeVersions, rewriteVersions } from "./versions.ts";
+import { isVersionsPath, mayBeVersions, rewriteVersions } from "./versions.ts";
 
 export interface Origin {
   /** Base URL without a trailing slash. */
@@ -47,6 +47,8 @@ export async function forward(request: Request, at: Origin): Promise<Response> {
   // (developers.cloudflare.com/workers/runtime-apis/request/#incomingrequestcfproperties).
   const accepted = request.cf?.clientAcceptEncoding;
   if (typeof accepted === "string") headers.set("accept-encoding", accepted);
+  // Its links are to be rewritten; clients such as python-requests would have it come compressed.
+  if (isVersionsPath(pathOnly(path))) headers.set("accept-encoding", "identity");
   const url = at.origin + path;
   const { method, body, signal } = request;
   const response =
@@ -65,10 +67,14 @@ async function passBack(request: Request, path: string, response: Response, at: 
     if (value !== null) headers.set(name, rewriteToEdge(value, at.origin, edge));
   }
   const init: ResponseInit = { status: response.status, statusText: response.statusText, headers };
-  if (request.method !== "HEAD" && mayBeVersions(path.split("?", 1)[0] ?? path, response)) {
+  if (request.method !== "HEAD" && mayBeVersions(pathOnly(path), response)) {
     headers.delete("content-length");
     return new Response(rewriteVersions(await response.text(), at.origin, edge, at.keystone !== null), init);
   }
   // "manual": a body that came encoded is encoded already.
   return new Response(response.body, { ...init, encodeBody: "manual" });
+}
+
+function pathOnly(pathAndQuery: string): string {
+  return pathAndQuery.split("?", 1)[0] ?? pathAndQuery;
 }

@@ -48,11 +48,24 @@ export class Permissions {
   }
 }
 
-/** The headers that say who is calling. Whoever sends the same ones is the same caller to Glance. */
-const IDENTITY_FIELDS = ["x-auth-token", "x-service-token", "authorization", "cookie"];
+/**
+ * The headers by which a service behind the edge may tell callers apart. Whoever sends the same ones is the same caller to
+ * Glance. X-Storage-Token is X-Auth-Token's old name, and access rules limit what a token is good for
+ * (keystonemiddleware/auth_token/__init__.py and _request.py).
+ */
+const IDENTITY_FIELDS = new Set([
+  "authorization",
+  "cookie",
+  "openstack-identity-access-rules",
+  "x-auth-token",
+  "x-service-token",
+  "x-storage-token",
+]);
 
 /** A key for one caller and one image in one API; never reversible to a token. */
 export async function permissionKey(client: Headers, api: string, imageId: string): Promise<string> {
-  const identity = JSON.stringify([api, imageId, ...IDENTITY_FIELDS.map((name) => client.get(name))]);
+  // To a WSGI server X_Auth_Token and X-Auth-Token are the same variable: any spelling makes another caller here.
+  const caller = [...client].filter(([name]) => IDENTITY_FIELDS.has(name.replaceAll("_", "-")));
+  const identity = JSON.stringify([api, imageId, caller]);
   return toHex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity)));
 }

@@ -11,14 +11,20 @@ const VERSION_PATHS = new Set(["/", "/versions", "/versions/"]);
 /** The document is about 4 KB; anything much larger is something else and passes untouched. */
 const MAX_DOCUMENT_BYTES = 256 * 1024;
 
-/** Whether an answer may hold a versions document. */
+/** Whether a path is one that Glance answers with the versions document, so that it is to come unencoded. */
+export function isVersionsPath(path: string): boolean {
+  return VERSION_PATHS.has(path);
+}
+
+/** Whether an answer may hold a versions document. One of unknown length may, where nothing else is to be expected. */
 export function mayBeVersions(path: string, response: Response): boolean {
-  const length = Number(response.headers.get("content-length") ?? Number.NaN);
+  const length = response.headers.get("content-length");
+  const bytes = length === null && isVersionsPath(path) ? 1 : Number(length ?? Number.NaN);
   return (
-    (VERSION_PATHS.has(path) || response.status === 300) &&
+    (isVersionsPath(path) || response.status === 300) &&
     !response.headers.has("content-encoding") &&
-    length > 0 &&
-    length <= MAX_DOCUMENT_BYTES &&
+    bytes > 0 &&
+    bytes <= MAX_DOCUMENT_BYTES &&
     (response.headers.get("content-type") ?? "").includes("application/json")
   );
 }

@@ -4,7 +4,7 @@ import { FillClient } from "../../src/fill/client.ts";
 import type { Fill } from "../../src/fill/fill.ts";
 import type { Ask, Errand, Subject, Turn } from "../../src/fill/protocol.ts";
 import { createLog } from "../../src/observe/log.ts";
-import { bindings } from "./scenario.ts";
+import { bindings } from "./env.ts";
 
 /** The real bucket with some of its methods replaced. */
 export function bucketBut(replaced: Partial<Record<keyof R2Bucket, unknown>>): R2Bucket {

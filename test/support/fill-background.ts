@@ -1,6 +1,6 @@
 /** What happens in a world of ./fill-model.ts without a reader: the alarm, its pull, the read-back, and time. */
 import * as rules from "../../src/fill/rules.ts";
-import { disagreed, holderBeats, type ModelOptions, type Puller, suffered, type World } from "./fill-model.ts";
+import { begun, disagreed, holderBeats, type ModelOptions, type Puller, suffered, type World } from "./fill-model.ts";
 import { goesOn, type MakeOffer, mustGrant, newPuller, pullOffers, release, standing } from "./fill-pull.ts";
 import { STALE_MS } from "./fill-states.ts";
 import { must } from "./fill-violation.ts";
@@ -8,13 +8,14 @@ import { must } from "./fill-violation.ts";
 /** The alarm, the background's own pull, and the read-back. */
 export function backgroundOffers(world: World, options: ModelOptions, offer: MakeOffer): void {
   const { fill, background } = world;
+  if (world.turns > 0) offer("the image's turn comes", () => turnCame(world, options));
   if (background !== null) {
     const change = (next: Puller, to: World) => withBackground(to, next, options);
     pullOffers(world, background, options, (what, take) => offer(`background ${what}`, take), change);
     if (world.left.failure > 0) {
       offer("background fails", () => {
         const failed = suffered(release(world, background, false), "failure");
-        return { ...failed, background: null, fill: setBack(failed, background.generation) };
+        return concluded({ ...failed, background: null, fill: setBack(failed, background.generation) });
       });
     }
   }
@@ -24,7 +25,7 @@ export function backgroundOffers(world: World, options: ModelOptions, offer: Mak
       const { verifying } = world;
       offer("read-back fails", () => {
         const failed = suffered(world, "failure");
-        return { ...failed, verifying: null, fill: setBack(failed, verifying) };
+        return concluded({ ...failed, verifying: null, fill: setBack(failed, verifying) });
       });
     }
     return;
@@ -36,16 +37,36 @@ export function backgroundOffers(world: World, options: ModelOptions, offer: Mak
   }
   if (background !== null || task.do === "wait") return;
   if (task.do === "fill" && world.left.failure > 0) {
-    offer("alarm: nobody's rights", () => ({ ...suffered(world, "failure"), fill: rules.exhausted(fill) }));
+    offer("alarm: nobody's rights", () => concluded({ ...suffered(world, "failure"), fill: rules.exhausted(fill) }));
+  }
+  // Only of one that begins by itself: one that goes on is wrong as whoever began is.
+  if (task.do === "fill" && fill.stored === 0 && world.left.wrong > 0) {
+    offer("alarm: fill, wrong", () => suffered(fillInBackground(world, options, false), "wrong"));
   }
   offer(`alarm: ${task.do}`, () => {
     if (task.do === "forget") return forgotten(world, fill);
     if (task.do === "verify") return { ...world, verifying: fill.generation };
-    return fillInBackground(world, options);
+    return fillInBackground(world, options, true);
   });
 }
 
-function fillInBackground(world: World, options: ModelOptions): World {
+/** As the watchdog begins to fetch a queued image. */
+function turnCame(before: World, { slices }: ModelOptions): World {
+  const world = { ...before, turns: before.turns - 1 };
+  const to = world.fill === null ? begun(world, slices, null) : world;
+  if (to.fill === null || to.fill.committedAt !== null) return world;
+  return { ...to, fill: rules.wanted(to.fill, world.now) };
+}
+
+/** As the watchdog tells the queue that a turn has come to nothing, at the end of its alarm. */
+function concluded(world: World): World {
+  const { fill, now } = world;
+  if (fill === null || !fill.wanted || fill.committedAt !== null) return world;
+  const over = fill.setbacks >= rules.SETBACKS_TOLERATED || rules.isLeftAlone(fill, now);
+  return over ? { ...world, fill: rules.givenUp(fill) } : world;
+}
+
+function fillInBackground(world: World, options: ModelOptions, good: boolean): World {
   const { fill } = world;
   if (fill === null) return world;
   const lease = `lease ${world.leases}`;
@@ -53,8 +74,9 @@ function fillInBackground(world: World, options: ModelOptions): World {
   const { state, answer } = rules.answer(fill, question, lease, world.now, options.stallMs);
   must(answer.do === "pull", "background", `the background is to fill and told ${answer.do}: it would ask for ever`);
   mustGrant(world, fill.stored, options);
-  const pull = newPuller(lease, fill.generation, fill.stored, false, true);
-  return { ...world, fill: state, background: pull, leases: world.leases + 1, followed: true };
+  const pull = newPuller(lease, fill.generation, fill.stored, false, good);
+  const followed = world.followed || fill.stored > 0;
+  return { ...world, fill: state, background: pull, leases: world.leases + 1, followed };
 }
 
 function forgotten(world: World, fill: rules.FillState): World {
@@ -67,7 +89,7 @@ function withBackground(world: World, pull: Puller, { slices }: ModelOptions): W
   const next = goesOn(pull, slices);
   if (next !== null) return { ...world, background: next };
   const stored = pull.next === slices && pull.standing !== "dropped";
-  return { ...world, background: null, fill: stored ? world.fill : setBack(world, pull.generation) };
+  return concluded({ ...world, background: null, fill: stored ? world.fill : setBack(world, pull.generation) });
 }
 
 function setBack({ fill, now }: World, generation: string): rules.FillState | null {
@@ -79,7 +101,7 @@ function readBack(before: World): World {
   const { fill } = world;
   if (fill === null || fill.generation !== before.verifying) return world;
   must(fill.stored === fill.slices, "commit", "a read-back ended before all was stored");
-  if (!world.objects.every((object) => object === true)) return disagreed(world, fill.generation);
+  if (!world.objects.every((object) => object === true)) return concluded(disagreed(world, fill.generation));
   return { ...world, proven: true, mismatches: [], fill: rules.committed(fill, world.now) };
 }
 

@@ -62,6 +62,7 @@ export function keyOf(world: World, stallMs: number): string {
           fill.mismatches === 0 ? 0 : age(fill.mismatchedAt, rules.LEFT_ALONE_MS),
           Math.min(fill.setbacks, 7),
           fill.committedAt === null ? rest(fill.quietUntil) : 0,
+          fill.wanted,
         ],
     world.objects,
     world.proven,
@@ -70,6 +71,7 @@ export function keyOf(world: World, stallMs: number): string {
     world.verifying === null ? 0 : world.verifying === fill?.generation ? 1 : 2,
     world.followed,
     world.mismatches.length,
+    world.turns,
     world.left,
   ]);
 }

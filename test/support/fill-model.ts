@@ -84,6 +84,8 @@ export interface World {
   readonly dropped: readonly string[];
   /** When each mismatch was, ms since the epoch, the last two. */
   readonly mismatches: readonly number[];
+  /** How often the image's turn in the queue may still come. */
+  readonly turns: number;
   /** How often each kind of misfortune may still happen. */
   readonly left: Readonly<Record<Misfortune, number>>;
 }
@@ -101,6 +103,8 @@ export interface ModelOptions {
   readonly stallMs: number;
   /** Puts that a puller may have under way; 0: a put and its report are one step. */
   readonly puts: number;
+  /** How often the image's turn in the queue may come. Default 0: it is not queued. */
+  readonly turns?: number;
   readonly misfortunes: Readonly<Record<Misfortune, number>>;
 }
 
@@ -134,6 +138,7 @@ export function newWorld(options: ModelOptions): World {
     leases: 0,
     dropped: [],
     mismatches: [],
+    turns: options.turns ?? 0,
     left: options.misfortunes,
   };
 }

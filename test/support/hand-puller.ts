@@ -11,6 +11,8 @@ import { atOrigin, bindings, type Image, type OriginCall, trueBytes } from "./sc
 
 export interface HandPuller {
   readonly turn: Extract<Turn, { do: "pull" }>;
+  /** The name under which it asked. */
+  readonly reader: string;
   /** Stores the image's true bytes of one slice and reports it under a lease, its own by default. */
   store(slice: number, lease?: string): Promise<void>;
   /** Says that it lives and has received more. */
@@ -39,6 +41,7 @@ export async function pullByHand(image: Image): Promise<HandPuller> {
   let received = 0;
   return {
     turn,
+    reader: ask.reader,
     async store(slice, lease = turn.lease) {
       const start = sliceStart(plan, slice);
       const piece = bytes.slice(start, start + sliceLength(plan, slice));

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Catalog, type StoredImage } from "../../src/store/catalog.ts";
+import type { StoredImage } from "../../src/store/catalog.ts";
 import { bindings } from "../support/env.ts";
+import { catalog, emptyStore, generations, queue } from "../support/store.ts";
 
-const catalog = new Catalog(bindings.CATALOG);
 const image = (imageId: string, change: Partial<StoredImage> = {}): StoredImage => ({
   imageId,
   blob: "sha256-a",
@@ -14,9 +14,7 @@ const image = (imageId: string, change: Partial<StoredImage> = {}): StoredImage 
   ...change,
 });
 
-beforeEach(async () => {
-  await bindings.CATALOG.batch(["images", "blobs"].map((table) => bindings.CATALOG.prepare(`DELETE FROM ${table}`)));
-});
+beforeEach(emptyStore);
 
 describe("the catalog", () => {
   it("does not know what was never committed", async () => {
@@ -64,6 +62,41 @@ describe("the catalog", () => {
   });
 });
 
+describe("a commit", () => {
+  it("takes the image out of the queue, and no other one", async () => {
+    await queue.add("a", 1);
+    await queue.add("b", 2);
+    await catalog.commit(image("a"), 1_000);
+    expect((await queue.list()).map(({ imageId }) => imageId)).toEqual(["b"]);
+  });
+
+  it("moves the room of its generation from the filling to the committed", async () => {
+    await generations.reserve({ ...image("a"), generation: "first" }, 100, 500);
+    expect(await generations.room()).toEqual({ committed: 0, filling: 20, removing: 0 });
+    await catalog.commit(image("a"), 1_000);
+    expect(await generations.room()).toEqual({ committed: 20, filling: 0, removing: 0 });
+  });
+
+  it("of a second copy leaves that one's room taken: its slices are still there", async () => {
+    await catalog.commit(image("a"), 1_000);
+    await generations.reserve({ ...image("b"), generation: "second" }, 100, 1_500);
+    expect(await catalog.commit(image("b", { generation: "second" }), 2_000)).toBe("first");
+    expect(await generations.room()).toEqual({ committed: 20, filling: 20, removing: 0 });
+  });
+
+  it("counts as the first access, also of an image that goes over to another content", async () => {
+    await catalog.commit(image("a"), 1_000);
+    expect((await catalog.list())[0]).toMatchObject({ hits: 0, lastAccessed: 1_000, committedAt: 1_000 });
+    await catalog.commit(image("a", { blob: "sha256-b", generation: "second" }), 2_000);
+    expect((await catalog.list())[0]).toMatchObject({ hits: 0, lastAccessed: 2_000, committedAt: 2_000 });
+  });
+
+  it("lets nobody give up the blob as long as those may read it who shared the fill", async () => {
+    await catalog.commit(image("a"), 1_000);
+    expect((await generations.candidates(9))[0]?.inUseUntil).toBe(91_000);
+  });
+});
+
 describe("an eviction", () => {
   it("takes an image out and gives its slices to remove", async () => {
     await catalog.commit(image("a"), 1_000);
@@ -86,6 +119,15 @@ describe("an eviction", () => {
     await catalog.commit(image("a"), 1_000);
     expect(await catalog.evict("b", 3_000)).toEqual({ found: false, orphan: null });
     expect(await catalog.find("a")).toEqual(image("a"));
+  });
+
+  it("leaves the room taken until the slices have gone", async () => {
+    await catalog.commit(image("a"), 1_000);
+    await catalog.evict("a", 3_000);
+    expect(await generations.room()).toEqual({ committed: 0, filling: 0, removing: 20 });
+    expect(await generations.removing(9)).toEqual([{ blob: "sha256-a", generation: "first" }]);
+    await generations.release("first");
+    expect(await generations.room()).toEqual({ committed: 0, filling: 0, removing: 0 });
   });
 
   it("of both images at once leaves one orphan", async () => {

@@ -48,10 +48,30 @@ describe("a wrong setting gives one error that names it", () => {
     ["STALL_SECONDS", "0"],
     ["STALL_SECONDS", "-5"],
     ["STALL_SECONDS", "soon"],
+    ["CACHE_MAX_BYTES", "-1"],
+    ["CACHE_MAX_BYTES", "100 GiB"],
+    ["CACHE_MAX_BYTES", "1e12"],
+    ["CACHE_MAX_BYTES", "99999999999999999999"],
+    ["KEYSTONE_URL", "cloud.example"],
+    ["KEYSTONE_URL", "ftp://cloud.example/v3"],
+    ["KEYSTONE_URL", "https://user:secret@cloud.example/v3"],
+    ["KEYSTONE_URL", "https://cloud.example/v3?secret"],
+    ["ADMIN_ROLES", " , "],
+    ["PREFETCH_CONCURRENCY", "0"],
+    ["PREFETCH_CONCURRENCY", "33"],
+    ["PREFETCH_CONCURRENCY", "two"],
+    ["CLEAN_STALL_SECONDS", "0"],
+    ["CLEAN_STALL_SECONDS", "-1"],
+    ["CLEAN_STALL_SECONDS", "1 day"],
+    ["SCRUB_BYTES", "-1"],
+    ["SCRUB_BYTES", "8 GiB"],
+    ["NOTIFICATIONS_URL", "receiver.example"],
+    ["NOTIFICATIONS_URL", "https://user:secret%ff@receiver.example/"],
+    ["NOTIFICATIONS_URL", "amqp://user:secret@receiver.example/"],
   ])("%s = %j", (setting, value) => {
     const error = wrong({ [setting]: value });
     expect(error.setting).toBe(setting);
-    expect(error.message).toMatch(new RegExp(`^${setting} (is|must) `));
+    expect(error.message).toMatch(new RegExp(`^${setting} (is|must|has) `));
     expect(error.message).not.toContain("secret");
   });
 
@@ -65,6 +85,8 @@ describe("a wrong setting gives one error that names it", () => {
     ["CATALOG", {}],
     ["FILL", undefined],
     ["FILL", {}],
+    ["NOTIFICATIONS", null],
+    ["NOTIFICATIONS", {}],
   ])("%s bound to %j", (setting, value) => {
     const error = wrong({ [setting]: value });
     expect(error.setting).toBe(setting);
@@ -88,7 +110,20 @@ describe("a right setting", () => {
       imageMaxBytes: 32 * 2 ** 30,
       sliceBytes: 8 * 2 ** 20,
       stallMs: 20_000,
+      cacheMaxBytes: 100 * 2 ** 30,
+      keystone: null,
+      adminRoles: ["admin"],
+      serviceCredential: null,
+      prefetchConcurrency: 2,
+      cleanStallMs: 86_400_000,
+      scrubBytes: 8 * 2 ** 30,
+      notificationsUrl: null,
     });
+  });
+
+  it("that is left out is the same as in wrangler.toml, but for the origin", () => {
+    const { BUCKET, CATALOG, FILL, ORIGIN_URL = "" } = bindings;
+    expect(readSettings(bindings)).toEqual(readSettings({ BUCKET, CATALOG, FILL, ORIGIN_URL }));
   });
 
   it.each([

@@ -21,7 +21,8 @@ const options = (
   slices: number,
   puts: number,
   misfortunes: Partial<Record<Misfortune, number>>,
-): ModelOptions => ({ readers, slices, puts, stallMs: STALL_MS, misfortunes: { ...NONE, ...misfortunes } });
+  turns = 0,
+): ModelOptions => ({ readers, slices, puts, turns, stallMs: STALL_MS, misfortunes: { ...NONE, ...misfortunes } });
 
 /**
  * Together they have each misfortune next to others, as far as it fits into seconds. Three slices tell the first, the
@@ -40,6 +41,10 @@ const SEARCHES = [
   options(2, 2, 1, { silence: 1 }),
   options(2, 1, 1, { wrong: 1, blocked: 1 }),
   options(1, 3, 1, { wrong: 1, silence: 1, lost: 1 }),
+  // An image that is queued, and fetched without a reader or beside some.
+  options(2, 2, 0, { wrong: 1 }, 1),
+  options(1, 2, 1, { failure: 1, silence: 1 }, 1),
+  options(1, 2, 0, { wrong: 2, failure: 4 }, 2),
 ];
 const found = SEARCHES.map(search);
 const worlds = found.flatMap((each) => each.worlds);
@@ -86,6 +91,20 @@ describe("whatever three readers, the background and time do", () => {
     expect(states.flatMap((fill) => asksAt(fill).filter((ask) => waitOf(fill, ask) > bound))).toEqual([]);
   });
 
+  it("a queued image has the background at work on it until it is stored or given up", () => {
+    const wanted = states.filter((fill) => fill.wanted && fill.committedAt === null);
+    const begun = (fill: rules.FillState) => rules.duty(fill, startOf(fill), STALE_MS).do;
+    const idle = wanted.filter((fill) => !mayRest(fill) && !["fill", "verify"].includes(begun(fill)));
+    expect(idle).toEqual([]);
+    // It begins with nothing, goes on, and is committed or given up.
+    expect(wanted.some((fill) => fill.stored === 0 && begun(fill) === "fill")).toBe(true);
+    expect(wanted.some((fill) => fill.stored === 1 && begun(fill) === "fill")).toBe(true);
+    expect(states.some((fill) => fill.wanted && fill.committedAt !== null)).toBe(true);
+    const givenUp = worlds.filter(({ fill, turns }) => turns === 0 && fill?.wanted === false && fill.stored === 0);
+    expect(givenUp.some(({ fill }) => fill?.setbacks === rules.SETBACKS_TOLERATED)).toBe(true);
+    expect(givenUp.some(({ fill }) => fill?.mismatches === rules.MISMATCHES_TOLERATED)).toBe(true);
+  });
+
   it("the background comes to an end when all its attempts fail", () => {
     expect(states.filter((fill) => !comesToAnEnd(fill, failed))).toEqual([]);
   });
@@ -103,7 +122,7 @@ describe("whatever three readers, the background and time do", () => {
 describe("long runs of six readers and five slices", () => {
   it("keep all of it", () => {
     const many = { wrong: 3, slow: 3, blocked: 3, stall: 3, silence: 3, failure: 3, lost: 2 };
-    const all = { ...options(6, 5, 2, many), stallMs: 20_000 };
+    const all = { ...options(6, 5, 2, many, 3), stallMs: 20_000 };
     const start = newWorld(all);
     const run = (picks: readonly number[]): void => {
       let world = start;
@@ -118,6 +137,18 @@ describe("long runs of six readers and five slices", () => {
     fc.assert(fc.property(picks, run), { numRuns: 150 });
   });
 });
+
+/** When the background may begin at the earliest. */
+function startOf({ lease, quietUntil }: rules.FillState): number {
+  return Math.max(NOW, lease?.expires ?? 0, quietUntil);
+}
+
+/** A queued image that the next alarm gives up, or whose slices have lain for too long. */
+function mayRest(fill: rules.FillState): boolean {
+  const then = startOf(fill);
+  const over = fill.setbacks >= rules.SETBACKS_TOLERATED || rules.isLeftAlone(fill, then);
+  return over || (fill.stored > 0 && rules.isStale(fill, STALE_MS, then));
+}
 
 /** Each fill state that occurs, once, as of `NOW`. */
 function fillStates(): rules.FillState[] {

@@ -22,6 +22,10 @@ describe("an answer may be the versions document", () => {
     expect(mayBeVersions(path, answer(JSON_TYPE, status))).toBe(true);
   });
 
+  it.each(["/", "/versions"])("of unknown length at %s, where nothing else is to be expected", (path) => {
+    expect(mayBeVersions(path, answer({ "content-type": "application/json" }))).toBe(true);
+  });
+
   it("with a charset, and up to 256 KiB", () => {
     const headers = { "content-type": "application/json; charset=UTF-8", "content-length": String(256 * 1024) };
     expect(mayBeVersions("/", answer(headers))).toBe(true);
@@ -32,7 +36,7 @@ describe("an answer may be the versions document", () => {
     ["in another type", "/", { ...JSON_TYPE, "content-type": "text/html" }],
     ["in no type", "/", { "content-length": "100" }],
     ["encoded", "/", { ...JSON_TYPE, "content-encoding": "gzip" }],
-    ["of unknown length", "/", { "content-type": "application/json" }],
+    ["of unknown length where Glance has other documents too", "/v2/images", { "content-type": "application/json" }],
     ["of a length that is no number", "/", { ...JSON_TYPE, "content-length": "x" }],
     ["empty", "/", { ...JSON_TYPE, "content-length": "0" }],
     ["too long", "/", { ...JSON_TYPE, "content-length": String(256 * 1024 + 1) }],

@@ -1,0 +1,210 @@
+/** What runs by the clock. */
+import { createExecutionContext, createScheduledController } from "cloudflare:test";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Edge } from "../../src/edge.ts";
+import worker from "../../src/index.ts";
+import { Catalog } from "../../src/store/catalog.ts";
+import { Cursors } from "../../src/store/cursors.ts";
+import { Generations } from "../../src/store/generations.ts";
+import { CRONS, runUpkeep } from "../../src/upkeep/cron.ts";
+import wranglerToml from "../../wrangler.toml?raw";
+import { fillStub } from "../support/bindings.ts";
+import { bindings } from "../support/env.ts";
+import { edgeBefore, type OwnOrigin, ownOrigin, sharedOrigin } from "../support/own-origin.ts";
+import {
+  catalog,
+  emptyStore,
+  generations,
+  imageIds,
+  objectKeys,
+  queue,
+  storeImage,
+  storeSlices,
+} from "../support/store.ts";
+import { keepLines } from "../support/upkeep.ts";
+
+const MINUTE = 60_000;
+/** A database that is down. */
+const DOWN = {
+  prepare() {
+    throw new Error("D1 is down");
+  },
+} as unknown as D1Database;
+
+const lines = keepLines();
+let origin: OwnOrigin;
+
+beforeEach(async () => {
+  await emptyStore();
+  origin = ownOrigin();
+});
+
+/** All lines about tasks, without what differs from run to run. */
+const summaries = () =>
+  ["prefetch", "prune", "reconcile", "clean", "scrub"].flatMap((task) =>
+    [...lines(`upkeep.${task}`), ...lines(`upkeep.${task}-failed`)].map(({ ms, ...line }) => {
+      expect(ms).toBeTypeOf("number");
+      return line;
+    }),
+  );
+const info = { level: "info", test: true };
+
+describe("wrangler.toml", () => {
+  it("names just the expressions that the edge knows", () => {
+    const crons: unknown = JSON.parse(/^crons = (\[.*\])$/m.exec(wranglerToml)?.[1] ?? "null");
+    expect(crons).toEqual(Object.values(CRONS));
+  });
+});
+
+describe("each ten minutes", () => {
+  it("the store is pruned, leftovers are removed, and the origin is asked", async () => {
+    await storeImage("old", { at: 1_000 });
+    await catalog.evict("old", 2_000);
+    const gone = await origin.cached();
+    const kept = await origin.cached();
+    await catalog.recordUse([{ imageId: kept, hits: 1, lastAccessed: 5_000, inUseUntil: 0 }]);
+    await catalog.recordUse([{ imageId: gone, hits: 1, lastAccessed: 4_000, inUseUntil: 0 }]);
+    await storeImage("older", { at: 3_000 });
+    await origin.send("DELETE", `/v2/images/${gone}`);
+    await runUpkeep(edgeBefore(origin, "admin", { settings: { cacheMaxBytes: 20 } }), CRONS.tenMinutely);
+    expect(await imageIds()).toEqual([kept]);
+    expect(summaries()).toEqual([
+      { ...info, event: "upkeep.prune", files: 1, bytes: 10, cap: 20, committed: 20, filling: 0, removing: 0 },
+      { ...info, event: "upkeep.reconcile", asked: 2, evicted: 1, hidden: 0, unanswered: 0 },
+    ]);
+    expect(await objectKeys()).toHaveLength(5);
+  });
+
+  it("says that nobody asks the origin without service credentials", async () => {
+    await runUpkeep(edgeBefore(origin, null), CRONS.tenMinutely);
+    expect(summaries()[1]).toEqual({ ...info, event: "upkeep.reconcile", skipped: "no service credentials" });
+  });
+
+  it("the origin is asked though the prune has failed", async () => {
+    const imageId = await origin.cached();
+    await origin.send("DELETE", `/v2/images/${imageId}`);
+    const edge: Edge = edgeBefore(origin);
+    // Its rows can't be read as a whole, but the catalog itself is there.
+    const room = () => Promise.reject(new Error("D1 is down"));
+    const half = Object.assign(new Generations(bindings.CATALOG), { room });
+    await runUpkeep({ ...edge, generations: half }, CRONS.tenMinutely);
+    expect(summaries()).toEqual([
+      { level: "error", test: true, event: "upkeep.prune-failed", error: "Error: D1 is down" },
+      { ...info, event: "upkeep.reconcile", asked: 1, evicted: 1, hidden: 0, unanswered: 0 },
+    ]);
+    expect(await imageIds()).toEqual([]);
+  });
+
+  it("the store is pruned though the origin can't be asked", async () => {
+    await origin.cached();
+    await origin.send("PUT", "/_demo/keystone", { status: 503 });
+    await storeImage("old", { at: 0 });
+    await runUpkeep(edgeBefore(origin, "admin", { settings: { cacheMaxBytes: 10 } }), CRONS.tenMinutely);
+    expect(summaries().map(({ event }) => event)).toEqual(["upkeep.prune", "upkeep.reconcile-failed"]);
+    expect(await generations.room()).toEqual({ committed: 10, filling: 0, removing: 0 });
+  });
+});
+
+describe("each hour", () => {
+  it("the store is cleaned and verified", async () => {
+    await storeImage("a");
+    await storeSlices("orphan");
+    await runUpkeep(edgeBefore(origin, null), CRONS.hourly);
+    expect(summaries()).toEqual([
+      { ...info, event: "upkeep.clean", stalled: 0, condemned: 0, orphans: 1, rows: 0, finished: true },
+      { ...info, event: "upkeep.scrub", verified: 1, bad: 0, bytes: 10 },
+    ]);
+  });
+
+  it("it is verified though the clean has failed", async () => {
+    await storeImage("a");
+    await runUpkeep({ ...edgeBefore(origin, null), cursors: new Cursors(DOWN) }, CRONS.hourly);
+    expect(summaries()).toEqual([
+      { level: "error", test: true, event: "upkeep.clean-failed", error: "Error: D1 is down" },
+      { ...info, event: "upkeep.scrub", verified: 1, bad: 0, bytes: 10 },
+    ]);
+  });
+
+  it("both may fail, which is told and not thrown", async () => {
+    const catalog = new Catalog(DOWN);
+    await runUpkeep({ ...edgeBefore(origin, null), cursors: new Cursors(DOWN), catalog }, CRONS.hourly);
+    expect(summaries().map(({ event }) => event)).toEqual(["upkeep.clean-failed", "upkeep.scrub-failed"]);
+  });
+});
+
+describe("each minute", () => {
+  it("an empty queue is told of", async () => {
+    await runUpkeep(edgeBefore(origin, null), CRONS.minutely);
+    expect(summaries()).toEqual([{ ...info, event: "upkeep.prefetch", started: 0, lost: 0, queued: 0, failing: 0 }]);
+  });
+
+  it("an image whose fill was lost fails and gets another try; one that just began does not", async () => {
+    const now = Date.now();
+    await queue.add("lost", 1);
+    await queue.claim(1, now - 6 * MINUTE);
+    await queue.add("begun", 2);
+    await queue.claim(2, now - MINUTE);
+    await runUpkeep(edgeBefore(origin, null), CRONS.minutely);
+    expect(summaries()).toEqual([{ ...info, event: "upkeep.prefetch", started: 0, lost: 1, queued: 2, failing: 1 }]);
+    const [lost, begun] = await queue.list();
+    expect(lost).toMatchObject({ imageId: "lost", attempts: 1, startedAt: null, lastError: "the fill was stopped" });
+    expect(begun).toMatchObject({ imageId: "begun", attempts: 0, startedAt: now - MINUTE });
+  });
+
+  it("an image that its fill is still at work on stays started, however long it takes", async () => {
+    const imageId = crypto.randomUUID();
+    // At the origin that the fills of this test's workerd know.
+    const shared = sharedOrigin();
+    await shared.send("PUT", `/_demo/images/${imageId}`, { size: 4_000_000 });
+    await shared.send("PUT", `/_demo/images/${imageId}/faults`, { rate: 100_000 });
+    const fill = fillStub(imageId);
+    await queue.add(imageId, 1);
+    await queue.claim(1, Date.now() - 60 * MINUTE);
+    await fill.lend({ target: { api: "v2", imageId }, headers: [["x-auth-token", "admin"]] });
+    await fill.prefetch(imageId);
+    await expect.poll(async () => (await fill.progress())?.wanted).toBe(true);
+    await runUpkeep(edgeBefore(origin, null), CRONS.minutely);
+    expect(summaries()).toMatchObject([{ started: 0, lost: 0, queued: 1, failing: 0 }]);
+    await fill.stop();
+  });
+
+  it("a queue that can't be read is told of, not thrown", async () => {
+    await bindings.CATALOG.prepare("ALTER TABLE queue RENAME TO elsewhere").run();
+    await runUpkeep(edgeBefore(origin, null), CRONS.minutely);
+    await bindings.CATALOG.prepare("ALTER TABLE elsewhere RENAME TO queue").run();
+    expect(summaries()).toMatchObject([{ level: "error", event: "upkeep.prefetch-failed" }]);
+  });
+
+  it("the oldest images are started, as many as may be under way", async () => {
+    for (const [index, imageId] of ["a", "b", "c"].entries()) await queue.add(imageId, index);
+    await runUpkeep(edgeBefore(origin, null, { settings: { prefetchConcurrency: 2 } }), CRONS.minutely);
+    expect(summaries()).toMatchObject([{ event: "upkeep.prefetch", started: 2, lost: 0, queued: 3 }]);
+    // Their fills have nobody's rights: each fails, and the next one gets its place.
+    await expect.poll(async () => (await queue.list()).map(({ attempts }) => attempts)).toEqual([1, 1, 1]);
+  });
+});
+
+describe("a run", () => {
+  it("by an expression that the edge does not know does nothing, and says so", async () => {
+    await storeSlices("orphan");
+    await runUpkeep(edgeBefore(origin, null), "0 0 * * *");
+    expect(summaries()).toEqual([]);
+    expect(lines("upkeep.unknown-cron")).toMatchObject([{ level: "error" }]);
+    expect(await objectKeys()).toHaveLength(5);
+  });
+
+  it("comes from the platform with its expression, which each line names", async () => {
+    const controller = createScheduledController({ cron: CRONS.hourly, scheduledTime: new Date() });
+    await worker.scheduled(controller, bindings, createExecutionContext());
+    expect(lines("upkeep.clean")).toMatchObject([{ cron: CRONS.hourly, request_id: expect.stringMatching(/^req-/) }]);
+    expect(lines("upkeep.scrub")).toHaveLength(1);
+  });
+
+  it("with a wrong setting fails as a whole, names it, and runs no task", async () => {
+    const controller = createScheduledController({ cron: CRONS.hourly, scheduledTime: new Date() });
+    const wrong = worker.scheduled(controller, { ...bindings, SCRUB_BYTES: "much" }, createExecutionContext());
+    await expect(wrong).rejects.toThrow("SCRUB_BYTES");
+    expect(lines("cron.failed")).toMatchObject([{ level: "error", cron: CRONS.hourly }]);
+    expect(summaries()).toEqual([]);
+  });
+});

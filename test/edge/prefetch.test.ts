@@ -1,0 +1,204 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { fillClient, fillStub } from "../support/bindings.ts";
+import { catalog, generations, slicesOf, smallEdge, storedIds } from "../support/cap.ts";
+import {
+  advance,
+  backgroundCalls,
+  backgroundPulls,
+  emptyQueue,
+  enqueue,
+  queue,
+  queued,
+  serviceAccount,
+} from "../support/prefetching.ts";
+import { dataBytes, expectImage, startReader } from "../support/readers.ts";
+import { ask, asks, committed, createImage, expectCalls, type Image, setFaults, settled } from "../support/scenario.ts";
+
+const MB = 1_000_000;
+const SOON = { timeout: 5_000 };
+
+beforeEach(async () => {
+  await smallEdge(100 * MB, { ...serviceAccount("admin"), PREFETCH_CONCURRENCY: "2" });
+});
+
+/** So many images that take the origin a while each. */
+async function slowImages(count: number, rate = 2 * MB): Promise<Image[]> {
+  const images = await Promise.all(Array.from({ length: count }, () => createImage({ size: MB })));
+  await Promise.all(images.map((image) => setFaults(image.id, { rate })));
+  return images;
+}
+
+describe("queued images", () => {
+  it("are stored without any client, oldest first, one after the other", async () => {
+    await smallEdge(100 * MB, { ...serviceAccount("admin"), PREFETCH_CONCURRENCY: "1" });
+    const images = await slowImages(4, 10 * MB);
+    await enqueue(images);
+    expect(await advance(1)).toBe(1);
+    await emptyQueue();
+    expect(await storedIds()).toEqual(new Set(images.map(({ id }) => id)));
+    const pulls = await backgroundPulls(...images);
+    expect(pulls.map(({ path }) => path)).toEqual(images.map(({ id }) => `/v2/images/${id}/file`));
+    expect(dataBytes(pulls)).toBe(4 * MB);
+    for (const image of images) {
+      const hit = await startReader(image.id);
+      expect(hit.cacheStatus).toBe("glance-edge; hit");
+      await expectImage(hit, image);
+      await expectCalls(...asks(image.id));
+    }
+    await settled();
+  });
+
+  it("are fetched PREFETCH_CONCURRENCY at a time, the next as soon as one is done", async () => {
+    const images = await slowImages(5);
+    await enqueue(images);
+    expect(await advance()).toBe(2);
+    let most = 0;
+    for (const deadline = Date.now() + 15_000; (await queue.list()).length > 0 && Date.now() < deadline; ) {
+      const running = (await backgroundPulls(...images)).filter(({ bytes }) => bytes < MB).length;
+      most = Math.max(most, running);
+      expect((await queue.list()).filter(({ startedAt }) => startedAt !== null).length).toBeLessThanOrEqual(2);
+      await scheduler.wait(20);
+    }
+    expect(most).toBe(2);
+    expect(await storedIds()).toEqual(new Set(images.map(({ id }) => id)));
+  });
+
+  it.each([
+    ["have no record", { recordStatus: 500 }],
+    ["have wrong data", { corruptAt: 5 }],
+  ])("that fail because they %s give way to the next at once", async (_, faults) => {
+    await smallEdge(100 * MB, { ...serviceAccount("admin"), PREFETCH_CONCURRENCY: "1" });
+    const [bad, good] = [await createImage({ size: MB }), await createImage({ size: MB })];
+    await setFaults(bad.id, faults);
+    await enqueue([bad, good]);
+    expect(await advance(1)).toBe(1);
+    await committed(good.id);
+    expect((await queue.list()).map(({ imageId, attempts }) => [imageId, attempts])).toEqual([[bad.id, 1]]);
+  });
+
+  it("that are claimed by two at once are started once", async () => {
+    const images = await slowImages(2);
+    await enqueue(images);
+    const started = await Promise.all([advance(), advance(), advance()]);
+    expect(started.reduce((sum, count) => sum + count, 0)).toBe(2);
+    await emptyQueue();
+    expect(await backgroundPulls(...images)).toHaveLength(2);
+  });
+
+  it("that are stored already leave the queue without a transfer", async () => {
+    const [image] = await slowImages(1);
+    if (image === undefined) throw new Error("no image");
+    await enqueue([image]);
+    const reader = await startReader(image.id);
+    await expectImage(reader, image);
+    await settled();
+    await committed(image.id);
+    expect(await queued(image)).toBeNull();
+    // Queued again before the commit and started behind it.
+    await fillStub(image.id).stop();
+    await fillClient(image.id).prefetch();
+    await expect.poll(() => backgroundCalls(image), SOON).toHaveLength(1);
+    await scheduler.wait(100);
+    expect(await backgroundPulls(image)).toEqual([]);
+    expect(await fillClient(image.id).progress()).toBeNull();
+    await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file`);
+  });
+
+  it("that are out of the catalog again, while their Fill still answers readers, are fetched anew", async () => {
+    const image = await createImage({ size: MB });
+    await enqueue([image]);
+    await advance();
+    await emptyQueue();
+    const { orphan } = await catalog.evict(image.id, Date.now());
+    expect(orphan).not.toBeNull();
+    expect(await fillClient(image.id).progress()).toMatchObject({ committed: true });
+    await enqueue([image]);
+    await advance();
+    await emptyQueue();
+    await committed(image.id);
+    expect((await catalog.find(image.id))?.generation).not.toBe(orphan?.generation);
+    expect(await backgroundPulls(image)).toHaveLength(2);
+  });
+});
+
+describe("the progress of a queued image", () => {
+  it("counts the slices that are stored, of all", async () => {
+    const [image] = await slowImages(1, MB);
+    if (image === undefined) throw new Error("no image");
+    expect(await fillClient(image.id).progress()).toBeNull();
+    await enqueue([image]);
+    expect(await fillClient(image.id).progress()).toBeNull();
+    await advance();
+    const stored = async () => (await fillClient(image.id).progress())?.slicesStored ?? 0;
+    const slices = Math.ceil(MB / 65_536);
+    await expect.poll(stored, { ...SOON, interval: 10 }).toBeGreaterThan(0);
+    const midway = await fillClient(image.id).progress();
+    expect(midway).toMatchObject({ size: MB, wanted: true, committed: false });
+    expect(midway?.slicesStored).toBeLessThan(midway?.slicesTotal ?? 0);
+    expect(midway?.slicesTotal).toBeLessThanOrEqual(slices);
+    await committed(image.id);
+    await expect
+      .poll(() => fillClient(image.id).progress(), SOON)
+      .toMatchObject({
+        slicesStored: midway?.slicesTotal,
+        committed: true,
+      });
+  });
+});
+
+describe("a queued image that is being fetched", () => {
+  it("is shared with the clients that download it meanwhile: the origin sends it once", async () => {
+    const [image] = await slowImages(1, MB);
+    if (image === undefined) throw new Error("no image");
+    await enqueue([image]);
+    await advance();
+    await expect.poll(async () => (await slicesOf(image)).length, SOON).toBeGreaterThan(0);
+    const readers = await Promise.all([startReader(image.id), startReader(image.id)]);
+    for (const reader of readers) {
+      expect(reader.cacheStatus).toBe("glance-edge; fwd=uri-miss; collapsed");
+      await expectImage(reader, image);
+    }
+    await settled();
+    await committed(image.id);
+    expect(await queued(image)).toBeNull();
+    expect(dataBytes(await backgroundPulls(image))).toBe(MB);
+    await expectCalls(...asks(image.id), ...asks(image.id));
+  });
+
+  it("that a client pulls already is left to it, and leaves the queue with its commit", async () => {
+    const [image] = await slowImages(1, MB);
+    if (image === undefined) throw new Error("no image");
+    const reader = await startReader(image.id);
+    await reader.has(100_000);
+    await enqueue([image]);
+    await advance();
+    await expectImage(reader, image);
+    await settled();
+    await committed(image.id);
+    expect(await queued(image)).toBeNull();
+    expect(await backgroundPulls(image)).toEqual([]);
+    await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file`);
+  });
+
+  it("and is deleted leaves nothing behind, in the queue and in the store", async () => {
+    const [image, next] = await slowImages(2, MB);
+    if (image === undefined || next === undefined) throw new Error("no images");
+    await enqueue([image]);
+    await advance();
+    await expect.poll(async () => (await slicesOf(image)).length, SOON).toBeGreaterThan(0);
+    const response = await ask(`/v2/images/${image.id}`, { method: "DELETE" });
+    expect(response.status).toBe(204);
+    await settled();
+    expect(await queued(image)).toBeNull();
+    await expect.poll(() => slicesOf(image), SOON).toEqual([]);
+    await scheduler.wait(500);
+    expect(await slicesOf(image)).toEqual([]);
+    expect(await storedIds()).toEqual(new Set());
+    expect(await generations.room()).toEqual({ committed: 0, filling: 0, removing: 0 });
+    await expectCalls(`DELETE /v2/images/${image.id}`);
+    // Its place is free.
+    await enqueue([next]);
+    expect(await advance(1)).toBe(1);
+    await committed(next.id);
+  });
+});

@@ -1,0 +1,47 @@
+/** The real bucket with a meter: what lies in it at any moment, puts under way included, and what was done when. */
+import type { Env } from "../../src/config.ts";
+import { bucketBut } from "./bindings.ts";
+import { bindings } from "./scenario.ts";
+
+export interface MeteredBucket {
+  readonly bucket: R2Bucket;
+  /** Bytes that are there now. */
+  bytes(): number;
+  /** The most that ever was there at the same time, bytes. */
+  peak(): number;
+  /** `put` and `delete`, each with its key, in the order in which they began and ended respectively. */
+  readonly log: readonly { readonly what: "put" | "delete"; readonly key: string }[];
+}
+
+export function meterBucket(): MeteredBucket {
+  const sizes = new Map<string, number>();
+  const log: { what: "put" | "delete"; key: string }[] = [];
+  let peak = 0;
+  const bytes = () => [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  const put = async (key: string, value: Uint8Array, options?: R2PutOptions) => {
+    log.push({ what: "put", key });
+    // From here on it may be there.
+    sizes.set(key, value.byteLength);
+    peak = Math.max(peak, bytes());
+    return bindings.BUCKET.put(key, value, options);
+  };
+  const remove = async (keys: string | string[]) => {
+    await bindings.BUCKET.delete(keys);
+    for (const key of [keys].flat()) {
+      sizes.delete(key);
+      log.push({ what: "delete", key });
+    }
+  };
+  return { bucket: bucketBut({ put, delete: remove }), bytes, peak: () => peak, log };
+}
+
+/** The catalog with its batches replaced: those are what takes room, commits and evicts. */
+export function catalogBut(batch: D1Database["batch"]): Env["CATALOG"] {
+  return new Proxy(bindings.CATALOG, {
+    get(target, name) {
+      if (name === "batch") return batch;
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}

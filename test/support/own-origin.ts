@@ -1,0 +1,89 @@
+/**
+ * A demo origin of a test's own, with its Keystone: what the test does to it no other one sees. For what asks the origin
+ * under the edge's own account, whose requests carry no test's mark (./scenario.ts).
+ */
+import { createExecutionContext } from "cloudflare:test";
+import { inject } from "vitest";
+import { type Env, readSettings, type Settings } from "../../src/config.ts";
+import { Usage } from "../../src/download/usage.ts";
+import { createEdge, type Edge } from "../../src/edge.ts";
+import { Receivers } from "../../src/notify/receivers.ts";
+import { createLog } from "../../src/observe/log.ts";
+import { Permissions } from "../../src/origin/permissions.ts";
+import { ServiceTokenMemory } from "../../src/origin/service-tokens.ts";
+import { bindings } from "./env.ts";
+import { storeImage } from "./store.ts";
+
+export interface OwnOrigin {
+  readonly url: string;
+  /** Makes an image at the origin and stores something under its id at the edge. @returns its id */
+  cached(options?: Readonly<Record<string, unknown>>): Promise<string>;
+  /** A request under an admin's token. @returns the answer's status */
+  send(method: string, path: string, body?: unknown): Promise<number>;
+  /** How often an image's record was asked for. */
+  asked(imageId: string): Promise<number>;
+  /** Ends all tokens that its Keystone gave out and that the origin has seen. */
+  revokeSeen(): Promise<void>;
+}
+
+export function ownOrigin(): OwnOrigin {
+  return originAt(`${inject("originUrl")}/t/${crypto.randomUUID()}`);
+}
+
+/** The one that all tests share, and that the Fills of this workerd know. */
+export function sharedOrigin(): OwnOrigin {
+  return originAt(inject("originUrl"));
+}
+
+function originAt(url: string): OwnOrigin {
+  const send = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
+    const response = await fetch(url + path, {
+      method,
+      headers: { "x-auth-token": "admin", ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    await response.body?.cancel();
+    return response.status;
+  };
+  const requests = async (): Promise<{ method: string; path: string; token: string | null }[]> =>
+    (await fetch(`${url}/_demo/requests`)).json();
+  return {
+    url,
+    send,
+    async cached(options = {}) {
+      const imageId = crypto.randomUUID();
+      const status = await send("PUT", `/_demo/images/${imageId}`, { size: 10, ...options });
+      if (status !== 201) throw new Error(`the demo origin refused an image: ${status}`);
+      await storeImage(imageId);
+      return imageId;
+    },
+    async asked(imageId) {
+      return (await requests()).filter(({ path }) => path === `/v2/images/${imageId}`).length;
+    },
+    async revokeSeen() {
+      const tokens = new Set((await requests()).map(({ token }) => token ?? "").filter((token) => token.length > 20));
+      for (const token of tokens) await send("DELETE", "/v3/auth/tokens", undefined, { "x-subject-token": token });
+    },
+  };
+}
+
+/** The edge in front of an origin, with an application credential of the user, and memories of its own. */
+export function edgeBefore(
+  origin: OwnOrigin,
+  user: "admin" | "demo" | null = "admin",
+  { env = {}, settings = {} }: { readonly env?: Partial<Env>; readonly settings?: Partial<Settings> } = {},
+): Edge {
+  const credential =
+    user === null
+      ? {}
+      : { OS_APPLICATION_CREDENTIAL_ID: `${user}-credential`, OS_APPLICATION_CREDENTIAL_SECRET: `${user}-secret` };
+  const all = { ...bindings, ORIGIN_URL: origin.url, KEYSTONE_URL: origin.url, ...credential, ...env };
+  const memory = {
+    permissions: new Permissions(),
+    usage: new Usage(),
+    serviceTokens: new ServiceTokenMemory(),
+    receivers: new Receivers(),
+  };
+  const call = { requestId: "req-test", url: "https://edge.test", log: createLog({ test: true }) };
+  return createEdge(all, createExecutionContext(), { ...readSettings(all), ...settings }, memory, call);
+}

@@ -1,0 +1,58 @@
+/** What the upkeep works with: the real bindings, a clock that the test has in its hand, and the lines that it logs. */
+import { afterEach, beforeEach, vi } from "vitest";
+import { readSettings, type Settings } from "../../src/config.ts";
+import type { Edge } from "../../src/edge.ts";
+import { bindings } from "./env.ts";
+import { cursors, store } from "./store.ts";
+
+export type UpkeepTools = Pick<
+  Edge,
+  "catalog" | "generations" | "slices" | "cursors" | "fills" | "settings" | "now" | "log"
+>;
+
+export const NOW = 1_000_000_000;
+export const NEVER = Number.POSITIVE_INFINITY;
+
+/** The tools at the time {@link NOW}. */
+export function upkeepTools(settings: Partial<Settings> = {}, other: Partial<UpkeepTools> = {}): UpkeepTools {
+  return {
+    ...store,
+    cursors,
+    fills: bindings.FILL,
+    settings: { ...readSettings(bindings), ...settings },
+    now: () => NOW,
+    ...other,
+  };
+}
+
+/** A clock that stands still at {@link NOW} until it was looked at so often, and is an hour ahead from then on. */
+export function clockThatJumps(looks: number): () => number {
+  let left = looks;
+  return () => (left-- > 0 ? NOW : NOW + 3_600_000);
+}
+
+/** Fills of which none can be reached. */
+export const unreachableFills = new Proxy(bindings.FILL, {
+  get(target, name) {
+    if (name === "get") return () => new Proxy({}, { get: () => () => Promise.reject(new Error("no route to it")) });
+    const value: unknown = Reflect.get(target, name);
+    return typeof value === "function" ? value.bind(target) : value;
+  },
+});
+
+export type Line = Readonly<Record<string, unknown>> & { readonly event: string };
+
+/** Keeps what the tests of this file log, each on its own. */
+export function keepLines(): (event: string) => Line[] {
+  const lines: Line[] = [];
+  beforeEach(() => {
+    lines.length = 0;
+    for (const method of ["log", "error"] as const) {
+      vi.spyOn(console, method).mockImplementation((line: string) => void lines.push(JSON.parse(line)));
+    }
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+  return (event) => lines.filter((line) => line.event === event);
+}

@@ -1,0 +1,153 @@
+/** What the catalog tells of use, and the orders in which the upkeep goes through it. */
+import { beforeEach, describe, expect, it } from "vitest";
+import type { StoredImage } from "../../src/store/catalog.ts";
+import { bindings } from "../support/env.ts";
+import { catalog, emptyStore } from "../support/store.ts";
+
+const commit = (imageId: string, at: number, content = imageId) => {
+  const image: StoredImage = {
+    imageId,
+    blob: `sha256-${content}`,
+    checksum: null,
+    generation: `g-${content}`,
+    size: 10,
+    sliceBytes: 16,
+    etags: ["e0", "e1"],
+  };
+  return catalog.commit(image, at);
+};
+const inUseUntil = (imageId: string) =>
+  bindings.CATALOG.prepare("SELECT in_use_until FROM images WHERE image_id = ?").bind(imageId).first("in_use_until");
+
+beforeEach(emptyStore);
+
+describe("the list of stored images", () => {
+  it("is empty at first", async () => {
+    expect(await catalog.list()).toEqual([]);
+  });
+
+  it("begins with the least recently used, and one that nobody has read counts from its commit", async () => {
+    await commit("a", 1_000);
+    await commit("b", 2_000);
+    await commit("c", 3_000);
+    await catalog.recordUse([{ imageId: "a", hits: 2, lastAccessed: 2_500, inUseUntil: 0 }]);
+    expect(await catalog.list()).toEqual([
+      { imageId: "b", size: 10, hits: 0, lastAccessed: 2_000, committedAt: 2_000 },
+      { imageId: "a", size: 10, hits: 2, lastAccessed: 2_500, committedAt: 1_000 },
+      { imageId: "c", size: 10, hits: 0, lastAccessed: 3_000, committedAt: 3_000 },
+    ]);
+  });
+
+  it("names each image of a shared content", async () => {
+    await commit("b", 1_000, "one");
+    await commit("a", 1_000, "one");
+    expect((await catalog.list()).map(({ imageId }) => imageId)).toEqual(["a", "b"]);
+  });
+});
+
+describe("use", () => {
+  it("is added up, all images in one call", async () => {
+    await commit("a", 0);
+    await commit("b", 0);
+    await catalog.recordUse([
+      { imageId: "a", hits: 3, lastAccessed: 10, inUseUntil: 100_000 },
+      { imageId: "b", hits: 1, lastAccessed: 20, inUseUntil: 200_000 },
+    ]);
+    await catalog.recordUse([{ imageId: "a", hits: 4, lastAccessed: 30, inUseUntil: 300_000 }]);
+    expect(await catalog.list()).toMatchObject([
+      { imageId: "b", hits: 1, lastAccessed: 20 },
+      { imageId: "a", hits: 7, lastAccessed: 30 },
+    ]);
+    expect([await inUseUntil("a"), await inUseUntil("b")]).toEqual([300_000, 200_000]);
+  });
+
+  it("that comes late, from another isolate, takes no time back but its hits count", async () => {
+    await commit("a", 0);
+    await catalog.recordUse([{ imageId: "a", hits: 1, lastAccessed: 50, inUseUntil: 500_000 }]);
+    await catalog.recordUse([{ imageId: "a", hits: 1, lastAccessed: 40, inUseUntil: 400_000 }]);
+    expect(await catalog.list()).toMatchObject([{ hits: 2, lastAccessed: 50 }]);
+    expect(await inUseUntil("a")).toBe(500_000);
+  });
+
+  it("without a hit only keeps the image in use", async () => {
+    await commit("a", 0);
+    await catalog.recordUse([{ imageId: "a", hits: 0, lastAccessed: 50, inUseUntil: 500_000 }]);
+    expect(await catalog.list()).toMatchObject([{ hits: 0, lastAccessed: 50 }]);
+    expect(await inUseUntil("a")).toBe(500_000);
+  });
+
+  it("of an image that was evicted meanwhile brings it not back", async () => {
+    await commit("a", 0);
+    await catalog.recordUse([
+      { imageId: "gone", hits: 1, lastAccessed: 50, inUseUntil: 0 },
+      { imageId: "a", hits: 1, lastAccessed: 50, inUseUntil: 0 },
+    ]);
+    expect(await catalog.list()).toMatchObject([{ imageId: "a", hits: 1 }]);
+  });
+
+  it("of nothing is no error", async () => {
+    await commit("a", 0);
+    await catalog.recordUse([]);
+    expect(await catalog.list()).toMatchObject([{ imageId: "a", hits: 0 }]);
+  });
+
+  it("of a thousand images fits into one call", async () => {
+    await commit("a", 0);
+    const uses = Array.from({ length: 1_000 }, () => ({ hits: 1, lastAccessed: 1, inUseUntil: 1 }));
+    await catalog.recordUse([
+      ...uses.map((use) => ({ ...use, imageId: crypto.randomUUID() })),
+      { imageId: "a", hits: 5, lastAccessed: 7, inUseUntil: 0 },
+    ]);
+    expect(await catalog.list()).toMatchObject([{ hits: 5, lastAccessed: 7 }]);
+  });
+});
+
+describe("the blobs", () => {
+  const names = (blobs: readonly { readonly generation: string }[]) => blobs.map(({ generation }) => generation);
+
+  it("that were not verified for the longest time come first; a commit is a verification", async () => {
+    await commit("a", 1_000);
+    await commit("b", 2_000);
+    await commit("c", 3_000);
+    expect(names(await catalog.leastVerified(9))).toEqual(["g-a", "g-b", "g-c"]);
+    await catalog.verified("g-a", 4_000);
+    await catalog.verified("g-never", 9_000);
+    expect(names(await catalog.leastVerified(2))).toEqual(["g-b", "g-c"]);
+    expect(names(await catalog.leastVerified(9))).toEqual(["g-b", "g-c", "g-a"]);
+  });
+
+  it("come with all that reading them needs", async () => {
+    await commit("a", 1_000);
+    const blob = { blob: "sha256-a", generation: "g-a", size: 10, sliceBytes: 16, etags: ["e0", "e1"] };
+    expect(await catalog.leastVerified(9)).toEqual([blob]);
+    expect(await catalog.blobsAfter("", 9)).toEqual([blob]);
+  });
+
+  it("can be gone through in the order of their names, a page at a time", async () => {
+    for (const imageId of ["c", "a", "d", "b"]) await commit(imageId, 0);
+    const first = await catalog.blobsAfter("", 2);
+    expect(names(first)).toEqual(["g-a", "g-b"]);
+    expect(names(await catalog.blobsAfter(first.at(-1)?.blob ?? "", 2))).toEqual(["g-c", "g-d"]);
+    expect(await catalog.blobsAfter("sha256-d", 2)).toEqual([]);
+  });
+
+  it("that no image has any more are told apart", async () => {
+    await commit("a", 0, "one");
+    await commit("b", 0, "two");
+    expect(await catalog.unowned()).toEqual([]);
+    await commit("a", 1, "three");
+    expect(await catalog.unowned()).toEqual(["g-one"]);
+  });
+});
+
+describe("the images that the origin is asked about", () => {
+  it("are those that it was not asked about for the longest time", async () => {
+    for (const imageId of ["c", "a", "b"]) await commit(imageId, 0);
+    expect(await catalog.leastReconciled(2)).toEqual(["a", "b"]);
+    await catalog.reconciled(["a", "c", "gone"], 5_000);
+    expect(await catalog.leastReconciled(9)).toEqual(["b", "a", "c"]);
+    await catalog.reconciled(["b"], 6_000);
+    await catalog.reconciled([], 7_000);
+    expect(await catalog.leastReconciled(9)).toEqual(["a", "c", "b"]);
+  });
+});

@@ -11,8 +11,12 @@ ALTER TABLE images ADD COLUMN reconciled_at INTEGER NOT NULL DEFAULT 0;
 UPDATE images SET last_accessed = committed_at;
 
 CREATE INDEX images_by_reconciled ON images (reconciled_at);
+-- ms since the epoch; the last time that the scrub tried, however that ended: one that can't be read must not keep the
+-- others from their turn
+ALTER TABLE blobs ADD COLUMN scrubbed_at INTEGER NOT NULL DEFAULT 0;
+UPDATE blobs SET scrubbed_at = verified_at;
 -- The order of the scrub; and the sum of all sizes is taken from it without reading the rows themselves.
-CREATE INDEX blobs_by_verified ON blobs (verified_at, size);
+CREATE INDEX blobs_by_scrubbed ON blobs (scrubbed_at, size);
 CREATE UNIQUE INDEX blobs_by_generation ON blobs (generation);
 
 -- Generations that have, or may have, slices in R2 and are not in `blobs`: together with those they are all that takes

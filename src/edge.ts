@@ -4,16 +4,17 @@
  */
 import type { Env, Settings } from "./config.ts";
 import type { Usage } from "./download/usage.ts";
+import { type ServiceTokens, serviceTokens } from "./keystone/service-tokens.ts";
 import type { Memory } from "./memory.ts";
 import { publisherOf } from "./notify/envelope.ts";
 import type { Notifier } from "./notify/send.ts";
 import type { Log } from "./observe/log.ts";
 import type { Permissions } from "./origin/permissions.ts";
-import { type ServiceTokens, serviceTokens } from "./origin/service-tokens.ts";
 import { Catalog } from "./store/catalog.ts";
 import { Cursors } from "./store/cursors.ts";
 import { Generations } from "./store/generations.ts";
 import { PrefetchQueue } from "./store/queue.ts";
+import { Rounds } from "./store/rounds.ts";
 import { SliceStore } from "./store/slices.ts";
 import type { Store } from "./store/store.ts";
 
@@ -21,6 +22,7 @@ export interface Edge extends Store {
   readonly settings: Settings;
   readonly queue: PrefetchQueue;
   readonly cursors: Cursors;
+  readonly rounds: Rounds;
   readonly fills: Env["FILL"];
   readonly permissions: Permissions;
   readonly usage: Usage;
@@ -67,6 +69,7 @@ export function createEdge(
     generations: new Generations(env.CATALOG),
     queue: new PrefetchQueue(env.CATALOG),
     cursors: new Cursors(env.CATALOG),
+    rounds: new Rounds(env.CATALOG),
     slices: new SliceStore(env.BUCKET),
     fills: env.FILL,
     permissions,

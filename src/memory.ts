@@ -3,9 +3,9 @@
  * puts the isolate away: nothing that must last is here.
  */
 import { Usage } from "./download/usage.ts";
+import { ServiceTokenMemory } from "./keystone/service-tokens.ts";
 import { Receivers } from "./notify/receivers.ts";
 import { Permissions } from "./origin/permissions.ts";
-import { ServiceTokenMemory } from "./origin/service-tokens.ts";
 
 export interface Memory {
   readonly permissions: Permissions;

@@ -20,7 +20,7 @@ import { partsOf } from "../store/slice-plan.ts";
 import { conditionalAnswer, contentRange, dataAnswer, entityTag, type ImageHead, imageHeaders } from "./answer.ts";
 import { ClientBody } from "./client-body.ts";
 import { openPart, type StoredReader, sendStored } from "./committed.ts";
-import { countUse } from "./count-use.ts";
+import { countHit, keepInUse } from "./count-use.ts";
 import { evict } from "./evict.ts";
 import { askPermission } from "./permission.ts";
 import { evaluatePreconditions, rangeApplies } from "./preconditions.ts";
@@ -149,7 +149,7 @@ async function fromStore(allowed: Allowed, image: StoredImage, range: ByteRange 
     if (!allowed.request.signal.aborted) edge.log.error("download.cut", cause, { image_id: image.imageId });
     await client.cut(cause instanceof Error ? cause : new Error("the download failed"));
   });
-  edge.background(countUse(edge, image.imageId, sending));
+  edge.background(countHit(edge, image.imageId, sending));
   notifyAfter(allowed, client, sending);
   const headers = imageHeaders(head, { kind: "hit" }, null);
   if (range === null) return dataAnswer(200, headers, client);
@@ -164,7 +164,7 @@ async function throughFill(allowed: Allowed): Promise<Response> {
   const turn = await shared.firstTurn();
   if (turn.do === "alone") return fromOriginAlone(allowed, turn.why);
   if (turn.do !== "pull") {
-    notifyAfter(allowed, shared.client, shared.run(turn, null));
+    followShared(allowed, shared.client, shared.run(turn, null));
     return dataAnswer(200, imageHeaders(head, { kind: "collapsed" }, null), shared.client);
   }
   const opened = await openOrigin(allowed).catch(async (cause: unknown) => {
@@ -176,9 +176,15 @@ async function throughFill(allowed: Allowed): Promise<Response> {
     addCacheStatus(opened.headers, { kind: "miss", stored: false, detail: "right-refused" });
     return opened;
   }
-  notifyAfter(allowed, shared.client, shared.run(turn, opened.body));
+  followShared(allowed, shared.client, shared.run(turn, opened.body));
   const headers = imageHeaders(head, { kind: "miss", stored: true }, opened.headers);
   return dataAnswer(200, headers, shared.client);
+}
+
+/** A download that reads what a fill stores goes on needing it after the commit. */
+function followShared(allowed: Allowed, client: ClientBody, sending: Promise<void>): void {
+  allowed.edge.background(keepInUse(allowed.edge, allowed.target.imageId, sending));
+  notifyAfter(allowed, client, sending);
 }
 
 /** A whole image that the cache can't help with now: from the origin through the digest gate. */

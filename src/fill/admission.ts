@@ -3,9 +3,9 @@
  * blobs go; where that would not be enough, nothing goes and the image is not stored.
  */
 import type { Room } from "../store/generations.ts";
+import { giveUp, taken } from "../store/give-up.ts";
 import type { Store } from "../store/store.ts";
 import { removeCondemned } from "../store/store.ts";
-import { giveUp, taken } from "../upkeep/prune.ts";
 
 export type Admission = "admitted" | "no-room";
 
@@ -103,7 +103,8 @@ async function admit(store: Store, cap: number, applicant: Applicant): Promise<A
     if (room.filling + applicant.size > cap || (before !== null && same(room, before))) break;
     before = room;
     const missing = taken(room) + applicant.size - cap;
-    if (missing > 0) await giveUp(store, missing, "all-or-nothing", now);
+    const { orphans } = await giveUp(store, missing, "all-or-nothing", now);
+    await removeCondemned(store, orphans);
     // What others gave up counts until its slices have gone.
     if (room.removing > 0) await removeCondemned(store, await generations.removing(CONDEMNED));
   }

@@ -5,7 +5,7 @@
 import type { Log } from "../observe/log.ts";
 import { ImageBody } from "../origin/image-body.ts";
 import type { SliceStore } from "../store/slices.ts";
-import type { Errand, Subject, Turn } from "./protocol.ts";
+import { type Errand, errandHeaders, type Subject, type Turn } from "./protocol.ts";
 import { Pull, type PullEnd } from "./puller.ts";
 import type { LeaseHolder } from "./slice-writer.ts";
 
@@ -34,7 +34,7 @@ export async function pullInBackground(job: BackgroundJob): Promise<PullEnd> {
     slice: turn.slice,
     body: new ImageBody({
       target: errand.target,
-      caller: new Headers(errand.headers.map(([name, value]) => [name, value])),
+      caller: errandHeaders(errand),
       origin,
       size: subject.size,
     }),

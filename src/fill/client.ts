@@ -5,7 +5,7 @@
 import { withDeadline } from "../deadline.ts";
 import type { Log } from "../observe/log.ts";
 import type { Fill } from "./fill.ts";
-import type { Ask, CleanAnswer, Errand, Progress, Subject, Turn } from "./protocol.ts";
+import type { Ask, CleanAnswer, Errand, FillLook, Subject, Turn } from "./protocol.ts";
 import type { LeaseHolder } from "./slice-writer.ts";
 
 /** A call that does not wait takes some ms, even from another continent well below a second. */
@@ -89,9 +89,12 @@ export class FillClient {
     return told ?? false;
   }
 
-  /** @returns null when no fill runs or the Fill can't be reached */
-  progress(): Promise<Progress | null> {
-    return this.#ask("progress", async () => this.#stub.progress());
+  async progress(): Promise<FillLook> {
+    const look = await this.#ask("progress", async (): Promise<FillLook> => {
+      const progress = await this.#stub.progress();
+      return progress === null ? { fill: "none" } : { fill: "running", progress };
+    });
+    return look ?? { fill: "unreachable" };
   }
 
   /** Drops a generation that has stalled. @returns null when the Fill can't be reached */

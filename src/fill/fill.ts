@@ -7,15 +7,14 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { type Env, readSettings } from "../config.ts";
-import { memory } from "../memory.ts";
+import { ServiceTokenMemory, serviceTokens } from "../keystone/service-tokens.ts";
 import { createLog } from "../observe/log.ts";
-import { serviceTokens } from "../origin/service-tokens.ts";
 import { Catalog } from "../store/catalog.ts";
 import { Generations } from "../store/generations.ts";
 import { PrefetchQueue } from "../store/queue.ts";
 import { SliceStore } from "../store/slices.ts";
-import { advanceQueue } from "../upkeep/advance-queue.ts";
 import { Admissions } from "./admission.ts";
+import { queueMoved } from "./advance-queue.ts";
 import { Committer } from "./committer.ts";
 import { FillKeeper, type FillTools } from "./keeper.ts";
 import type { Ask, CleanAnswer, Errand, Progress, Standing, Subject, Turn } from "./protocol.ts";
@@ -41,6 +40,9 @@ import { BACKGROUND, Watchdog } from "./watchdog.ts";
 const KEEP_AWAKE_MS = 8_000;
 /** Keystone's default lifetime of a token: after that a lent one is worth nothing. */
 const LENT_MS = 3_600_000;
+
+/** One for all Fills of an isolate, which would else log in each for itself. */
+const tokens = new ServiceTokenMemory();
 
 export class Fill extends DurableObject<Env> {
   readonly #tools: FillTools;
@@ -70,13 +72,13 @@ export class Fill extends DurableObject<Env> {
       this.#awakeUntil = 0;
       if (state.wanted) this.#queueMoved();
     });
-    this.#rights = new Rights(serviceTokens(settings, memory.serviceTokens, Date.now), log);
+    this.#rights = new Rights(serviceTokens(settings, tokens, Date.now), log);
     const admissions = new Admissions(this.#tools, settings.cacheMaxBytes, async ({ blob, generation }) => {
       // Stopped or dropped meanwhile: whoever did that gave the room back before it was taken.
       if (this.#keeper.of(generation) === null) await this.#keeper.removeSlices(blob, generation);
     });
     this.#turns = new Turns(this.#tools, this.#keeper, admissions, (state, errand) => {
-      this.#rights.lend(errand);
+      this.#rights.lend(errand, "puller");
       ctx.waitUntil(this.#granted(state));
     });
     this.#watchdog = new Watchdog(
@@ -179,7 +181,8 @@ export class Fill extends DurableObject<Env> {
   /** The image is taken out of the cache, but not from its users: a fill that clients pull goes on. */
   async stopUnused(): Promise<void> {
     const { state, waiters } = this.#keeper;
-    if (state === null) return;
+    // Also what was lent for an image that waits for its turn, which does not come now.
+    if (state === null) return this.stop();
     const now = Date.now();
     const byClients = isPulled(state, now) && state.lease?.reader !== BACKGROUND;
     if (state.committedAt !== null || !(byClients || waiters.others(BACKGROUND, now) > 0)) await this.stop();
@@ -187,7 +190,7 @@ export class Fill extends DurableObject<Env> {
 
   /** Lends the rights of who queued the image, for its turn. They stay in memory, which is why this keeps awake. */
   async lend(errand: Errand): Promise<void> {
-    this.#rights.lend(errand);
+    this.#rights.lend(errand, "queuer");
     this.#awakeUntil = Date.now() + LENT_MS;
     await this.#tools.storage.wakeAt(Date.now() + KEEP_AWAKE_MS);
   }
@@ -201,9 +204,11 @@ export class Fill extends DurableObject<Env> {
   }
 
   /** @returns null when no fill runs */
-  progress(): Progress | null {
+  async progress(): Promise<Progress | null> {
     const { subject, state } = this.#keeper;
     if (subject === null || state === null) return null;
+    // Should an alarm have been lost, after the platform's last try of it, this is what brings it back.
+    await this.#keeper.schedule();
     const { generation, stored, slices, committedAt } = state;
     return {
       generation,
@@ -267,7 +272,6 @@ export class Fill extends DurableObject<Env> {
   #queueMoved(): void {
     const { queue, settings, log } = this.#tools;
     const tools = { queue, fills: this.env.FILL, concurrency: settings.prefetchConcurrency, log };
-    const advancing = advanceQueue(tools, Date.now()).catch((cause: unknown) => log.error("queue.stuck", cause));
-    this.ctx.waitUntil(advancing);
+    this.ctx.waitUntil(queueMoved(tools, Date.now()));
   }
 }

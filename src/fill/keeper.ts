@@ -103,10 +103,9 @@ export class FillKeeper {
 
   /** Removes a generation's slices, unless it is the catalog's: an image with the same content may need it. */
   async removeSlices(blob: string, generation: string): Promise<void> {
-    const { catalog, generations, log } = this.#tools;
+    const { generations, log } = this.#tools;
     try {
-      if ((await catalog.generationOf(blob)) === generation) return;
-      await generations.condemn(generation, Date.now());
+      if (!(await generations.condemn(generation, Date.now()))) return;
       await removeCondemned(this.#tools, [{ blob, generation }]);
     } catch (cause) {
       log.error("fill.remove-failed", cause, { blob, generation });

@@ -30,6 +30,11 @@ export interface Errand {
   readonly headers: readonly (readonly [string, string])[];
 }
 
+/** The errand's headers, for a request. */
+export function errandHeaders({ headers }: Errand): Headers {
+  return new Headers(headers.map(([name, value]) => [name, value]));
+}
+
 /** Which stored content a turn is about, and how it is cut into slices. */
 export interface Cut {
   readonly blob: string;
@@ -71,6 +76,12 @@ export interface Progress {
   /** It was queued, and the background is at work on it. */
   readonly wanted: boolean;
 }
+
+/** What is known of an image's fill from outside. */
+export type FillLook =
+  | { readonly fill: "running"; readonly progress: Progress }
+  | { readonly fill: "none" }
+  | { readonly fill: "unreachable" };
 
 /** What became of a fill that the clean has asked about. */
 export type CleanAnswer =

@@ -239,6 +239,8 @@ export type Duty =
   | { readonly do: "fill" }
   /** All is stored: read it back and commit. */
   | { readonly do: "verify" }
+  /** The image was queued, and gets nowhere: it makes room for the next one. */
+  | { readonly do: "give-up" }
   /** Nothing left that is worth remembering: what is stored and not in the catalog may go. */
   | { readonly do: "forget" };
 
@@ -252,14 +254,16 @@ export function duty(state: FillState, now: number, staleMs: number): Duty {
   const tries = state.setbacks < SETBACKS_TOLERATED;
   if (state.stored === 0) {
     // Without a slice there is nothing to finish, but an image that was queued is to be begun.
-    if (state.wanted && tries && !isLeftAlone(state, now)) return waitOr({ do: "fill" }, state.quietUntil, now);
+    if (state.wanted) {
+      return tries && !isLeftAlone(state, now) ? waitOr({ do: "fill" }, state.quietUntil, now) : { do: "give-up" };
+    }
     const remembered = state.mismatches > 0 ? state.mismatchedAt + LEFT_ALONE_MS : state.progressAt + LINGER_MS;
     return waitOr({ do: "forget" }, remembered, now);
   }
   if (isStale(state, staleMs, now)) return { do: "forget" };
   if (state.stored === state.slices) return waitOr({ do: "verify" }, state.quietUntil, now);
   // After some attempts it is for the next download to go on.
-  if (!tries) return { do: "wait", until: staleAt(state, staleMs) };
+  if (!tries) return state.wanted ? { do: "give-up" } : { do: "wait", until: staleAt(state, staleMs) };
   return waitOr({ do: "fill" }, state.quietUntil, now);
 }
 

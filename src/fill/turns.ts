@@ -37,8 +37,14 @@ export class Turns {
       for (let first = true; ; first = false) {
         // Who has bytes of an earlier generation can't begin a new one; after a stop nobody who waited can.
         const mayBegin = first && ask.generation === null;
-        const state = this.#keeper.state ?? (mayBegin ? this.#keeper.begin(subject) : null);
-        if (state === null) return this.#afterTheEnd(subject, ask);
+        const { state } = this.#keeper;
+        if (state === null) {
+          if (!mayBegin) return this.#afterTheEnd(subject, ask);
+          this.#keeper.begin(subject);
+          // Should its reader leave before anything comes of it, the alarm gives its room back.
+          await this.#keeper.schedule();
+          continue;
+        }
         const now = Date.now();
         const step = answer(state, ask, crypto.randomUUID(), now, stallMs);
         if (seat.left) return { do: "wait" };

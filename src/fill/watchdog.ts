@@ -4,14 +4,14 @@
  */
 
 import { describe } from "../observe/log.ts";
-import { askRecord, type RecordAnswer } from "../origin/authorize.ts";
+import { askRecord, isGlance, type RecordAnswer } from "../origin/authorize.ts";
 import { ImageBodyError } from "../origin/image-body.ts";
 import type { Admissions } from "./admission.ts";
 import { pullInBackground } from "./background.ts";
 import type { Committer } from "./committer.ts";
 import type { FillKeeper, FillTools } from "./keeper.ts";
 import { judge } from "./prefetch.ts";
-import type { Subject, Turn } from "./protocol.ts";
+import { errandHeaders, type Subject, type Turn } from "./protocol.ts";
 import type { Rights } from "./rights.ts";
 import {
   answer,
@@ -21,7 +21,7 @@ import {
   type FillState,
   givenUp,
   isLeftAlone,
-  SETBACKS_TOLERATED,
+  LEFT_ALONE_MS,
   setBack,
   wanted,
 } from "./rules.ts";
@@ -69,11 +69,11 @@ export class Watchdog {
       if (task.do === "fill") await this.#fill(subject, state);
       if (task.do === "verify") await committer.run();
       if (task.do === "forget") await keeper.forget();
+      if (task.do === "give-up") await this.#giveUp(subject, state);
     } catch (cause) {
       this.#tools.log.error("fill.background-failed", cause, { image_id: subject.imageId, task: task.do });
       await this.#setBack(state.generation, describe(cause));
     }
-    await this.#concludePrefetch(subject);
     await keeper.schedule();
   }
 
@@ -105,10 +105,16 @@ export class Watchdog {
     const verdict = judge(imageId, looked.record, stored, looked.seesAll, settings);
     switch (verdict.do) {
       case "fill": {
+        // Taken out of the queue, or committed by a client's download, while the origin was asked.
+        if (!(await queue.has(imageId))) return "over";
         // What was begun may be of another record, and what was committed out of the catalog again.
         const { subject, state: old } = keeper;
         const changed = subject !== null && compareSubjects(subject, verdict.subject) === "other";
         if (changed || (old !== null && old.committedAt !== null)) await keeper.forget();
+        else if (old !== null && isLeftAlone(old, Date.now())) {
+          await queue.postpone(imageId, MISMATCH, old.mismatchedAt + LEFT_ALONE_MS);
+          return "later";
+        }
         const state = keeper.state ?? keeper.begin(verdict.subject);
         await keeper.become(wanted(state, Date.now()));
         return "fetching";
@@ -131,12 +137,17 @@ export class Watchdog {
   /** The image's record; under other rights, should there be some, where the first ones are refused. */
   async #look(imageId: string): Promise<{ readonly record: RecordAnswer; readonly seesAll: boolean } | null> {
     const { rights } = this.#host;
+    const { origin } = this.#tools.settings;
     let looked: { readonly record: RecordAnswer; readonly seesAll: boolean } | null = null;
     for (const _ of ["first", "other"]) {
       const taken = await rights.take(imageId);
       if (taken === null) break;
       const { errand, seesAll } = taken;
-      const record = await askRecord(errand.target, new Headers(toPairs(errand.headers)), this.#tools.settings.origin);
+      const headers = errandHeaders(errand);
+      const record = await askRecord(errand.target, headers, origin);
+      if (record.kind === "not-found" && seesAll && !(await isGlance(headers, origin))) {
+        throw new Error("the image seems to be gone, but what says so at ORIGIN_URL is not Glance");
+      }
       looked = { record, seesAll };
       const hidden = record.kind === "not-found" && !seesAll;
       const status = hidden ? 404 : record.kind === "refused" ? record.status : null;
@@ -204,24 +215,19 @@ export class Watchdog {
     if (state !== null) await this.#host.keeper.become(next(state));
   }
 
-  /** Tells the queue when the fetching of a queued image gets nowhere. That it is done, the commit tells. */
-  async #concludePrefetch({ imageId }: Subject): Promise<void> {
+  /** Tells the queue that the fetching of a queued image got nowhere. That it is done, the commit tells. */
+  async #giveUp({ imageId }: Subject, state: FillState): Promise<void> {
     const { keeper, queueMoved } = this.#host;
     const { queue, log } = this.#tools;
-    const { state } = keeper;
-    if (state === null || !state.wanted || state.committedAt !== null) return;
     const leftAlone = isLeftAlone(state, Date.now());
-    if (state.setbacks < SETBACKS_TOLERATED && !leftAlone) return;
-    const why = leftAlone ? "the origin's data does not match the image's digest" : this.#failure;
+    const why = leftAlone ? MISMATCH : this.#failure;
     log.info("prefetch.failed", { image_id: imageId, why });
-    await keeper.become(givenUp(state));
+    // The queue first: should it fail, the alarm comes again.
     await queue.failed(imageId, why ?? "the fill was given up", Date.now());
+    await keeper.become(givenUp(state));
     queueMoved();
   }
 }
 
+const MISMATCH = "the origin's data does not match the image's digest";
 const NO_RIGHTS = "nobody's rights to fetch it with: set service credentials, or queue it again";
-
-function toPairs(headers: readonly (readonly [string, string])[]): [string, string][] {
-  return headers.map(([name, value]) => [name, value]);
-}

@@ -33,8 +33,8 @@ export async function listFills({ queue, generations, fills, log, now }: Edge): 
   const asked = await Promise.all(ids.slice(0, ASKED).map((id) => new FillClient(fills, id, log).progress()));
   return ids.flatMap((imageId, index) => {
     const entry = queued.find((image) => image.imageId === imageId);
-    const found = asked[index] ?? null;
-    const progress = found === null || found.committed ? null : found;
+    const look = asked[index];
+    const progress = look?.fill === "running" && !look.progress.committed ? look.progress : null;
     if (entry === undefined && progress === null) return [];
     const waits = entry !== undefined && entry.notBefore > now();
     return {

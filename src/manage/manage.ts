@@ -81,7 +81,7 @@ async function identify({ settings, service, log }: Edge, request: Request): Pro
     case "member":
       return answer.kind;
     case "unauthenticated":
-      return { status: 401, message: UNAUTHORIZED, headers: { "www-authenticate": `Keystone uri="${keystone}"` } };
+      return unauthenticated(keystone);
     case "unavailable":
       log.error("keystone.unavailable", answer.cause);
       return { status: 503, message: "Keystone can't be asked whether this request is allowed. Try again later." };
@@ -100,24 +100,37 @@ async function lookUp(edge: Edge, request: Request, operation: Operation, policy
     return { status: null, refusal: null };
   }
   const { imageId } = operation;
+  // What is stored or queued can be deleted after the image itself has gone, and while the origin is down.
+  if (operation.do === "delete" && (await isHere(edge, imageId))) return { status: null, refusal: null };
   // Any other spelling is no id of Glance's: it compares them as text.
   const target = downloadTarget(`/v2/images/${imageId}/file`);
   const answer =
     target === null ? { kind: "not-found" as const } : await askRecord(target, request.headers, edge.settings.origin);
-  if (answer.kind === "found") return { status: answer.record.status, refusal: null };
-  if (answer.kind === "refused") {
-    if (answer.status === 403) return { status: null, refusal: notPermitted(policy) };
-    edge.log.error("origin.record-refused", new Error(`status ${answer.status}`), { image_id: imageId });
-    return { status: null, refusal: { status: 503, message: "The image service can't be asked about this image." } };
+  switch (answer.kind) {
+    case "found":
+      return { status: answer.record.status, refusal: null };
+    case "not-found":
+      // Nodes are listed, or not, after the policy was asked.
+      return { status: null, refusal: operation.do === "nodes" ? null : imageNotFound(imageId) };
+    case "refused":
+      return { status: null, refusal: refusedByOrigin(edge, answer.status, imageId, policy) };
   }
-  if (operation.do === "queue") return { status: null, refusal: imageNotFound(imageId) };
-  // What is stored or queued can be deleted after the image itself has gone.
-  const there = operation.do === "nodes" || (await isHere(edge, imageId));
-  return { status: null, refusal: there ? null : imageNotFound(imageId) };
+}
+
+/** The origin knows the caller otherwise than Keystone does, or has a failure of its own. */
+function refusedByOrigin({ settings, log }: Edge, status: number, imageId: string, policy: Policy): Refusal {
+  if (status === 401) return unauthenticated(settings.keystone);
+  if (status === 403) return notPermitted(policy);
+  log.error("origin.record-refused", new Error(`status ${status}`), { image_id: imageId });
+  return { status: 503, message: "The image service can't be asked about this image. Try again later." };
 }
 
 async function isHere({ catalog, queue }: Edge, imageId: string): Promise<boolean> {
   return (await catalog.find(imageId)) !== null || (await queue.has(imageId));
+}
+
+function unauthenticated(keystone: string | null): Refusal {
+  return { status: 401, message: UNAUTHORIZED, headers: { "www-authenticate": `Keystone uri="${keystone ?? ""}"` } };
 }
 
 function imageNotFound(imageId: string): Refusal {

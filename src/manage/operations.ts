@@ -22,12 +22,13 @@ export type Operation =
   | { readonly do: "clean" }
   | { readonly do: "prune" }
   | { readonly do: "nodes"; readonly imageId: string }
-  | { readonly do: "legacy"; readonly what: "cached" | "queued"; readonly verb: LegacyVerb };
+  | { readonly do: "legacy-cached"; readonly verb: LegacyVerb }
+  | { readonly do: "legacy-queued"; readonly verb: LegacyVerb | { readonly do: "add"; readonly imageId: string } };
 
 export type LegacyVerb =
   | { readonly do: "list" }
   | { readonly do: "delete-all" }
-  | { readonly do: "delete" | "add"; readonly imageId: string };
+  | { readonly do: "delete"; readonly imageId: string };
 
 export type Match =
   | { readonly kind: "operation"; readonly operation: Operation; readonly policy: Policy }
@@ -45,14 +46,9 @@ export function matchOperation(method: string, path: string): Match | null {
   if (decoded.some((segment) => segment.includes("/"))) return null;
   const [first, second] = decoded;
   if (collection === "cache") return matchCache(method, first, second);
-  if (collection === "cached_images" || collection === "queued_images") {
-    const what = collection === "cached_images" ? "cached" : "queued";
-    const verb = second === undefined ? legacyVerb(method, what, first) : null;
-    return verb === null
-      ? null
-      : { kind: "operation", operation: { do: "legacy", what, verb }, policy: "manage_image_cache" };
-  }
-  return null;
+  if (second !== undefined) return null;
+  const operation = matchLegacy(method, collection, first);
+  return operation === null ? null : { kind: "operation", operation, policy: "manage_image_cache" };
 }
 
 function matchCache(method: string, first: string | undefined, second: string | undefined): Match | null {
@@ -71,7 +67,8 @@ function matchCache(method: string, first: string | undefined, second: string | 
       if (method !== "POST") return { kind: "method-not-allowed", allow: "POST" };
       return { kind: "operation", operation: { do: first }, policy: `cache_${first}` };
     case "fills":
-      if (method === "GET") return { kind: "operation", operation: { do: "list-fills" }, policy: "cache_list" };
+      if (method !== "GET") return { kind: "method-not-allowed", allow: "GET" };
+      return { kind: "operation", operation: { do: "list-fills" }, policy: "cache_list" };
   }
   if (method === "PUT") {
     return { kind: "operation", operation: { do: "queue", imageId: first }, policy: "cache_image" };
@@ -83,13 +80,17 @@ function matchCache(method: string, first: string | undefined, second: string | 
 }
 
 /** The legacy form has no 405: what it does not know goes on to the API behind it. */
-function legacyVerb(method: string, what: "cached" | "queued", imageId: string | undefined): LegacyVerb | null {
-  if (imageId === undefined) {
-    if (method === "GET") return { do: "list" };
-    return method === "DELETE" ? { do: "delete-all" } : null;
-  }
-  if (method === "DELETE") return { do: "delete", imageId };
-  return method === "PUT" && what === "queued" ? { do: "add", imageId } : null;
+function matchLegacy(method: string, collection: string | undefined, imageId: string | undefined): Operation | null {
+  const verb = legacyVerb(method, imageId);
+  if (collection === "cached_images") return verb === null ? null : { do: "legacy-cached", verb };
+  if (collection !== "queued_images") return null;
+  if (method === "PUT" && imageId !== undefined) return { do: "legacy-queued", verb: { do: "add", imageId } };
+  return verb === null ? null : { do: "legacy-queued", verb };
+}
+
+function legacyVerb(method: string, imageId: string | undefined): LegacyVerb | null {
+  if (method === "DELETE") return imageId === undefined ? { do: "delete-all" } : { do: "delete", imageId };
+  return method === "GET" && imageId === undefined ? { do: "list" } : null;
 }
 
 function decode(segment: string): string {

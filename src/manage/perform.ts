@@ -1,18 +1,19 @@
 /** The operations of the cache's management, for a caller who may. Answers are Glance's (facts: glance/api/v2/cached_images.py). */
 import { evict } from "../download/evict.ts";
 import type { Edge } from "../edge.ts";
+import { type QueueTools, queueMoved } from "../fill/advance-queue.ts";
 import { FillClient } from "../fill/client.ts";
 import { callerHeaders } from "../http/headers.ts";
+import { downloadTarget } from "../origin/target.ts";
 import type { ListedImage } from "../store/catalog.ts";
-import { advanceQueue } from "../upkeep/advance-queue.ts";
 import { clean } from "../upkeep/clean.ts";
 import { prune } from "../upkeep/prune.ts";
 import { clearCache, clearQueue } from "./clear.ts";
 import { listFills } from "./list-fills.ts";
 import type { LegacyVerb, Operation } from "./operations.ts";
 
-/** How long a clean that somebody waits for may take; it goes on by cron. */
-const CLEAN_MS = 20_000;
+/** How long a clean or a prune that somebody waits for may take; it goes on by cron. */
+const WAIT_MS = 20_000;
 
 /** @param target of a clear: "cache", "queue" or "" for both */
 export async function perform(edge: Edge, request: Request, operation: Operation, target: string): Promise<Response> {
@@ -35,75 +36,80 @@ export async function perform(edge: Edge, request: Request, operation: Operation
       if (target !== "cache") await clearQueue(edge);
       return empty(edge, 204);
     case "clean":
-      await clean(edge, edge.now() + CLEAN_MS);
+      await clean(edge, edge.now() + WAIT_MS);
       return empty(edge, 200);
     case "prune": {
-      const { files, bytes } = await prune(edge, edge.settings.cacheMaxBytes, edge.now());
+      const { files, bytes } = await prune(edge, edge.settings.cacheMaxBytes, edge.now, edge.now() + WAIT_MS);
       return json(edge, { total_files_pruned: files, total_bytes_pruned: bytes });
     }
     case "nodes": {
       const stored = await edge.catalog.find(operation.imageId);
       return json(edge, stored === null || edge.url === null ? [] : [edge.url]);
     }
-    case "legacy":
-      return operation.what === "cached"
-        ? legacyCached(edge, operation.verb)
-        : legacyQueued(edge, request, operation.verb);
+    case "legacy-cached":
+      return json(edge, await legacyCached(edge, operation.verb));
+    case "legacy-queued":
+      return json(edge, await legacyQueued(edge, request, operation.verb));
   }
 }
 
-async function legacyCached(edge: Edge, verb: LegacyVerb): Promise<Response> {
+type LegacyQueued = Extract<Operation, { do: "legacy-queued" }>["verb"];
+
+async function legacyCached(edge: Edge, verb: LegacyVerb): Promise<unknown> {
   switch (verb.do) {
     case "list":
-      return json(edge, { cached_images: (await edge.catalog.list()).map(describe) });
+      return { cached_images: (await edge.catalog.list()).map(describe) };
     case "delete-all":
-      return json(edge, { num_deleted: await clearCache(edge) });
+      return { num_deleted: await clearCache(edge) };
     case "delete":
-    case "add":
       await evict(edge, verb.imageId, "an operator removed it", "unless-in-use");
-      return json(edge, null);
+      return null;
   }
 }
 
-async function legacyQueued(edge: Edge, request: Request, verb: LegacyVerb): Promise<Response> {
+async function legacyQueued(edge: Edge, request: Request, verb: LegacyQueued): Promise<unknown> {
   switch (verb.do) {
     case "list":
-      return json(edge, { queued_images: (await edge.queue.list()).map(({ imageId }) => imageId) });
+      return { queued_images: (await edge.queue.list()).map(({ imageId }) => imageId) };
     case "delete-all":
-      return json(edge, { num_deleted: await clearQueue(edge) });
+      return { num_deleted: await clearQueue(edge) };
     case "delete":
-      await edge.queue.remove(verb.imageId);
-      return json(edge, null);
+      if (await edge.queue.remove(verb.imageId)) {
+        await new FillClient(edge.fills, verb.imageId, edge.log).stopUnused();
+        moveQueue(edge);
+      }
+      return null;
     case "add":
-      await enqueue(edge, request, verb.imageId);
-      return json(edge, null);
+      // Glance looks at the id only when its turn comes. What is no id of an image would never have one.
+      if (downloadTarget(`/v2/images/${verb.imageId}/file`) !== null) await enqueue(edge, request, verb.imageId);
+      return null;
   }
 }
 
 /** Queues an image and starts it if it's its turn, under the rights of who queued it where the edge has none itself. */
 async function enqueue(edge: Edge, request: Request, imageId: string): Promise<void> {
-  await edge.queue.add(imageId, edge.now());
   // It is stored already: its turn will not come, and nobody's rights are needed.
-  if (!(await edge.queue.has(imageId))) return;
+  if ((await edge.catalog.find(imageId)) !== null) return;
+  // The rights first: the image's turn may come at once, by somebody else's doing.
   await new FillClient(edge.fills, imageId, edge.log).lend({
     target: { api: "v2", imageId },
     headers: [...callerHeaders(request.headers)],
   });
-  queueMoved(edge);
+  await edge.queue.add(imageId, edge.now());
+  moveQueue(edge);
 }
 
 async function remove(edge: Edge, imageId: string): Promise<void> {
   // The queue first: what is fetched for it is nobody's wish any more.
   await edge.queue.remove(imageId);
   await evict(edge, imageId, "an operator removed it", "unless-in-use");
-  queueMoved(edge);
+  moveQueue(edge);
 }
 
 /** Another image may have its turn now. */
-function queueMoved(edge: Edge): void {
-  const { queue, fills, settings, log, now } = edge;
-  const advancing = advanceQueue({ queue, fills, concurrency: settings.prefetchConcurrency, log }, now());
-  edge.background(advancing.catch((cause: unknown) => log.error("queue.stuck", cause)));
+function moveQueue({ queue, fills, settings, log, now, background }: Edge): void {
+  const tools: QueueTools = { queue, fills, concurrency: settings.prefetchConcurrency, log };
+  background(queueMoved(tools, now()));
 }
 
 /** Glance gives times as seconds, and glanceclient formats them as such. */

@@ -3,8 +3,9 @@
  * Glance's policies for its cache API default to the same (glance/policies/cache.py, `rule:context_is_admin`).
  */
 import type { Settings } from "../config.ts";
-import { type Identity, validateToken } from "../origin/keystone.ts";
-import type { ServiceTokens } from "../origin/service-tokens.ts";
+import type { Identity } from "../keystone/identity.ts";
+import type { ServiceTokens } from "../keystone/service-tokens.ts";
+import { validateToken } from "../keystone/validate-token.ts";
 
 export type ManagerAnswer =
   | { readonly kind: "manager"; readonly identity: Identity }
@@ -13,6 +14,9 @@ export type ManagerAnswer =
   | { readonly kind: "unauthenticated" }
   /** Keystone can't be asked, so nobody knows. */
   | { readonly kind: "unavailable"; readonly cause: unknown };
+
+/** Characters; Fernet's have some 250. Longer ones Keystone's own web server refuses, which would look like a failure. */
+const MAX_TOKEN = 8_000;
 
 /**
  * Whether the caller of this request may manage the cache. Nothing is remembered of the answer. Never throws.
@@ -25,7 +29,7 @@ export async function askManager(
 ): Promise<ManagerAnswer> {
   // X-Storage-Token: an old name of it that Glance takes as well (keystonemiddleware/auth_token/_request.py).
   const token = request.headers.get("x-auth-token") ?? request.headers.get("x-storage-token") ?? "";
-  if (token === "") return { kind: "unauthenticated" };
+  if (token === "" || token.length > MAX_TOKEN) return { kind: "unauthenticated" };
   try {
     const answer = await validateToken(settings.keystone, token, service);
     if (answer.kind === "invalid") return { kind: "unauthenticated" };

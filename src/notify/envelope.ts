@@ -3,7 +3,7 @@
  * glance/api/common.py) in oslo.messaging's envelope 2.0 (driver `messagingv2`: oslo_messaging/notify/notifier.py,
  * oslo_messaging/_drivers/common.py), so that who reads Glance's notifications today reads these without a change.
  */
-import type { Identity } from "../origin/keystone.ts";
+import type { Identity } from "../keystone/identity.ts";
 
 /** One download that has ended, well or not. */
 export interface Sent {

@@ -3,7 +3,7 @@
  * with one token, and Keystone need not be asked for each. Only positive answers are kept, and tokens as SHA-256 only.
  */
 import { toHex } from "../hex.ts";
-import type { Identity } from "../origin/keystone.ts";
+import type { Identity } from "../keystone/identity.ts";
 
 /**
  * For how long an identity is believed, ms. It decides nothing, and who a token speaks for never changes: the time bounds

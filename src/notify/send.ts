@@ -3,9 +3,10 @@
  * client has its bytes by then, so nothing here may fail a download: what goes wrong is one line in the log.
  */
 import { withDeadline } from "../deadline.ts";
+import type { Identity } from "../keystone/identity.ts";
+import type { ServiceTokens } from "../keystone/service-tokens.ts";
+import { validateToken } from "../keystone/validate-token.ts";
 import type { Log } from "../observe/log.ts";
-import { type Identity, validateToken } from "../origin/keystone.ts";
-import type { ServiceTokens } from "../origin/service-tokens.ts";
 import { type Envelope, envelope, type Sent } from "./envelope.ts";
 import { type Receivers, receiverKey } from "./receivers.ts";
 

@@ -52,3 +52,21 @@ export async function askRight(target: ImageTarget, client: Headers, origin: str
   else await response.body?.cancel();
   return response.status === 206 || response.status === 200;
 }
+
+/**
+ * Whether Glance itself answers at the origin, by a list of images for this caller. A 404 of something in front of it, while
+ * Glance is being replaced, says nothing about an image.
+ * @throws OriginUnreachable
+ */
+export async function isGlance(client: Headers, origin: string): Promise<boolean> {
+  const headers = callerHeaders(client);
+  headers.set("accept", "application/json");
+  headers.set("accept-encoding", "identity");
+  const response = await fetchOrigin(`${origin}/v2/images?limit=1`, { method: "GET", headers });
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    return false;
+  }
+  const document: unknown = await response.json().catch(() => null);
+  return typeof document === "object" && document !== null && "images" in document && Array.isArray(document.images);
+}

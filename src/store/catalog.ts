@@ -30,7 +30,7 @@ export interface ListedImage {
   readonly committedAt: number;
 }
 
-interface BlobRow {
+export interface BlobRow {
   blob: string;
   generation: string;
   size: number;
@@ -46,7 +46,7 @@ interface ImageRow extends BlobRow {
  * Downloads that shared a fill may read its slices for so long after the commit (the Fill answers them as long, see
  * LINGER_MS in fill/rules.ts), so its copy counts as in use.
  */
-const FRESH_MS = 90_000;
+export const FRESH_MS = 90_000;
 
 export class Catalog {
   readonly #db: D1Database;
@@ -89,14 +89,17 @@ export class Catalog {
    * a fill of another image with the same content, that copy is kept. Nothing waits in the queue for the image then.
    * @param now ms since the epoch
    * @returns the generation that is in the catalog now
+   * @throws whatever D1 throws, also for a generation that was given up meanwhile: its slices are going
    */
   async commit(image: StoredImage, now: number): Promise<string> {
     const { blob, generation, imageId } = image;
     const results = await this.#db.batch<{ generation: string }>([
       this.#db
         .prepare(
-          `INSERT INTO blobs (blob, generation, size, slice_bytes, etags, committed_at, verified_at)
-           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (blob) DO NOTHING`,
+          `INSERT INTO blobs (blob, generation, size, slice_bytes, etags, committed_at, verified_at, scrubbed_at)
+           SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6
+            WHERE NOT EXISTS (SELECT 1 FROM generations WHERE generation = ?2 AND state = 'removing')
+           ON CONFLICT (blob) DO NOTHING`,
         )
         .bind(blob, generation, image.size, image.sliceBytes, image.etags.join(" "), now),
       this.#db
@@ -192,52 +195,18 @@ export class Catalog {
       .run();
   }
 
-  /** The blobs that were not verified for the longest time, the longest first. @param limit number of them */
-  async leastVerified(limit: number): Promise<StoredBlob[]> {
-    const { results } = await this.#db
-      .prepare("SELECT blob, generation, size, slice_bytes, etags FROM blobs ORDER BY verified_at, blob LIMIT ?1")
-      .bind(limit)
-      .all<BlobRow>();
-    return results.map(toBlob);
-  }
-
-  /** Notes that all slices of a generation were read and matched. @param now ms since the epoch */
-  async verified(generation: string, now: number): Promise<void> {
-    await this.#db.prepare("UPDATE blobs SET verified_at = ?2 WHERE generation = ?1").bind(generation, now).run();
-  }
-
-  /** Blobs in the order of their names, behind this one. @param limit number of them */
-  async blobsAfter(blob: string, limit: number): Promise<StoredBlob[]> {
-    const { results } = await this.#db
-      .prepare("SELECT blob, generation, size, slice_bytes, etags FROM blobs WHERE blob > ?1 ORDER BY blob LIMIT ?2")
-      .bind(blob, limit)
-      .all<BlobRow>();
-    return results.map(toBlob);
-  }
-
-  /** Generations that are committed, and that no image has any more. */
-  async unowned(): Promise<string[]> {
-    const { results } = await this.#db
-      .prepare("SELECT generation FROM blobs WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.blob = blobs.blob)")
-      .all<{ generation: string }>();
-    return results.map((row) => row.generation);
-  }
-
-  /** The images that the origin was not asked about for the longest time, the longest first. */
-  async leastReconciled(limit: number): Promise<string[]> {
-    const { results } = await this.#db
-      .prepare("SELECT image_id FROM images ORDER BY reconciled_at, image_id LIMIT ?1")
-      .bind(limit)
-      .all<{ image_id: string }>();
-    return results.map((row) => row.image_id);
-  }
-
-  /** Notes that the origin still has these images. @param now ms since the epoch */
-  async reconciled(imageIds: readonly string[], now: number): Promise<void> {
-    await this.#db
-      .prepare("UPDATE images SET reconciled_at = ?2 WHERE image_id IN (SELECT value FROM json_each(?1))")
-      .bind(JSON.stringify(imageIds), now)
-      .run();
+  /** Takes out blobs that no image has any more. @param now ms since the epoch @returns their generations */
+  async evictUnowned(now: number): Promise<Generation[]> {
+    const [blobs] = await this.#db.batch<Generation>([
+      this.#db
+        .prepare(
+          `${CONDEMN} WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.blob = blobs.blob)
+           ${CONDEMNED} RETURNING blob, generation`,
+        )
+        .bind(now),
+      this.#db.prepare(DELETE_CONDEMNED),
+    ]);
+    return blobs?.results ?? [];
   }
 }
 
@@ -270,7 +239,8 @@ const CONDEMNED = "ON CONFLICT (generation) DO UPDATE SET state = 'removing', si
 const DELETE_CONDEMNED =
   "DELETE FROM blobs WHERE generation IN (SELECT generation FROM generations WHERE state = 'removing')";
 
-function toBlob(row: BlobRow): StoredBlob {
+/** A row of `blobs` as the rest of the code knows it. */
+export function toBlob(row: BlobRow): StoredBlob {
   const { blob, generation, size } = row;
   return { blob, generation, size, sliceBytes: row.slice_bytes, etags: row.etags.split(" ") };
 }

@@ -1,6 +1,7 @@
 /**
  * The room in R2. Every generation has a row before its first slice is stored, here while it is being filled or removed
- * and in `blobs` once it is committed; so the sum of both is never less than what R2 holds, and it never exceeds the cap.
+ * and in `blobs` once it is committed; so the sum of both is what R2 holds at most, and it never exceeds the cap. (A slice
+ * that was on its way while its generation was given up may be there a moment longer: who put it removes it, or clean.)
  * Schema: migrations/0002_manage.sql.
  */
 
@@ -59,7 +60,7 @@ export class Generations {
         .prepare(
           `INSERT INTO generations (generation, blob, image_id, size, state, since)
            SELECT ?1, ?2, ?3, ?4, 'filling', ?6
-            WHERE ?4 + (SELECT COALESCE(SUM(size), 0) FROM blobs) + (SELECT COALESCE(SUM(size), 0) FROM generations) <= ?5
+            WHERE ?1 NOT IN (SELECT generation FROM blobs) AND ?4 + (SELECT COALESCE(SUM(size), 0) FROM blobs) + (SELECT COALESCE(SUM(size), 0) FROM generations) <= ?5
            ON CONFLICT (generation) DO NOTHING`,
         )
         .bind(generation, blob, imageId, size, cap, now),
@@ -68,17 +69,30 @@ export class Generations {
     return row?.results[0]?.state === "filling";
   }
 
-  /** Marks a generation as one that is given up: its slices go next. @param now ms since the epoch */
-  async condemn(generation: string, now: number): Promise<void> {
-    await this.#db
-      .prepare("UPDATE generations SET state = 'removing', since = ?2 WHERE generation = ?1 AND state = 'filling'")
-      .bind(generation, now)
-      .run();
+  /**
+   * Gives a generation up, unless it is committed: an image with the same content may need it.
+   * @param now ms since the epoch
+   * @returns whether its slices are to be removed; it can't be committed any more then
+   */
+  async condemn(generation: string, now: number): Promise<boolean> {
+    const [, committed] = await this.#db.batch([
+      this.#db
+        .prepare(
+          `UPDATE generations SET state = 'removing', since = ?2
+            WHERE generation = ?1 AND state = 'filling' AND generation NOT IN (SELECT generation FROM blobs)`,
+        )
+        .bind(generation, now),
+      this.#db.prepare("SELECT 1 FROM blobs WHERE generation = ?1").bind(generation),
+    ]);
+    return (committed?.results.length ?? 0) === 0;
   }
 
-  /** Gives the room of a generation back, after its slices have gone. */
-  async release(generation: string): Promise<void> {
-    await this.#db.prepare("DELETE FROM generations WHERE generation = ?1").bind(generation).run();
+  /** Gives the room of generations back, after their slices have gone. */
+  async release(generations: readonly string[]): Promise<void> {
+    await this.#db
+      .prepare("DELETE FROM generations WHERE generation IN (SELECT value FROM json_each(?1))")
+      .bind(JSON.stringify(generations))
+      .run();
   }
 
   async room(): Promise<Room> {

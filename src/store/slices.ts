@@ -91,16 +91,10 @@ export class SliceStore {
     await this.#bucket.delete(sliceKey(blob, generation, slice));
   }
 
-  /** Number of slices that are stored of a generation. */
-  async count(blob: string, generation: string): Promise<number> {
-    const prefix = generationPrefix(blob, generation);
-    let count = 0;
-    for (let cursor: string | undefined; ; ) {
-      const page = await this.#bucket.list({ prefix, ...(cursor === undefined ? {} : { cursor }) });
-      count += page.objects.length;
-      if (!page.truncated) return count;
-      cursor = page.cursor;
-    }
+  /** Whether no slice of a generation is stored. */
+  async isEmpty(blob: string, generation: string): Promise<boolean> {
+    const { objects } = await this.#bucket.list({ prefix: generationPrefix(blob, generation), limit: 1 });
+    return objects.length === 0;
   }
 
   /**

@@ -6,7 +6,7 @@
 import type { Edge } from "../edge.ts";
 import { FillClient } from "../fill/client.ts";
 import type { Generation } from "../store/generations.ts";
-import { removeCondemned } from "../store/store.ts";
+import { removeCondemned, sweep } from "../store/store.ts";
 
 /** Rows that are looked at in one run, each with one list of R2. */
 const ROWS = 500;
@@ -30,7 +30,10 @@ export interface Cleaned {
   readonly finished: boolean;
 }
 
-type CleanTools = Pick<Edge, "catalog" | "generations" | "slices" | "cursors" | "fills" | "settings" | "now" | "log">;
+type CleanTools = Pick<
+  Edge,
+  "catalog" | "generations" | "slices" | "cursors" | "rounds" | "fills" | "settings" | "now" | "log"
+>;
 
 /**
  * @param deadline ms since the epoch: nothing new is begun after it
@@ -55,47 +58,40 @@ async function dropStalled(edge: CleanTools, late: () => boolean): Promise<numbe
     if (answer === "removed") stalled++;
     if (answer !== "unknown") continue;
     // Its Fill has dropped it and could not tell.
-    await generations.condemn(generation, now());
-    log.info("clean.abandoned", { image_id: imageId, blob, generation });
+    if (await generations.condemn(generation, now()))
+      log.info("clean.abandoned", { image_id: imageId, blob, generation });
   }
   return stalled;
 }
 
 /** Slices of generations that were given up by somebody who did not live to remove them. */
 async function removeLeftovers(edge: CleanTools, late: () => boolean): Promise<number> {
-  const unowned = await edge.catalog.unowned();
-  if (unowned.length > 0) await edge.catalog.evictBlobs(unowned, "none", edge.now());
-  let removed = 0;
-  for (const generation of await edge.generations.removing(BATCH)) {
-    if (late()) break;
-    await removeCondemned(edge, [generation]);
-    removed++;
-  }
-  return removed;
+  await edge.catalog.evictUnowned(edge.now());
+  return sweep(edge, late);
 }
 
 /** Rows whose slices are all gone. One that lacks some is mended by its next download. */
 async function dropEmptyRows(edge: CleanTools, late: () => boolean): Promise<{ count: number; finished: boolean }> {
-  const { catalog, slices, cursors, log, now } = edge;
+  const { catalog, rounds, slices, cursors, log, now } = edge;
   let count = 0;
   let cursor = await cursors.read("clean.rows");
-  for (let seen = 0; seen < ROWS; seen += BATCH) {
-    const blobs = await catalog.blobsAfter(cursor, BATCH);
+  for (let seen = 0; seen < ROWS && !late(); seen += BATCH) {
+    const blobs = await rounds.blobsAfter(cursor, BATCH);
     for (const { blob, generation } of blobs) {
-      if (late()) return { count, finished: false };
-      if ((await slices.count(blob, generation)) === 0) {
-        const { images } = await catalog.evictBlobs([generation], "none", now());
+      if (late()) break;
+      if (await slices.isEmpty(blob, generation)) {
+        const { images, orphans } = await catalog.evictBlobs([generation], "none", now());
         for (const imageId of images) log.info("image.evicted", { image_id: imageId, why: "its slices are gone" });
-        await edge.generations.release(generation);
+        await removeCondemned(edge, orphans);
         count += images.length;
       }
       cursor = blob;
-      await cursors.write("clean.rows", cursor);
     }
-    if (blobs.length < BATCH) {
+    if (blobs.length < BATCH && cursor === (blobs.at(-1)?.blob ?? cursor)) {
       await cursors.write("clean.rows", "");
       return { count, finished: true };
     }
+    await cursors.write("clean.rows", cursor);
   }
   return { count, finished: false };
 }
@@ -105,8 +101,7 @@ async function removeOrphans(edge: CleanTools, late: () => boolean): Promise<{ c
   const { slices, generations, cursors, log } = edge;
   let count = 0;
   let cursor = await cursors.read("clean.slices");
-  for (let pages = 0; pages < PAGES; pages++) {
-    if (late()) return { count, finished: false };
+  for (let pages = 0; pages < PAGES && !late(); pages++) {
     const { found, next } = await slices.generationsAfter(cursor);
     for (const orphan of await unknownOf(generations, found)) {
       log.info("clean.orphan", { blob: orphan.blob, generation: orphan.generation });

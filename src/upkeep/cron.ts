@@ -3,10 +3,9 @@
  * one that fails keeps none of the others from running.
  */
 import type { Edge } from "../edge.ts";
+import { advanceQueue } from "../fill/advance-queue.ts";
 import { FillClient } from "../fill/client.ts";
 import type { Fields } from "../observe/log.ts";
-import { removeCondemned } from "../store/store.ts";
-import { advanceQueue } from "./advance-queue.ts";
 import { clean } from "./clean.ts";
 import { prune } from "./prune.ts";
 import { reconcile } from "./reconcile.ts";
@@ -21,22 +20,20 @@ export const CRONS = { minutely: "* * * * *", tenMinutely: "*/10 * * * *", hourl
 /** Well within the 15 minutes that a run may last, together with the task beside it. */
 const CLEAN_MS = 4 * 60_000;
 const SCRUB_MS = 8 * 60_000;
+const PRUNE_MS = 4 * 60_000;
 const RECONCILE_MS = 2 * 60_000;
 /** A queued image whose Fill has not been at work for so long is lost: the object was stopped, or never began. */
 const LOST_MS = 5 * 60_000;
-/** Generations given up whose slices a run of prune removes. */
-const LEFTOVERS = 100;
 
 /** Runs the tasks of one cron expression. Never throws. */
 export async function runUpkeep(edge: Edge, cron: string): Promise<void> {
-  const started = edge.now();
   switch (cron) {
     case CRONS.minutely:
       return run(edge, "prefetch", () => prefetch(edge));
     case CRONS.tenMinutely:
-      await run(edge, "prune", () => pruneAndSweep(edge));
+      await run(edge, "prune", () => pruneToCap(edge));
       return run(edge, "reconcile", async () => {
-        const reconciled = await reconcile(edge, started + RECONCILE_MS);
+        const reconciled = await reconcile(edge, edge.now() + RECONCILE_MS);
         return reconciled === null ? { skipped: "no service credentials" } : { ...reconciled };
       });
     case CRONS.hourly:
@@ -60,12 +57,10 @@ async function run({ log, now }: Edge, task: string, work: () => Promise<Fields>
   }
 }
 
-async function pruneAndSweep(edge: Edge): Promise<Fields> {
+async function pruneToCap(edge: Edge): Promise<Fields> {
   const { generations, settings, now } = edge;
-  const { files, bytes } = await prune(edge, settings.cacheMaxBytes, now());
-  await removeCondemned(edge, await generations.removing(LEFTOVERS));
-  const room = await generations.room();
-  return { files, bytes, cap: settings.cacheMaxBytes, ...room };
+  const { files, bytes } = await prune(edge, settings.cacheMaxBytes, now, now() + PRUNE_MS);
+  return { files, bytes, cap: settings.cacheMaxBytes, ...(await generations.room()) };
 }
 
 async function prefetch(edge: Edge): Promise<Fields> {
@@ -73,8 +68,9 @@ async function prefetch(edge: Edge): Promise<Fields> {
   let lost = 0;
   for (const { imageId, startedAt } of await queue.list()) {
     if (startedAt === null || startedAt > now() - LOST_MS) continue;
-    const progress = await new FillClient(fills, imageId, log).progress();
-    if (progress?.wanted === true) continue;
+    const look = await new FillClient(fills, imageId, log).progress();
+    // Who does not answer now may well be at work.
+    if (look.fill === "unreachable" || (look.fill === "running" && look.progress.wanted)) continue;
     await queue.failed(imageId, "the fill was stopped", now());
     lost++;
   }

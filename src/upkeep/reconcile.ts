@@ -4,16 +4,14 @@
  */
 import { evict } from "../download/evict.ts";
 import type { Edge } from "../edge.ts";
-import { askRecord, type RecordAnswer } from "../origin/authorize.ts";
+import { seesAllImages } from "../keystone/identity.ts";
+import type { ServiceToken } from "../keystone/service-tokens.ts";
+import { askRecord, isGlance, type RecordAnswer } from "../origin/authorize.ts";
 import { OriginUnreachable } from "../origin/forward.ts";
-import type { ServiceToken } from "../origin/service-tokens.ts";
 
 /** Images in one run, and at the same time: a look costs the origin some 10 ms. */
 const IMAGES = 400;
 const AT_ONCE = 4;
-
-/** The role that Glance takes for one who sees all images (`context_is_admin` in glance/policies/base.py). */
-const SEES_ALL = "admin";
 
 export interface Reconciled {
   readonly asked: number;
@@ -29,17 +27,23 @@ type Finding = "there" | "gone" | "hidden" | "unanswered";
 /**
  * @param deadline ms since the epoch
  * @returns null without service credentials
- * @throws KeystoneUnavailable, ServiceCredentialRefused, OriginUnreachable, whatever D1 throws
+ * @throws KeystoneUnavailable, ServiceCredentialRefused, OriginUnreachable, whatever D1 throws, Error when a 404 comes from
+ * something that is not Glance
  */
 export async function reconcile(edge: Edge, deadline: number): Promise<Reconciled | null> {
-  const { service, catalog, queue, now } = edge;
+  const { service, rounds, queue, now } = edge;
   if (service === null) return null;
   const counts = { there: 0, gone: 0, hidden: 0, unanswered: 0 };
-  const due = await catalog.leastReconciled(IMAGES);
+  const due = await rounds.leastReconciled(IMAGES);
+  let sure = false;
   for (let at = 0; at < due.length && now() < deadline; at += AT_ONCE) {
     const batch = due.slice(at, at + AT_ONCE);
     const token = await service.get();
     const findings = await Promise.all(batch.map((imageId) => look(edge, imageId, token)));
+    if (findings.includes("gone") && !sure) {
+      sure = await isGlance(new Headers({ "x-auth-token": token.token }), edge.settings.origin);
+      if (!sure) throw new Error("images seem to be gone, but what says so at ORIGIN_URL is not Glance");
+    }
     for (const [index, finding] of findings.entries()) {
       counts[finding]++;
       const imageId = batch[index];
@@ -48,7 +52,7 @@ export async function reconcile(edge: Edge, deadline: number): Promise<Reconcile
       await evict(edge, imageId, "the origin has it no more, or not as an active image");
     }
     // Also of those that were not answered: they must not keep the others from their turn.
-    await catalog.reconciled(batch, now());
+    await rounds.reconciled(batch, now());
   }
   const asked = counts.there + counts.gone + counts.hidden + counts.unanswered;
   return { asked, evicted: counts.gone, hidden: counts.hidden, unanswered: counts.unanswered };
@@ -68,7 +72,7 @@ async function look(edge: Edge, imageId: string, { token, identity }: ServiceTok
     case "found":
       return answer.record.status === "active" ? "there" : "gone";
     case "not-found":
-      return identity.roles.some((role) => role.toLowerCase() === SEES_ALL) ? "gone" : "hidden";
+      return seesAllImages(identity) ? "gone" : "hidden";
     case "refused":
       if (answer.status === 401) edge.service?.forget(token);
       return "unanswered";

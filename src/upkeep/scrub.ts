@@ -9,60 +9,66 @@ import { blobDigest } from "../store/blob.ts";
 import type { StoredBlob } from "../store/catalog.ts";
 import { removeCondemned } from "../store/store.ts";
 
-/** Blobs that are looked at in one run: a large one's row has some 100 KB of etags. */
+/** Blobs that are looked at in one run. */
 const BLOBS = 200;
+/** A hit that mends a slice removes it before it stores the true one; that takes well below this, ms. */
+const MENDING_MS = 3_000;
 
 export interface Scrubbed {
   readonly verified: number;
   readonly bad: number;
-  /** Bytes that were read. */
+  /** Bytes of the blobs that were tried. */
   readonly bytes: number;
 }
 
-type ScrubTools = Pick<Edge, "catalog" | "generations" | "slices" | "fills" | "settings" | "now" | "log">;
+type ScrubTools = Pick<Edge, "catalog" | "rounds" | "generations" | "slices" | "fills" | "settings" | "now" | "log">;
 
 /**
- * @param deadline ms since the epoch: a blob that is not done by then is begun again next time
+ * @param deadline ms since the epoch: a blob that is not done by then is begun again when its turn comes
  * @throws whatever D1 throws
  */
 export async function scrub(edge: ScrubTools, deadline: number): Promise<Scrubbed> {
-  const { catalog, settings, log, now } = edge;
+  const { rounds, settings, log, now } = edge;
   let verified = 0;
   let bad = 0;
   let bytes = 0;
   if (settings.scrubBytes === 0) return { verified, bad, bytes };
-  for (const blob of await catalog.leastVerified(BLOBS)) {
+  for (const { generation, size } of await rounds.leastScrubbed(BLOBS)) {
     // A digest can't be carried to another run, so a blob that alone exceeds the budget has a run of its own.
-    if (now() >= deadline || (bytes > 0 && bytes + blob.size > settings.scrubBytes)) break;
-    bytes += blob.size;
-    let verdict: Verdict;
+    if (now() >= deadline || (bytes > 0 && bytes + size > settings.scrubBytes)) break;
+    const blob = await rounds.scrubbing(generation, now());
+    if (blob === null) continue;
+    bytes += size;
     try {
-      verdict = await verify(edge, blob, deadline);
+      const verdict = await verify(edge, blob, deadline);
+      if (verdict === "agrees") {
+        await rounds.verified(generation, now());
+        verified++;
+      } else if (verdict !== "gave-up" && (await discard(edge, blob, verdict))) {
+        bad++;
+      }
     } catch (cause) {
       // A store that does not answer says nothing of what it holds.
-      log.error("scrub.unreadable", cause, { blob: blob.blob, generation: blob.generation });
-      continue;
-    }
-    if (verdict === "agrees") {
-      await catalog.verified(blob.generation, now());
-      verified++;
-    } else if (verdict !== "gave-up" && (await discard(edge, blob, verdict))) {
-      bad++;
+      log.error("scrub.unreadable", cause, { blob: blob.blob, generation });
     }
   }
   return { verified, bad, bytes };
 }
 
-function verify({ slices, now }: ScrubTools, blob: StoredBlob, deadline: number): Promise<Verdict> {
-  return verifySlices({
+async function verify({ slices, now }: ScrubTools, blob: StoredBlob, deadline: number): Promise<Verdict> {
+  const job = {
     blob: blob.blob,
     digest: blobDigest(blob.blob),
     generation: blob.generation,
     plan: blob,
     slices,
-    etagOf: async (slice) => (now() >= deadline ? null : (blob.etags[slice] ?? "")),
+    etagOf: async (slice: number) => (now() >= deadline ? null : (blob.etags[slice] ?? "")),
     progressed: () => undefined,
-  });
+  };
+  const verdict = await verifySlices(job);
+  if (verdict !== "slice-missing") return verdict;
+  await scheduler.wait(MENDING_MS);
+  return verifySlices(job);
 }
 
 /** @returns false when the blob was taken out meanwhile, which explains what was missing */

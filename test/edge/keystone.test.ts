@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, inject, it } from "vitest";
+import { KeystoneUnavailable } from "../../src/keystone/api.ts";
+import { ServiceCredentialRefused, ServiceTokenMemory, ServiceTokens } from "../../src/keystone/service-tokens.ts";
+import { validateToken } from "../../src/keystone/validate-token.ts";
 import { askManager, type ManagerAnswer } from "../../src/manage/rights.ts";
-import { KeystoneUnavailable, validateToken } from "../../src/origin/keystone.ts";
-import { ServiceCredentialRefused, ServiceTokenMemory, ServiceTokens } from "../../src/origin/service-tokens.ts";
 import { ask, expectCalls } from "../support/scenario.ts";
 
 /** An origin of each test's own, whose Keystone others do not see. */

@@ -7,10 +7,10 @@ import { inject } from "vitest";
 import { type Env, readSettings, type Settings } from "../../src/config.ts";
 import { Usage } from "../../src/download/usage.ts";
 import { createEdge, type Edge } from "../../src/edge.ts";
+import { ServiceTokenMemory } from "../../src/keystone/service-tokens.ts";
 import { Receivers } from "../../src/notify/receivers.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { Permissions } from "../../src/origin/permissions.ts";
-import { ServiceTokenMemory } from "../../src/origin/service-tokens.ts";
 import { bindings } from "./env.ts";
 import { storeImage } from "./store.ts";
 

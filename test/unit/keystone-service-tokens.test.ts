@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { renewalTime, type ServiceToken, ServiceTokenMemory } from "../../src/origin/service-tokens.ts";
+import { renewalTime, type ServiceToken, ServiceTokenMemory } from "../../src/keystone/service-tokens.ts";
 
 const MINUTE = 60_000;
 const token = (text: string): ServiceToken => ({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { isRefusal, KeystoneUnavailable, readToken } from "../../src/origin/keystone.ts";
+import { isRefusal, KeystoneUnavailable } from "../../src/keystone/api.ts";
+import { readToken } from "../../src/keystone/identity.ts";
 
 /** What Keystone 22 answers to `?nocatalog`, shortened. */
 const TOKEN = {

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Errand } from "../../src/fill/protocol.ts";
 import { Rights, type Taken } from "../../src/fill/rights.ts";
+import { ServiceTokenMemory, ServiceTokens } from "../../src/keystone/service-tokens.ts";
 import type { Log } from "../../src/observe/log.ts";
-import { ServiceTokenMemory, ServiceTokens } from "../../src/origin/service-tokens.ts";
 
 /** Nobody answers here: a token that is not remembered can't be had. */
 const NOWHERE = "http://127.0.0.1:9/v3";

@@ -3,7 +3,8 @@
  * background, and validating others' tokens where Keystone's policy asks for that. Kept in the isolate's memory only.
  */
 import type { ServiceCredential, Settings } from "../config.ts";
-import { askKeystone, type Identity, isRefusal, KeystoneUnavailable, readToken, unexpected } from "./keystone.ts";
+import { askKeystone, isRefusal, KeystoneUnavailable, unexpected } from "./api.ts";
+import { type Identity, readToken } from "./identity.ts";
 
 export interface ServiceToken {
   readonly token: string;
@@ -102,7 +103,7 @@ async function logIn(
     body: JSON.stringify({ auth: { identity } }),
   });
   // 404: Keystone says openly that it has no such credential; a web page with this status comes from something else.
-  if (status === 401 || ((status === 403 || status === 404) && isRefusal(text))) {
+  if ((status === 401 || status === 403 || status === 404) && isRefusal(text)) {
     throw new ServiceCredentialRefused(`Keystone refuses the application credential with status ${status}`);
   }
   if (status !== 201) throw unexpected(status);

@@ -1,5 +1,5 @@
 /** Which blobs are given up when room is needed: the least recently used first, never one in use. Pure. */
-import type { Candidate } from "../store/generations.ts";
+import type { Candidate } from "./generations.ts";
 
 export interface Choice {
   readonly blobs: readonly Candidate[];

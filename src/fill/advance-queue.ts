@@ -2,9 +2,10 @@
  * Starts queued images, oldest first, up to PREFETCH_CONCURRENCY at a time. Called when one is queued, when one has ended,
  * and by cron; the claim in D1 keeps two callers from starting the same one.
  */
-import { FillClient } from "../fill/client.ts";
+
 import type { Log } from "../observe/log.ts";
 import type { PrefetchQueue } from "../store/queue.ts";
+import { FillClient } from "./client.ts";
 
 export interface QueueTools {
   readonly queue: PrefetchQueue;
@@ -27,4 +28,13 @@ export async function advanceQueue({ queue, fills, concurrency, log }: QueueTool
     }),
   );
   return started.length;
+}
+
+/** An image was queued, has ended, or was taken out: another one may have its turn. Never rejects: cron tries again. */
+export async function queueMoved(tools: QueueTools, now: number): Promise<void> {
+  try {
+    await advanceQueue(tools, now);
+  } catch (cause) {
+    tools.log.error("queue.stuck", cause);
+  }
 }

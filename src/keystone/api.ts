@@ -1,0 +1,52 @@
+/**
+ * One request to Keystone's v3 API (docs.openstack.org/api-ref/identity/v3/), and how to tell Keystone's own word from that
+ * of a web server in front of it.
+ */
+import { field, isObject, parseJson } from "./json.ts";
+
+/** Keystone did not answer, or not as Keystone does, or not to the edge. Its message holds no secret. */
+export class KeystoneUnavailable extends Error {
+  override readonly name = "KeystoneUnavailable";
+}
+
+/** A validation takes Keystone some 10 to 100 ms, and clients wait for it. */
+const DEADLINE_MS = 5_000;
+
+/** What came back, whole. */
+export interface KeystoneAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+/**
+ * One request to `{keystone}/auth/tokens`, within 5 s, without the catalogue, which nobody here reads.
+ * @throws KeystoneUnavailable when no answer came
+ */
+export async function askKeystone(
+  keystone: string,
+  init: Pick<RequestInit, "method" | "headers" | "body">,
+): Promise<KeystoneAnswer> {
+  try {
+    const response = await fetch(`${keystone}/auth/tokens?nocatalog`, {
+      ...init,
+      cache: "no-store",
+      // A redirect would take tokens to wherever it points.
+      redirect: "manual",
+      signal: AbortSignal.timeout(DEADLINE_MS),
+    });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  } catch (cause) {
+    throw new KeystoneUnavailable("Keystone did not answer", { cause });
+  }
+}
+
+/** Keystone answered, but with what it never says. */
+export function unexpected(status: number): KeystoneUnavailable {
+  return new KeystoneUnavailable(`what answered with status ${status} at KEYSTONE_URL is no working Keystone`);
+}
+
+/** Whether the text is Keystone's way to say no, and not that of a web server in front of it. */
+export function isRefusal(text: string): boolean {
+  return isObject(field(parseJson(text), "error"));
+}

@@ -7,6 +7,7 @@ import { download } from "./download/download.ts";
 import { evict } from "./download/evict.ts";
 import type { Edge } from "./edge.ts";
 import { manage } from "./manage/manage.ts";
+import { dequeue } from "./manage/queueing.ts";
 import { pathForOrigin } from "./origin/base-url.ts";
 import { forward } from "./origin/forward.ts";
 import { downloadTarget, imageOf } from "./origin/target.ts";
@@ -45,14 +46,11 @@ async function forwardDelete(request: Request, edge: Edge): Promise<Response | u
     edge.permissions.forget(image.imageId);
     // Before the answer: whoever was told that the image is gone must not find it in the cache.
     await evict(edge, image.imageId, "deleted");
-    await unqueue(edge, image.imageId);
+    // Behind the answer: in the queue it would only find out for itself that it has gone.
+    const dequeued = dequeue(edge, image.imageId);
+    edge.background(dequeued.catch((cause: unknown) => edge.log.error("queue.not-removed", cause)));
   }
   return response;
-}
-
-async function unqueue({ queue, log }: Edge, imageId: string): Promise<void> {
-  // It would leave the queue by itself when its turn comes; the client's answer must not wait for that.
-  await queue.remove(imageId).catch((cause: unknown) => log.error("queue.not-removed", cause, { image_id: imageId }));
 }
 
 async function forwardOther(request: Request, edge: Edge): Promise<Response> {

@@ -1,9 +1,6 @@
 /** The operations of the cache's management, for a caller who may. Answers are Glance's (facts: glance/api/v2/cached_images.py). */
 import { evict } from "../download/evict.ts";
 import type { Edge } from "../edge.ts";
-import { type QueueTools, queueMoved } from "../fill/advance-queue.ts";
-import { FillClient } from "../fill/client.ts";
-import { callerHeaders } from "../http/headers.ts";
 import { downloadTarget } from "../origin/target.ts";
 import type { ListedImage } from "../store/catalog.ts";
 import { clean } from "../upkeep/clean.ts";
@@ -11,6 +8,7 @@ import { prune } from "../upkeep/prune.ts";
 import { clearCache, clearQueue } from "./clear.ts";
 import { listFills } from "./list-fills.ts";
 import type { LegacyVerb, Operation } from "./operations.ts";
+import { dequeue, enqueue } from "./queueing.ts";
 
 /** How long a clean or a prune that somebody waits for may take; it goes on by cron. */
 const WAIT_MS = 20_000;
@@ -29,7 +27,9 @@ export async function perform(edge: Edge, request: Request, operation: Operation
       await enqueue(edge, request, operation.imageId);
       return empty(edge, 202);
     case "delete":
-      await remove(edge, operation.imageId);
+      // The queue first: what is fetched for it is nobody's wish any more.
+      await dequeue(edge, operation.imageId);
+      await evict(edge, operation.imageId, "an operator removed it", "unless-in-use");
       return empty(edge, 204);
     case "clear":
       if (target !== "queue") await clearCache(edge);
@@ -74,42 +74,13 @@ async function legacyQueued(edge: Edge, request: Request, verb: LegacyQueued): P
     case "delete-all":
       return { num_deleted: await clearQueue(edge) };
     case "delete":
-      if (await edge.queue.remove(verb.imageId)) {
-        await new FillClient(edge.fills, verb.imageId, edge.log).stopUnused();
-        moveQueue(edge);
-      }
+      await dequeue(edge, verb.imageId);
       return null;
     case "add":
       // Glance looks at the id only when its turn comes. What is no id of an image would never have one.
       if (downloadTarget(`/v2/images/${verb.imageId}/file`) !== null) await enqueue(edge, request, verb.imageId);
       return null;
   }
-}
-
-/** Queues an image and starts it if it's its turn, under the rights of who queued it where the edge has none itself. */
-async function enqueue(edge: Edge, request: Request, imageId: string): Promise<void> {
-  // It is stored already: its turn will not come, and nobody's rights are needed.
-  if ((await edge.catalog.find(imageId)) !== null) return;
-  // The rights first: the image's turn may come at once, by somebody else's doing.
-  await new FillClient(edge.fills, imageId, edge.log).lend({
-    target: { api: "v2", imageId },
-    headers: [...callerHeaders(request.headers)],
-  });
-  await edge.queue.add(imageId, edge.now());
-  moveQueue(edge);
-}
-
-async function remove(edge: Edge, imageId: string): Promise<void> {
-  // The queue first: what is fetched for it is nobody's wish any more.
-  await edge.queue.remove(imageId);
-  await evict(edge, imageId, "an operator removed it", "unless-in-use");
-  moveQueue(edge);
-}
-
-/** Another image may have its turn now. */
-function moveQueue({ queue, fills, settings, log, now, background }: Edge): void {
-  const tools: QueueTools = { queue, fills, concurrency: settings.prefetchConcurrency, log };
-  background(queueMoved(tools, now()));
 }
 
 /** Glance gives times as seconds, and glanceclient formats them as such. */

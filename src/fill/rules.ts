@@ -260,10 +260,13 @@ export function duty(state: FillState, now: number, staleMs: number): Duty {
     const remembered = state.mismatches > 0 ? state.mismatchedAt + LEFT_ALONE_MS : state.progressAt + LINGER_MS;
     return waitOr({ do: "forget" }, remembered, now);
   }
-  if (isStale(state, staleMs, now)) return { do: "forget" };
+  const stale = isStale(state, staleMs, now);
+  // Also of what can't be read back, or is about to be forgotten: the next one in the queue must not wait for it.
+  if (state.wanted && (stale || !tries)) return { do: "give-up" };
+  if (stale) return { do: "forget" };
   if (state.stored === state.slices) return waitOr({ do: "verify" }, state.quietUntil, now);
   // After some attempts it is for the next download to go on.
-  if (!tries) return state.wanted ? { do: "give-up" } : { do: "wait", until: staleAt(state, staleMs) };
+  if (!tries) return { do: "wait", until: staleAt(state, staleMs) };
   return waitOr({ do: "fill" }, state.quietUntil, now);
 }
 

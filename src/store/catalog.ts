@@ -105,7 +105,7 @@ export class Catalog {
       this.#db
         .prepare(
           `INSERT INTO images (image_id, blob, checksum, committed_at, last_accessed, in_use_until)
-           VALUES (?1, ?2, ?3, ?4, ?4, ?5)
+           SELECT ?1, ?2, ?3, ?4, ?4, ?5 WHERE ${STORED}
            ON CONFLICT (image_id) DO UPDATE SET blob = ?2, checksum = ?3, committed_at = ?4,
              last_accessed = MAX(last_accessed, ?4), in_use_until = ?5`,
         )
@@ -114,11 +114,11 @@ export class Catalog {
       this.#db
         .prepare("DELETE FROM generations WHERE generation IN (SELECT generation FROM blobs WHERE blob = ?1)")
         .bind(blob),
-      this.#db.prepare("DELETE FROM queue WHERE image_id = ?1").bind(imageId),
+      this.#db.prepare(`DELETE FROM queue WHERE image_id = ?1 AND ${STORED}`).bind(imageId, blob),
       this.#db.prepare("SELECT generation FROM blobs WHERE blob = ?1").bind(blob),
     ]);
     const kept = results.at(-1)?.results[0]?.generation;
-    if (kept === undefined) throw new Error("the catalog lost a row that it just committed");
+    if (kept === undefined) throw new Error("the generation was given up before its commit");
     return kept;
   }
 
@@ -209,6 +209,13 @@ export class Catalog {
     return blobs?.results ?? [];
   }
 }
+
+/**
+ * A commit that is refused changes nothing: its statements look for the blob themselves. Left to the foreign key, which is
+ * checked at the end of the transaction only, the failure breaks the database's object and every query under way with it.
+ * ?2: the blob.
+ */
+const STORED = "EXISTS (SELECT 1 FROM blobs WHERE blob = ?2)";
 
 /** What became of an image since the last time that it was told. Times in ms since the epoch. */
 export interface Use {

@@ -1,5 +1,7 @@
-import { evictDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { Turn } from "../../src/fill/protocol.ts";
+import { LINGER_MS } from "../../src/fill/rules.ts";
 import { fillClient, fillStub } from "../support/bindings.ts";
 import { expectNotStored, file, generations, slicesOf, smallEdge, storedIds } from "../support/cap.ts";
 import { pullByHand, subjectOf } from "../support/hand-puller.ts";
@@ -22,17 +24,32 @@ const MB = 1_000_000;
 const NOTHING = { committed: 0, filling: 0, removing: 0 };
 const SOON = { timeout: 5_000 };
 
-/** A catalog that lets batches through only once it is told so. */
+/** A catalog that lets its first batch, which asks for room, through only once it is told so. */
 function slowCatalog() {
   const opened = Promise.withResolvers<void>();
   const asked = Promise.withResolvers<void>();
+  let first = true;
   const catalog = catalogBut(async (statements) => {
-    asked.resolve();
-    await opened.promise;
+    if (first) {
+      first = false;
+      asked.resolve();
+      await opened.promise;
+    }
     return bindings.CATALOG.batch(statements);
   });
   return { catalog, open: opened.resolve, asked: asked.promise };
 }
+
+/** What rings the image's Fill next, ms since the epoch. */
+const alarmOf = (image: Image) => runInDurableObject(fillStub(image.id), (_, { storage }) => storage.getAlarm());
+
+/** So much time passes, and the alarm rings. */
+async function passes(image: Image, ms: number): Promise<void> {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + ms });
+  expect(await runDurableObjectAlarm(fillStub(image.id))).toBe(true);
+}
+
+afterEach(() => vi.useRealTimers());
 
 const question = { reader: "reader", generation: null, need: { what: "slice", slice: 0 } } as const;
 const errandFor = (image: Image) => ({ target: { api: "v2", imageId: image.id }, headers: [] }) as const;
@@ -109,6 +126,54 @@ describe("a catalog that is slow when a fill asks for its room", () => {
     open();
     expect(await turn).toEqual({ do: "alone", why: "fill-stopped" });
     await expect.poll(() => generations.room(), SOON).toEqual(NOTHING);
+  });
+});
+
+describe("a fill whose reader leaves before it has anything", () => {
+  async function expectForgotten(image: Image): Promise<void> {
+    const alarm = await alarmOf(image);
+    expect(alarm).toBeGreaterThan(Date.now());
+    expect(alarm).toBeLessThanOrEqual(Date.now() + LINGER_MS);
+    await passes(image, LINGER_MS);
+    expect(await fillClient(image.id).progress()).toEqual({ fill: "none" });
+    expect(await generations.room()).toEqual(NOTHING);
+    expect(await alarmOf(image)).toBeNull();
+  }
+
+  it("while room is being made gives it back a minute later, when nobody else came", async () => {
+    const { catalog, open, asked } = slowCatalog();
+    await smallEdge(4 * MB, { CATALOG: catalog });
+    const image = await createImage({ size: MB });
+    const answers: Turn[] = [];
+    const turn = fillClient(image.id).turn(subjectOf(image), question, 5_000, errandFor(image));
+    void turn.then((answer) => answers.push(answer));
+    await asked;
+    await fillStub(image.id).left(question.reader);
+    open();
+    await expect.poll(() => answers, SOON).toEqual([{ do: "wait" }]);
+    expect(await generations.room()).toEqual({ ...NOTHING, filling: MB });
+    await expectForgotten(image);
+  });
+
+  it("or for which there is no room is forgotten a minute later", async () => {
+    await smallEdge(MB);
+    const holder = await createImage({ size: MB });
+    await pullByHand(holder);
+    const image = await createImage({ size: MB });
+    const answer = await fillClient(image.id).turn(subjectOf(image), question, 0, errandFor(image));
+    expect(answer).toEqual({ do: "alone", why: "no-room" });
+    await fillStub(holder.id).stop();
+    await expectForgotten(image);
+  });
+
+  it("keeps its room for one who comes within that minute", async () => {
+    await smallEdge(MB);
+    const image = await createImage({ size: MB });
+    const { turn } = await pullByHand(image);
+    await fillStub(image.id).release(turn.lease, turn.generation, false);
+    await runDurableObjectAlarm(fillStub(image.id));
+    expect(await generations.room()).toEqual({ ...NOTHING, filling: MB });
+    expect((await pullByHand(image)).turn.generation).toBe(turn.generation);
   });
 });
 

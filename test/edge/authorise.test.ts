@@ -4,6 +4,7 @@ import {
   asks,
   atOrigin,
   cacheImage,
+  calls,
   createImage,
   download,
   expectCalls,
@@ -160,6 +161,31 @@ describe("AUTHORIZATION_TTL", () => {
     const calls = [...asks(cached.id), `GET /v2/images/${cached.id}/file`];
     await expectCalls(...calls, ...calls);
   });
+
+  it.each(["X-Storage-Token", "X_Auth_Token", "X_Storage_Token", "OpenStack-Identity-Access-Rules", "X_Service_Token"])(
+    "is for one %s: who sends another one, or none, beside the same token is another caller",
+    async (name) => {
+      const cached = await createImage({ size: 100_000 });
+      await cacheImage(cached.id);
+      const as = async (token: string | null, other: string | null) => {
+        const headers: Record<string, string> = other === null ? {} : { [name]: other };
+        const response = await download(cached.id, { token, headers, env });
+        await response.arrayBuffer();
+        return (await calls()).length;
+      };
+      // The download that filled the cache was demo's.
+      expect(await as("demo", null)).toBe(0);
+      // What the origin makes of it is its affair; that it is asked counts.
+      const first = await as("demo", "one");
+      expect(first).toBeGreaterThan(0);
+      const second = await as("demo", "two");
+      expect(second).toBeGreaterThan(first);
+      const third = await as(null, "one");
+      expect(third).toBeGreaterThan(second);
+      expect(await as("other", "one")).toBeGreaterThan(third);
+      await expectCalls(`*${asks(cached.id)[0]}`, `*${asks(cached.id)[1]}`, `*GET /v2/images/${cached.id}/file`);
+    },
+  );
 
   it.each([
     ["POST", "/actions/deactivate", "admin"],

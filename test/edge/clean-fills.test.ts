@@ -1,7 +1,8 @@
 /** The clean beside real fills: those under way lose nothing, those that have stalled go. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { clean } from "../../src/upkeep/clean.ts";
-import { fillStub } from "../support/bindings.ts";
+import { bucketBut, fillStub } from "../support/bindings.ts";
+import { fillEnv } from "../support/fill-env.ts";
 import { pullByHand } from "../support/hand-puller.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import {
@@ -26,7 +27,10 @@ const NOTHING = { stalled: 0, condemned: 0, orphans: 0, rows: 0, finished: true 
 const run = (cleanStallMs: number) => clean(upkeepTools({ cleanStallMs }, { now: Date.now }), NEVER);
 
 keepLines();
-beforeEach(emptyStore);
+beforeEach(async () => {
+  fillEnv.changes = {};
+  await emptyStore();
+});
 
 describe("a fill that somebody pulls", () => {
   it("keeps its slices, however short the time is after which a fill has stalled", async () => {
@@ -90,6 +94,23 @@ describe("a fill that nobody pulls", () => {
     expect(await storedSlices()).toEqual([]);
     expect(await fillStub(image.id).progress()).toBeNull();
     expect(await generations.room()).toEqual({ committed: 0, filling: 0, removing: 0 });
+  });
+
+  it("stays as long as it is read back, though its last slice came long before", async () => {
+    const get = async (key: string, options: R2GetOptions) => {
+      await scheduler.wait(100);
+      return bindings.BUCKET.get(key, options);
+    };
+    fillEnv.changes = { BUCKET: bucketBut({ get }) };
+    const image = await createImage({ size: SIZE });
+    const puller = await pullByHand(image);
+    for (const slice of [0, 1, 2, 3, 4, 5, 6, 7, 8]) await puller.store(slice);
+    const stored = Date.now();
+    await puller.agree();
+    await fillStub(image.id).release(puller.turn.lease, puller.turn.generation, true);
+    for (; !(await isCommitted(image.id)); await scheduler.wait(20)) expect(await run(300)).toEqual(NOTHING);
+    expect(Date.now() - stored).toBeGreaterThan(500);
+    expect(await storedSlices()).toHaveLength(9);
   });
 
   it("leaves the others alone when it goes", async () => {

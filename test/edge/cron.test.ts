@@ -3,9 +3,9 @@ import { createExecutionContext, createScheduledController } from "cloudflare:te
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Edge } from "../../src/edge.ts";
 import worker from "../../src/index.ts";
-import { Catalog } from "../../src/store/catalog.ts";
 import { Cursors } from "../../src/store/cursors.ts";
 import { Generations } from "../../src/store/generations.ts";
+import { Rounds } from "../../src/store/rounds.ts";
 import { CRONS, runUpkeep } from "../../src/upkeep/cron.ts";
 import wranglerToml from "../../wrangler.toml?raw";
 import { fillStub } from "../support/bindings.ts";
@@ -21,7 +21,7 @@ import {
   storeImage,
   storeSlices,
 } from "../support/store.ts";
-import { keepLines } from "../support/upkeep.ts";
+import { keepLines, unreachableFills } from "../support/upkeep.ts";
 
 const MINUTE = 60_000;
 /** A database that is down. */
@@ -30,6 +30,19 @@ const DOWN = {
     throw new Error("D1 is down");
   },
 } as unknown as D1Database;
+
+/** What each expression stands for. */
+const TASKS: Readonly<Record<string, string[]>> = {
+  [CRONS.minutely]: ["upkeep.prefetch"],
+  [CRONS.tenMinutely]: ["upkeep.prune", "upkeep.reconcile"],
+  [CRONS.hourly]: ["upkeep.clean", "upkeep.scrub"],
+};
+/** A queue that nobody should send anything to: the tasks have nothing to tell. */
+const unwantedQueue: Queue = {
+  send: () => Promise.reject(new Error("nothing was to be sent")),
+  sendBatch: () => Promise.reject(new Error("nothing was to be sent")),
+  metrics: () => Promise.reject(new Error("nothing was to be asked")),
+};
 
 const lines = keepLines();
 let origin: OwnOrigin;
@@ -126,8 +139,8 @@ describe("each hour", () => {
   });
 
   it("both may fail, which is told and not thrown", async () => {
-    const catalog = new Catalog(DOWN);
-    await runUpkeep({ ...edgeBefore(origin, null), cursors: new Cursors(DOWN), catalog }, CRONS.hourly);
+    const rounds = new Rounds(DOWN);
+    await runUpkeep({ ...edgeBefore(origin, null), cursors: new Cursors(DOWN), rounds }, CRONS.hourly);
     expect(summaries().map(({ event }) => event)).toEqual(["upkeep.clean-failed", "upkeep.scrub-failed"]);
   });
 });
@@ -168,6 +181,16 @@ describe("each minute", () => {
     await fill.stop();
   });
 
+  it("an image whose fill can't be asked stays started: it may well be at work", async () => {
+    const startedAt = Date.now() - 60 * MINUTE;
+    await queue.add("a", 1);
+    await queue.claim(1, startedAt);
+    await runUpkeep({ ...edgeBefore(origin, null), fills: unreachableFills }, CRONS.minutely);
+    expect(summaries()).toEqual([{ ...info, event: "upkeep.prefetch", started: 0, lost: 0, queued: 1, failing: 0 }]);
+    expect(await queue.list()).toMatchObject([{ imageId: "a", attempts: 0, startedAt, lastError: null }]);
+    expect(lines("fill.unavailable")).toMatchObject([{ image_id: "a", call: "progress" }]);
+  });
+
   it("a queue that can't be read is told of, not thrown", async () => {
     await bindings.CATALOG.prepare("ALTER TABLE queue RENAME TO elsewhere").run();
     await runUpkeep(edgeBefore(origin, null), CRONS.minutely);
@@ -198,6 +221,18 @@ describe("a run", () => {
     await worker.scheduled(controller, bindings, createExecutionContext());
     expect(lines("upkeep.clean")).toMatchObject([{ cron: CRONS.hourly, request_id: expect.stringMatching(/^req-/) }]);
     expect(lines("upkeep.scrub")).toHaveLength(1);
+  });
+
+  it.each(Object.values(CRONS))("%s does its tasks with notifications and no PUBLIC_URL as well", async (cron) => {
+    const env = { ...bindings, NOTIFICATIONS: unwantedQueue, PUBLIC_URL: "" };
+    await storeSlices("orphan");
+    await storeImage("a");
+    const controller = createScheduledController({ cron, scheduledTime: new Date() });
+    await worker.scheduled(controller, env, createExecutionContext());
+    expect(lines("cron.failed")).toEqual([]);
+    const done = summaries();
+    expect(done.every(({ level }) => level === "info")).toBe(true);
+    expect(done.map(({ event }) => event)).toEqual(TASKS[cron]);
   });
 
   it("with a wrong setting fails as a whole, names it, and runs no task", async () => {

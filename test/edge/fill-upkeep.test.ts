@@ -41,7 +41,7 @@ async function beingFetched(): Promise<Image> {
 }
 
 async function expectNothingOf(image: Image): Promise<void> {
-  expect(await fillClient(image.id).progress()).toBeNull();
+  expect(await fillClient(image.id).progress()).toEqual({ fill: "none" });
   await expect.poll(() => slicesOf(image), SOON).toEqual([]);
   expect(await generations.room()).toEqual(NOTHING);
   expect(await isCommitted(image.id)).toBe(false);
@@ -95,9 +95,9 @@ describe("taking an image out of the cache, but not from its users,", () => {
     const edge = await smallEdge(100 * MB);
     const image = await storedImage(edge, MB);
     const slices = await slicesOf(image);
-    expect(await fillClient(image.id).progress()).toMatchObject({ committed: true });
+    expect(await fillClient(image.id).progress()).toMatchObject({ progress: { committed: true } });
     await fillStub(image.id).stopUnused();
-    expect(await fillClient(image.id).progress()).toBeNull();
+    expect(await fillClient(image.id).progress()).toEqual({ fill: "none" });
     expect(await slicesOf(image)).toEqual(slices);
     expect(await catalog.find(image.id)).not.toBeNull();
   });
@@ -110,7 +110,7 @@ describe("taking an image out of the cache, but not from its users,", () => {
     await expectImage(puller, image);
     await committed(image.id);
     await fillStub(image.id).stopUnused();
-    expect(await fillClient(image.id).progress()).toBeNull();
+    expect(await fillClient(image.id).progress()).toEqual({ fill: "none" });
     slow.resume();
     await expectImage(slow, image);
     await settled();
@@ -120,7 +120,7 @@ describe("taking an image out of the cache, but not from its users,", () => {
   it("is nothing where there is no fill", async () => {
     const id = crypto.randomUUID();
     await fillStub(id).stopUnused();
-    expect(await fillClient(id).progress()).toBeNull();
+    expect(await fillClient(id).progress()).toEqual({ fill: "none" });
   });
 });
 
@@ -146,7 +146,7 @@ describe("the clean's question to a Fill", () => {
     const { image, generation } = await abandoned();
     expect(await fillClient(image.id).clean(generation, DAY)).toBe("kept");
     expect(await slicesOf(image)).toHaveLength(1);
-    expect(await fillClient(image.id).progress()).toMatchObject({ generation, slicesStored: 1 });
+    expect(await fillClient(image.id).progress()).toMatchObject({ progress: { generation, slicesStored: 1 } });
   });
 
   it("keeps what somebody pulls, however long ago the last slice came", async () => {

@@ -220,6 +220,16 @@ describe("no word of Keystone is no word about the token", () => {
     expect(await (await fetch(`${elsewhere}/_demo/requests`)).json()).toEqual([]);
   });
 
+  it.each([401, 403, 404])(
+    "when a %i is not Keystone's own: a token asked about itself is not bad for it",
+    async (status) => {
+      for (const text of ["<html>no</html>", "", "{}", "[]"]) {
+        await setKeystone({ status, page: text });
+        await expect(validateToken(keystone, "demo", null), text).rejects.toThrow(KeystoneUnavailable);
+      }
+    },
+  );
+
   it("when Keystone can't be reached", async () => {
     await expect(validateToken(NOWHERE, "demo", null)).rejects.toThrow(KeystoneUnavailable);
     await expect(service(ADMIN, NOWHERE).get()).rejects.toThrow(KeystoneUnavailable);
@@ -414,6 +424,17 @@ describe("the versions document", () => {
     ]);
     expect(versions[0]?.links).toEqual([{ rel: "self", href: "https://edge.test/v2/" }]);
   });
+
+  it.each(["/", "/versions"])(
+    "at %s is asked for as it is, whatever the client takes: it is rewritten",
+    async (path) => {
+      const headers = { accept: "application/json", "accept-encoding": "gzip, br" };
+      const response = await ask(path, { env: { KEYSTONE_URL: keystone }, headers });
+      expect(await response.text()).toContain("https://edge.test/v2/");
+      const [call] = await expectCalls(`GET ${path}`);
+      expect(call?.headers["accept-encoding"]).toBe("identity");
+    },
+  );
 
   it("does not without KEYSTONE_URL, since there is none then", async () => {
     expect((await listed("/versions", ""))[0]).toMatchObject({ id: "v2.15", status: "CURRENT" });

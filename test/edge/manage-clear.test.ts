@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { bucketBut } from "../support/bindings.ts";
+import { bucketBut, fillClient, fillStub } from "../support/bindings.ts";
+import { pullByHand } from "../support/hand-puller.ts";
 import { cacheList, expectEmpty, expectJson, manage } from "../support/manage.ts";
 import {
   bindings,
@@ -11,7 +12,7 @@ import {
   settled,
   storedSlices,
 } from "../support/scenario.ts";
-import { emptyStore, queue, storeImage } from "../support/store.ts";
+import { emptyStore, generations, queue, storeImage } from "../support/store.ts";
 
 let cached: string[] = [];
 let queued: string[] = [];
@@ -66,7 +67,8 @@ describe("DELETE /v2/cache", () => {
     const { CATALOG } = bindings;
     await CATALOG.batch([
       CATALOG.prepare(
-        "INSERT INTO blobs SELECT 'sha256-' || value, value, 1, 16, 'etag', 1, 1 FROM json_each(?1)",
+        `INSERT INTO blobs (blob, generation, size, slice_bytes, etags, verified_at, committed_at)
+         SELECT 'sha256-' || value, value, 1, 16, 'etag', 1, 1 FROM json_each(?1)`,
       ).bind(ids),
       CATALOG.prepare(
         "INSERT INTO images (image_id, blob, committed_at) SELECT value, 'sha256-' || value, 1 FROM json_each(?1)",
@@ -78,6 +80,20 @@ describe("DELETE /v2/cache", () => {
     expect(await left()).toBe("0 cached, 0 queued");
     await settled();
     expect(await CATALOG.prepare("SELECT COUNT(*) AS n FROM generations").first("n")).toBe(0);
+  });
+
+  it.each(["DELETE /v2/cache", "DELETE /v2/cached_images"])("%s ends a fill that nobody uses", async (line) => {
+    const image = await createImage({ size: 2_000_000 });
+    const { turn, reader, store } = await pullByHand(image);
+    await store(0);
+    await fillStub(image.id).left(reader);
+    // The background leaves it alone for some seconds.
+    await fillStub(image.id).release(turn.lease, turn.generation, true);
+    await (await manage(line)).arrayBuffer();
+    await settled();
+    expect(await fillClient(image.id).progress()).toEqual({ fill: "none" });
+    expect(await storedSlices(`blobs/sha512-${image.os_hash_value}/`)).toEqual([]);
+    expect(await generations.room()).toEqual({ committed: 0, filling: 0, removing: 0 });
   });
 
   it.each([

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { cacheList, expectEmpty, expectJson, manage } from "../support/manage.ts";
 import { expectImage, type Reader, startReader } from "../support/readers.ts";
 import {
@@ -15,7 +15,7 @@ import {
   settled,
   storedSlices,
 } from "../support/scenario.ts";
-import { emptyStore } from "../support/store.ts";
+import { emptyStore, generations } from "../support/store.ts";
 
 const SIZE = 3_000_000;
 const PAUSE = 600_000;
@@ -32,10 +32,11 @@ const start = async (...args: Parameters<typeof startReader>) => {
 
 beforeEach(emptyStore);
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const reader of readers.splice(0)) reader.leave();
 });
 
-/** Ways to take an image out of the cache, and what the origin is asked for them. */
+/** Ways to take an image out of the cache, and what the origin is asked for them if the image is not stored. */
 const WAYS: [string, (id: string) => string, (id: string) => string[]][] = [
   ["deleting it", (id) => `DELETE /v2/cache/${id}`, (id) => [record(id)]],
   ["deleting it in the legacy form", (id) => `DELETE /v2/cached_images/${id}`, () => []],
@@ -67,7 +68,7 @@ describe.each(WAYS)("%s", (_, line, calls) => {
     await settled();
     expect(await isCommitted(image.id)).toBe(false);
     expect(await slicesOf(image)).toEqual([]);
-    const seen = await expectCalls(...asks(image.id), ...calls(image.id), goesOn(image.id));
+    const seen = await expectCalls(...asks(image.id), goesOn(image.id));
     expect(seen.some(({ range }) => range !== null && range !== "bytes=0-0")).toBe(true);
   });
 
@@ -99,7 +100,7 @@ describe.each(WAYS)("%s", (_, line, calls) => {
     expect(hit.cacheStatus).toBe("glance-edge; hit");
     await expectImage(hit, image);
     const two = [...asks(image.id), ...asks(image.id)];
-    await expectCalls(...two, ...calls(image.id), file(image.id), goesOn(image.id));
+    await expectCalls(...two, file(image.id), goesOn(image.id));
   });
 
   it("right after the commit never gives one who shares the fill a wrong byte", async () => {
@@ -115,7 +116,7 @@ describe.each(WAYS)("%s", (_, line, calls) => {
     await settled();
     await expect.poll(() => slicesOf(image), { timeout: 5_000 }).toEqual([]);
     const two = [...asks(image.id), ...asks(image.id)];
-    await expectCalls(...two, ...calls(image.id), ...proofs(image.id));
+    await expectCalls(...two, ...proofs(image.id));
   });
 });
 
@@ -137,6 +138,36 @@ describe("pruning", () => {
     expect(await prune()).toEqual({ total_files_pruned: 1, total_bytes_pruned: SIZE });
     expect(await slicesOf(image)).toEqual([]);
     await expectCalls(...asks(image.id));
+  });
+
+  it("spares an image while a client that shared its fill still reads it, long after the commit", async () => {
+    const { wait } = scheduler;
+    // So that what is said every 20 s is said five times a second.
+    vi.spyOn(scheduler, "wait").mockImplementation((ms, options) =>
+      wait.call(scheduler, ms === 20_000 ? 200 : ms, options),
+    );
+    const image = await createImage({ size: SIZE });
+    await setFaults(image.id, { rate: 6_000_000 });
+    const puller = await start(image.id);
+    const slow = await start(image.id, { pauseAt: PAUSE });
+    expect(slow.cacheStatus).toBe("glance-edge; fwd=uri-miss; collapsed");
+    await expectImage(puller, image);
+    await committed(image.id);
+    const forget = async () => {
+      await bindings.CATALOG.prepare("UPDATE images SET in_use_until = 0").run();
+    };
+    const inUse = async () => (await generations.candidates(9)).map(({ inUseUntil }) => inUseUntil > Date.now());
+    await forget();
+    await expect.poll(inUse, { timeout: 5_000 }).toEqual([true]);
+    expect(await prune()).toEqual({ total_files_pruned: 0, total_bytes_pruned: 0 });
+    slow.resume();
+    await expectImage(slow, image);
+    await settled();
+    // It has ended: nobody says so any more.
+    await forget();
+    await scheduler.wait(1_500);
+    expect(await inUse()).toEqual([false]);
+    await expectCalls(...asks(image.id), ...asks(image.id), file(image.id), goesOn(image.id));
   });
 
   it("and cleaning leave a running fill alone", async () => {

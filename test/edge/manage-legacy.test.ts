@@ -88,8 +88,22 @@ describe("queued_images", () => {
     expect(await get(`PUT /v2/queued_images/${id}`)).toBeNull();
     await settled();
     await expect.poll(() => get("GET /v2/queued_images"), { timeout: 5_000 }).toEqual({ queued_images: [] });
-    await expectCalls(`*GET /v2/images/${id}`);
+    await expectCalls(`*GET /v2/images/${id}`, "*GET /v2/images?limit=1");
   });
+
+  it.each(["nonsense", "00000000", uuid().toUpperCase()])(
+    "PUT of %s, that is no image's id, queues nothing",
+    async (id) => {
+      // Nothing that is queued has its turn.
+      const others = [uuid(), uuid()];
+      for (const [index, other] of others.entries()) await queue.add(other, index);
+      await queue.claim(2, Date.now());
+      expect(await get(`PUT /v2/queued_images/${id}`)).toBeNull();
+      await settled();
+      expect(await get("GET /v2/queued_images")).toEqual({ queued_images: others });
+      await expectCalls();
+    },
+  );
 
   it("PUT of a stored image leaves the queue as it is", async () => {
     const id = uuid();

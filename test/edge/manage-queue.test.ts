@@ -86,7 +86,7 @@ describe("PUT /v2/cache/{id}", () => {
     expect(await isCommitted(image.id)).toBe(false);
     await put(image.id);
     await committed(image.id);
-    await expectCalls(...fetched(image.id), ...record(image.id), ...fetched(image.id));
+    await expectCalls(...fetched(image.id), ...fetched(image.id));
   });
 
   it("joins the fill of a download that runs: the image comes from the origin once", async () => {

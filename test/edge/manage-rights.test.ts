@@ -98,6 +98,20 @@ describe("a role in ADMIN_ROLES", () => {
   });
 });
 
+describe("a token that is too long to be one", () => {
+  it.each([
+    ["x-auth-token", 8_001, 401],
+    ["x-storage-token", 8_001, 401],
+    // Keystone would have to be asked about this one.
+    ["x-auth-token", 8_000, 503],
+  ])("in %s, of %i characters, is answered with %i without Keystone", async (name, length, status) => {
+    const env = { KEYSTONE_URL: NOWHERE };
+    const response = await manage("GET /v2/cache", { token: null, headers: { [name]: "x".repeat(length) }, env });
+    expect(response.status).toBe(status);
+    await response.arrayBuffer();
+  });
+});
+
 describe("nothing is remembered of Keystone's word", () => {
   it("a token that gets the role is let in at the next request, and kept out when it loses it", async () => {
     const { env, giveRoles } = ownKeystone();
@@ -194,8 +208,10 @@ it("a token in X-Storage-Token counts as one in X-Auth-Token, unless there is th
 });
 
 it("the origin is asked about the image with the caller's token", async () => {
-  const response = await manage(`DELETE /v2/cache/${id}`, { token: "other" });
+  // The edge does not have it.
+  const image = await createImage({ size: 1_000 });
+  const response = await manage(`DELETE /v2/cache/${image.id}`, { token: "other" });
   await response.arrayBuffer();
-  const seen = await expectCalls(`GET /v2/images/${id}`);
+  const seen = await expectCalls(`GET /v2/images/${image.id}`);
   expect(seen.map(({ token, status }) => [token, status])).toEqual([["other", 404]]);
 });

@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { SavedFill } from "../../src/fill/storage.ts";
-import { fillClient, fillStub } from "../support/bindings.ts";
+import { bucketBut, fillClient, fillStub } from "../support/bindings.ts";
 import { generations, slicesOf, smallEdge, storedIds } from "../support/cap.ts";
 import { fillEnv } from "../support/fill-env.ts";
 import { pullByHand } from "../support/hand-puller.ts";
@@ -130,12 +130,72 @@ describe("a queued image that can't be stored", () => {
     const entry = await notNow(image);
     expect(entry.attempts).toBe(1);
     expect(entry.lastError).toContain("403");
-    expect(await fillClient(image.id).progress()).toMatchObject({ wanted: false, slicesStored: 0 });
+    expect(await fillClient(image.id).progress()).toMatchObject({ progress: { wanted: false, slicesStored: 0 } });
     // Its next turn begins anew.
     await setFaults(image.id, {});
     await backOffIsOver();
     await advance();
     await committed(image.id);
+  });
+});
+
+describe("a queued image whose data is wrong", () => {
+  const MISMATCH = "the origin's data does not match the image's digest";
+
+  it("is given up when a client's download says so as well, and its place goes to the next one at once", async () => {
+    await smallEdge(100 * MB, { ...serviceAccount("admin"), PREFETCH_CONCURRENCY: "1" });
+    const [image, next] = [await createImage({ size: MB }), await createImage({ size: MB })];
+    const first = await pullByHand(image);
+    await fillStub(image.id).disagreed(first.turn.generation);
+    const second = await pullByHand(image);
+    const pulls = (await backgroundPulls(image)).length;
+    await enqueue([image, next]);
+    expect(await advance(1)).toBe(1);
+    await expect.poll(async () => (await queued(image))?.startedAt, SOON).not.toBeNull();
+    await expect.poll(() => fillClient(image.id).progress(), SOON).toMatchObject({ progress: { wanted: true } });
+    await fillStub(image.id).disagreed(second.turn.generation);
+    expect(await notNow(image)).toMatchObject({ attempts: 1, lastError: MISMATCH });
+    await committed(next.id);
+    expect(await backgroundPulls(image)).toHaveLength(pulls);
+  });
+
+  it("is left alone for ten minutes, without another attempt", async () => {
+    const image = await createImage({ size: 0.3 * MB });
+    await setFaults(image.id, { corruptAt: 7 });
+    expect((await failing(image)).attempts).toBe(1);
+    await backOffIsOver();
+    const pulls = (await backgroundPulls(image)).length;
+    expect(await advance()).toBe(1);
+    await expect.poll(async () => (await queued(image))?.notBefore, SOON).toBeGreaterThan(Date.now());
+    const entry = await queued(image);
+    expect(entry).toMatchObject({ attempts: 1, lastError: MISMATCH, startedAt: null });
+    expect((entry?.notBefore ?? 0) - Date.now()).toBeGreaterThan(10 * MINUTE - 10_000);
+    expect((entry?.notBefore ?? 0) - Date.now()).toBeLessThanOrEqual(10 * MINUTE);
+    expect(await backgroundPulls(image)).toHaveLength(pulls);
+  });
+
+  it("and can't be read back is given up after four set-backs, and read back all the same later", async () => {
+    const BUCKET = bucketBut({ get: () => Promise.reject(new Error("R2 is out of order")) });
+    await smallEdge(100 * MB, { ...serviceAccount("admin"), BUCKET });
+    const image = await createImage({ size: 0.3 * MB });
+    await enqueue([image]);
+    await advance();
+    const state = () =>
+      runInDurableObject(fillStub(image.id), (_, { storage }) => storage.kv.get<SavedFill>("fill")?.state);
+    await expect.poll(state, SOON).toMatchObject({ setbacks: 1 });
+    // As if the next two had failed as well, and their pauses were over.
+    await runInDurableObject(fillStub(image.id), (_, { storage }) => {
+      const fill = storage.kv.get<SavedFill>("fill");
+      if (fill === undefined) throw new Error("there is no fill");
+      storage.kv.put<SavedFill>("fill", { ...fill, state: { ...fill.state, setbacks: 3, quietUntil: 0 } });
+    });
+    await evictDurableObject(fillStub(image.id));
+    await runDurableObjectAlarm(fillStub(image.id));
+    const entry = await notNow(image);
+    expect(entry.attempts).toBe(1);
+    expect(entry.lastError).toContain("R2 is out of order");
+    const { slices } = (await state()) ?? {};
+    expect(await state()).toMatchObject({ wanted: false, stored: slices });
   });
 });
 
@@ -147,7 +207,7 @@ describe("a queued image that is not there to be fetched", () => {
     await advance();
     await emptyQueue();
     expect(await backgroundPulls(image)).toEqual([]);
-    expect(await fillClient(image.id).progress()).toBeNull();
+    expect(await fillClient(image.id).progress()).toEqual({ fill: "none" });
   });
 
   it("because it never was leaves the queue", async () => {

@@ -1,6 +1,9 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import type { Env } from "../../src/config.ts";
+import type { Progress } from "../../src/fill/protocol.ts";
 import { fillClient, fillStub } from "../support/bindings.ts";
 import { catalog, generations, slicesOf, smallEdge, storedIds } from "../support/cap.ts";
+import { catalogThat } from "../support/manage.ts";
 import {
   advance,
   backgroundCalls,
@@ -26,6 +29,16 @@ async function slowImages(count: number, rate = 2 * MB): Promise<Image[]> {
   const images = await Promise.all(Array.from({ length: count }, () => createImage({ size: MB })));
   await Promise.all(images.map((image) => setFaults(image.id, { rate })));
   return images;
+}
+
+/** A catalog that waits before it answers a statement which begins so. */
+function catalogBefore(start: string, pause: () => Promise<void>): Env["CATALOG"] {
+  return catalogThat((sql) => (sql.startsWith(start) ? pause() : Promise.resolve())).CATALOG;
+}
+
+async function progressOf({ id }: Image): Promise<Progress | null> {
+  const look = await fillClient(id).progress();
+  return look.fill === "running" ? look.progress : null;
 }
 
 describe("queued images", () => {
@@ -100,7 +113,7 @@ describe("queued images", () => {
     await expect.poll(() => backgroundCalls(image), SOON).toHaveLength(1);
     await scheduler.wait(100);
     expect(await backgroundPulls(image)).toEqual([]);
-    expect(await fillClient(image.id).progress()).toBeNull();
+    expect(await fillClient(image.id).progress()).toEqual({ fill: "none" });
     await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file`);
   });
 
@@ -111,7 +124,7 @@ describe("queued images", () => {
     await emptyQueue();
     const { orphan } = await catalog.evict(image.id, Date.now());
     expect(orphan).not.toBeNull();
-    expect(await fillClient(image.id).progress()).toMatchObject({ committed: true });
+    expect(await progressOf(image)).toMatchObject({ committed: true });
     await enqueue([image]);
     await advance();
     await emptyQueue();
@@ -125,24 +138,21 @@ describe("the progress of a queued image", () => {
   it("counts the slices that are stored, of all", async () => {
     const [image] = await slowImages(1, MB);
     if (image === undefined) throw new Error("no image");
-    expect(await fillClient(image.id).progress()).toBeNull();
+    expect(await progressOf(image)).toBeNull();
     await enqueue([image]);
-    expect(await fillClient(image.id).progress()).toBeNull();
+    expect(await progressOf(image)).toBeNull();
     await advance();
-    const stored = async () => (await fillClient(image.id).progress())?.slicesStored ?? 0;
+    const stored = async () => (await progressOf(image))?.slicesStored ?? 0;
     const slices = Math.ceil(MB / 65_536);
     await expect.poll(stored, { ...SOON, interval: 10 }).toBeGreaterThan(0);
-    const midway = await fillClient(image.id).progress();
+    const midway = await progressOf(image);
     expect(midway).toMatchObject({ size: MB, wanted: true, committed: false });
     expect(midway?.slicesStored).toBeLessThan(midway?.slicesTotal ?? 0);
     expect(midway?.slicesTotal).toBeLessThanOrEqual(slices);
     await committed(image.id);
     await expect
-      .poll(() => fillClient(image.id).progress(), SOON)
-      .toMatchObject({
-        slicesStored: midway?.slicesTotal,
-        committed: true,
-      });
+      .poll(() => progressOf(image), SOON)
+      .toMatchObject({ slicesStored: midway?.slicesTotal, committed: true });
   });
 });
 
@@ -177,6 +187,61 @@ describe("a queued image that is being fetched", () => {
     await committed(image.id);
     expect(await queued(image)).toBeNull();
     expect(await backgroundPulls(image)).toEqual([]);
+    await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file`);
+  });
+
+  it.each<[string, (image: Image) => string, Partial<Env>]>([
+    ["deleted at the origin through the edge", ({ id }) => `DELETE /v2/images/${id}`, {}],
+    ["taken out by an admin", ({ id }) => `DELETE /v2/cache/${id}`, serviceAccount("admin")],
+    ["cleared from the queue with all others", () => "DELETE /v2/cache", serviceAccount("admin")],
+    ["taken out in the legacy form", ({ id }) => `DELETE /v2/queued_images/${id}`, serviceAccount("admin")],
+  ])("is not fetched when it is %s while its record is being read", async (_, line, account) => {
+    const [image] = await slowImages(1);
+    if (image === undefined) throw new Error("no image");
+    // The origin's word about it comes only when the image has left the queue.
+    const [asked, gone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const CATALOG = catalogBefore("SELECT 1 FROM queue", async () => {
+      asked.resolve();
+      await gone.promise;
+    });
+    await smallEdge(100 * MB, { ...serviceAccount("admin"), CATALOG });
+    await enqueue([image]);
+    expect(await advance()).toBe(1);
+    await asked.promise;
+    const [method = "", path = ""] = line(image).split(" ");
+    const response = await ask(path, { method, token: "admin", env: account });
+    expect(response.ok).toBe(true);
+    await response.arrayBuffer();
+    await settled();
+    expect(await queued(image)).toBeNull();
+    gone.resolve();
+    await scheduler.wait(300);
+    expect(await fillClient(image.id).progress()).toEqual({ fill: "none" });
+    expect(await backgroundPulls(image)).toEqual([]);
+    expect(await generations.room()).toEqual({ committed: 0, filling: 0, removing: 0 });
+    await expectCalls(...(path.startsWith("/v2/images") ? [`DELETE ${path}`] : []));
+  });
+
+  it("is not fetched when a client's download has committed it while its record was being read", async () => {
+    const image = await createImage({ size: MB });
+    const [asked, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const CATALOG = catalogBefore("SELECT 1 FROM queue", async () => {
+      asked.resolve();
+      await done.promise;
+    });
+    await smallEdge(100 * MB, { ...serviceAccount("admin"), CATALOG });
+    await enqueue([image]);
+    await advance();
+    await asked.promise;
+    await expectImage(await startReader(image.id), image);
+    await settled();
+    await committed(image.id);
+    const before = await catalog.find(image.id);
+    done.resolve();
+    await scheduler.wait(300);
+    expect(await backgroundPulls(image)).toEqual([]);
+    expect((await catalog.find(image.id))?.generation).toBe(before?.generation);
+    expect(await progressOf(image)).toMatchObject({ committed: true });
     await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file`);
   });
 

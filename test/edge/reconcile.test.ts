@@ -6,7 +6,7 @@ import { OriginUnreachable } from "../../src/origin/forward.ts";
 import { reconcile } from "../../src/upkeep/reconcile.ts";
 import { bindings } from "../support/env.ts";
 import { edgeBefore, type OwnOrigin, ownOrigin } from "../support/own-origin.ts";
-import { catalog, emptyStore, generations, imageIds, objectKeys, queue } from "../support/store.ts";
+import { emptyStore, generations, imageIds, objectKeys, queue, rounds } from "../support/store.ts";
 import { clockThatJumps, keepLines, NEVER, NOW } from "../support/upkeep.ts";
 
 const lines = keepLines();
@@ -93,6 +93,29 @@ describe("an origin that does not say", () => {
     expect(results).toEqual([{ reconciled_at: 0 }]);
   });
 
+  it.each(["v1", "v3"])("because something else is in its place, at /%s: all is kept", async (place) => {
+    const ids = [await origin.cached(), await origin.cached()].sort();
+    await bindings.CATALOG.prepare("INSERT INTO queue (image_id, queued_at) SELECT image_id, 0 FROM images").run();
+    const elsewhere = `${origin.url}/${place}`;
+    // It is there, and has none of the images, as a web server that does not know Glance's paths.
+    const statuses = [...ids.map((id) => `/v2/images/${id}`), "/v2/images?limit=1"].map(async (path) => {
+      const response = await fetch(elsewhere + path, { headers: { "x-auth-token": "admin" } });
+      await response.body?.cancel();
+      return response.status;
+    });
+    expect(await Promise.all(statuses)).toEqual([404, 404, 404]);
+    const edge = edgeBefore(origin, "admin", { env: { ORIGIN_URL: elsewhere } });
+    await expect(reconcile(edge, NEVER)).rejects.toThrow("is not Glance");
+    expect(await imageIds()).toEqual(ids);
+    expect(await objectKeys()).toHaveLength(10);
+    expect(await queue.list()).toHaveLength(2);
+    // Nothing counts as asked: they have their turn when Glance is back.
+    const { results } = await bindings.CATALOG.prepare("SELECT DISTINCT reconciled_at FROM images").all();
+    expect(results).toEqual([{ reconciled_at: 0 }]);
+    for (const imageId of ids) await origin.send("DELETE", `/v2/images/${imageId}`);
+    expect(await reconcile(edgeBefore(origin), NEVER)).toMatchObject({ asked: 2, evicted: 2 });
+  });
+
   it("because its token was revoked: everything is kept, and a new token goes on", async () => {
     const edge = edgeBefore(origin);
     await origin.cached();
@@ -131,6 +154,16 @@ describe("a Keystone that gives no token", () => {
 });
 
 describe("a run", () => {
+  it("asks once whether it is Glance that says that images are gone, and not as long as none is", async () => {
+    const ids: string[] = [];
+    for (let image = 0; image < 6; image++) ids.push(await origin.cached());
+    expect(await reconcile(edgeBefore(origin), NEVER)).toMatchObject({ asked: 6, evicted: 0 });
+    expect(await origin.listed()).toBe(0);
+    for (const imageId of ids) await origin.send("DELETE", `/v2/images/${imageId}`);
+    expect(await reconcile(edgeBefore(origin), NEVER)).toMatchObject({ asked: 6, evicted: 6 });
+    expect(await origin.listed()).toBe(1);
+  });
+
   it("without service credentials asks nobody", async () => {
     const imageId = await origin.cached();
     await origin.send("DELETE", `/v2/images/${imageId}`);
@@ -140,11 +173,11 @@ describe("a run", () => {
 
   it("begins with those that were not asked about for the longest time, and ends in time", async () => {
     for (let image = 0; image < 6; image++) await origin.cached();
-    const ids = await catalog.leastReconciled(9);
+    const ids = await rounds.leastReconciled(9);
     const edge = (now: () => number) => ({ ...edgeBefore(origin), now });
     // A look before the first four, one when they are done.
     expect(await reconcile(edge(clockThatJumps(2)), NOW + 1)).toMatchObject({ asked: 4 });
-    expect(await catalog.leastReconciled(9)).toEqual([...ids.slice(4), ...ids.slice(0, 4)]);
+    expect(await rounds.leastReconciled(9)).toEqual([...ids.slice(4), ...ids.slice(0, 4)]);
     expect(await reconcile(edge(clockThatJumps(2)), NOW + 1)).toMatchObject({ asked: 4 });
     expect(await Promise.all(ids.map((imageId) => origin.asked(imageId)))).toEqual([2, 2, 1, 1, 1, 1]);
   });

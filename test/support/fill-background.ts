@@ -8,14 +8,16 @@ import { must } from "./fill-violation.ts";
 /** The alarm, the background's own pull, and the read-back. */
 export function backgroundOffers(world: World, options: ModelOptions, offer: MakeOffer): void {
   const { fill, background } = world;
-  if (world.turns > 0) offer("the image's turn comes", () => turnCame(world, options));
+  // What is left alone is postponed until it is not.
+  const postponed = fill !== null && fill.committedAt === null && rules.isLeftAlone(fill, world.now);
+  if (world.turns > 0 && !world.claimed && !postponed) offer("the image's turn comes", () => turnCame(world, options));
   if (background !== null) {
     const change = (next: Puller, to: World) => withBackground(to, next, options);
     pullOffers(world, background, options, (what, take) => offer(`background ${what}`, take), change);
     if (world.left.failure > 0) {
       offer("background fails", () => {
         const failed = suffered(release(world, background, false), "failure");
-        return concluded({ ...failed, background: null, fill: setBack(failed, background.generation) });
+        return { ...failed, background: null, fill: setBack(failed, background.generation) };
       });
     }
   }
@@ -25,7 +27,7 @@ export function backgroundOffers(world: World, options: ModelOptions, offer: Mak
       const { verifying } = world;
       offer("read-back fails", () => {
         const failed = suffered(world, "failure");
-        return concluded({ ...failed, verifying: null, fill: setBack(failed, verifying) });
+        return { ...failed, verifying: null, fill: setBack(failed, verifying) };
       });
     }
     return;
@@ -37,7 +39,7 @@ export function backgroundOffers(world: World, options: ModelOptions, offer: Mak
   }
   if (background !== null || task.do === "wait") return;
   if (task.do === "fill" && world.left.failure > 0) {
-    offer("alarm: nobody's rights", () => concluded({ ...suffered(world, "failure"), fill: rules.exhausted(fill) }));
+    offer("alarm: nobody's rights", () => ({ ...suffered(world, "failure"), fill: rules.exhausted(fill) }));
   }
   // Only of one that begins by itself: one that goes on is wrong as whoever began is.
   if (task.do === "fill" && fill.stored === 0 && world.left.wrong > 0) {
@@ -46,6 +48,7 @@ export function backgroundOffers(world: World, options: ModelOptions, offer: Mak
   offer(`alarm: ${task.do}`, () => {
     if (task.do === "forget") return forgotten(world, fill);
     if (task.do === "verify") return { ...world, verifying: fill.generation };
+    if (task.do === "give-up") return { ...world, claimed: false, fill: rules.givenUp(fill) };
     return fillInBackground(world, options, true);
   });
 }
@@ -55,15 +58,7 @@ function turnCame(before: World, { slices }: ModelOptions): World {
   const world = { ...before, turns: before.turns - 1 };
   const to = world.fill === null ? begun(world, slices, null) : world;
   if (to.fill === null || to.fill.committedAt !== null) return world;
-  return { ...to, fill: rules.wanted(to.fill, world.now) };
-}
-
-/** As the watchdog tells the queue that a turn has come to nothing, at the end of its alarm. */
-function concluded(world: World): World {
-  const { fill, now } = world;
-  if (fill === null || !fill.wanted || fill.committedAt !== null) return world;
-  const over = fill.setbacks >= rules.SETBACKS_TOLERATED || rules.isLeftAlone(fill, now);
-  return over ? { ...world, fill: rules.givenUp(fill) } : world;
+  return { ...to, claimed: true, fill: rules.wanted(to.fill, world.now) };
 }
 
 function fillInBackground(world: World, options: ModelOptions, good: boolean): World {
@@ -89,7 +84,7 @@ function withBackground(world: World, pull: Puller, { slices }: ModelOptions): W
   const next = goesOn(pull, slices);
   if (next !== null) return { ...world, background: next };
   const stored = pull.next === slices && pull.standing !== "dropped";
-  return concluded({ ...world, background: null, fill: stored ? world.fill : setBack(world, pull.generation) });
+  return { ...world, background: null, fill: stored ? world.fill : setBack(world, pull.generation) };
 }
 
 function setBack({ fill, now }: World, generation: string): rules.FillState | null {
@@ -101,8 +96,9 @@ function readBack(before: World): World {
   const { fill } = world;
   if (fill === null || fill.generation !== before.verifying) return world;
   must(fill.stored === fill.slices, "commit", "a read-back ended before all was stored");
-  if (!world.objects.every((object) => object === true)) return concluded(disagreed(world, fill.generation));
-  return { ...world, proven: true, mismatches: [], fill: rules.committed(fill, world.now) };
+  if (!world.objects.every((object) => object === true)) return disagreed(world, fill.generation);
+  // The commit takes the image out of the queue as well.
+  return { ...world, proven: true, mismatches: [], claimed: false, fill: rules.committed(fill, world.now) };
 }
 
 /** Time passes until the next thing that a rule can notice. Who lives reports meanwhile. */

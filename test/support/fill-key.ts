@@ -72,6 +72,7 @@ export function keyOf(world: World, stallMs: number): string {
     world.followed,
     world.mismatches.length,
     world.turns,
+    world.claimed,
     world.left,
   ]);
 }

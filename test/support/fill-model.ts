@@ -86,6 +86,8 @@ export interface World {
   readonly mismatches: readonly number[];
   /** How often the image's turn in the queue may still come. */
   readonly turns: number;
+  /** The image holds one of the queue's places (PREFETCH_CONCURRENCY), which are few. */
+  readonly claimed: boolean;
   /** How often each kind of misfortune may still happen. */
   readonly left: Readonly<Record<Misfortune, number>>;
 }
@@ -139,6 +141,7 @@ export function newWorld(options: ModelOptions): World {
     dropped: [],
     mismatches: [],
     turns: options.turns ?? 0,
+    claimed: false,
     left: options.misfortunes,
   };
 }

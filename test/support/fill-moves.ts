@@ -136,6 +136,8 @@ function told(world: World, pull: Puller): World {
 /** What must hold in each world, and from each to the next. */
 function checked(before: World, after: World): World {
   const [was, is] = [before.fill, after.fill];
+  const atWork = is?.wanted === true && is.committedAt === null;
+  must(after.claimed === atWork, "place", after.claimed ? "it hangs" : "it is fetched without one");
   if (is === null) return after;
   if (was?.generation === is.generation) {
     const grown = is.stored - was.stored;

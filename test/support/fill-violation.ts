@@ -10,6 +10,7 @@ export type Invariant =
   | "cut"
   | "left-alone"
   | "background"
+  | "place"
   | "commit";
 
 export class Violation extends Error {

@@ -22,6 +22,8 @@ export interface OwnOrigin {
   send(method: string, path: string, body?: unknown): Promise<number>;
   /** How often an image's record was asked for. */
   asked(imageId: string): Promise<number>;
+  /** How often a list of images was asked for. */
+  listed(): Promise<number>;
   /** Ends all tokens that its Keystone gave out and that the origin has seen. */
   revokeSeen(): Promise<void>;
 }
@@ -59,6 +61,9 @@ function originAt(url: string): OwnOrigin {
     },
     async asked(imageId) {
       return (await requests()).filter(({ path }) => path === `/v2/images/${imageId}`).length;
+    },
+    async listed() {
+      return (await requests()).filter(({ path }) => /^\/v2\/images(\?|$)/.test(path)).length;
     },
     async revokeSeen() {
       const tokens = new Set((await requests()).map(({ token }) => token ?? "").filter((token) => token.length > 20));

@@ -4,9 +4,9 @@
  */
 import { expect, inject } from "vitest";
 import type { Env } from "../../src/config.ts";
+import { advanceQueue } from "../../src/fill/advance-queue.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { PrefetchQueue, type QueuedImage } from "../../src/store/queue.ts";
-import { advanceQueue } from "../../src/upkeep/advance-queue.ts";
 import { fillClient } from "./bindings.ts";
 import { atOrigin, bindings, committed, type Image, type OriginCall } from "./scenario.ts";
 

@@ -2,12 +2,14 @@
 import { afterEach, beforeEach, vi } from "vitest";
 import { readSettings, type Settings } from "../../src/config.ts";
 import type { Edge } from "../../src/edge.ts";
+import { SliceStore } from "../../src/store/slices.ts";
+import { bucketBut } from "./bindings.ts";
 import { bindings } from "./env.ts";
-import { cursors, store } from "./store.ts";
+import { cursors, rounds, store } from "./store.ts";
 
 export type UpkeepTools = Pick<
   Edge,
-  "catalog" | "generations" | "slices" | "cursors" | "fills" | "settings" | "now" | "log"
+  "catalog" | "generations" | "slices" | "cursors" | "rounds" | "fills" | "settings" | "now" | "log"
 >;
 
 export const NOW = 1_000_000_000;
@@ -18,6 +20,7 @@ export function upkeepTools(settings: Partial<Settings> = {}, other: Partial<Upk
   return {
     ...store,
     cursors,
+    rounds,
     fills: bindings.FILL,
     settings: { ...readSettings(bindings), ...settings },
     now: () => NOW,
@@ -39,6 +42,30 @@ export const unreachableFills = new Proxy(bindings.FILL, {
     return typeof value === "function" ? value.bind(target) : value;
   },
 });
+
+/**
+ * Lets the pauses of the code under test take no more time than what happens in them, for the rest of a test that keeps
+ * its lines ({@link keepLines}).
+ * @returns the pauses so far, ms each
+ */
+export function inPauses(happen: () => Promise<unknown>): number[] {
+  const pauses: number[] = [];
+  vi.spyOn(scheduler, "wait").mockImplementation(async (ms) => {
+    pauses.push(ms);
+    await happen();
+  });
+  return pauses;
+}
+
+/** Slices in an R2 that can't be read where the key tells it. */
+export function unreadableSlices(where: (key: string) => boolean): SliceStore {
+  return new SliceStore(
+    bucketBut({
+      get: (key: string, options: R2GetOptions) =>
+        where(key) ? Promise.reject(new Error("R2 is down")) : bindings.BUCKET.get(key, options),
+    }),
+  );
+}
 
 export type Line = Readonly<Record<string, unknown>> & { readonly event: string };
 

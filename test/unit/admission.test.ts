@@ -67,7 +67,7 @@ describe("room", () => {
     const own = admissions();
     await admissions().ask(applicant("holder", 60));
     expect(await own.ask(applicant("a", 60))).toBe("no-room");
-    await generations.release("holder");
+    await generations.release(["holder"]);
     vi.setSystemTime(START + 9_999);
     expect(await own.ask(applicant("a", 60))).toBe("no-room");
     expect(own.has("a")).toBe(false);

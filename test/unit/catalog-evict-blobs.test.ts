@@ -43,14 +43,14 @@ describe("an eviction of blobs", () => {
     await commit("a", "one", 10);
     await catalog.evictBlobs(["g-one"], "none", NOW);
     expect(await generations.reserve({ blob: "x", generation: "x", imageId: "x", size: 91 }, 100, NOW)).toBe(false);
-    await generations.release("g-one");
+    await generations.release(["g-one"]);
     expect(await generations.reserve({ blob: "x", generation: "x", imageId: "x", size: 91 }, 100, NOW)).toBe(true);
   });
 
   it("finds nothing under a generation that the catalog does not name any more", async () => {
     await commit("a", "one");
     await catalog.evict("a", NOW);
-    await generations.release("g-one");
+    await generations.release(["g-one"]);
     expect(await catalog.evictBlobs(["g-one", "g-never"], "none", NOW)).toEqual({ orphans: [], bytes: 0, images: [] });
     expect(await generations.room()).toEqual({ committed: 0, filling: 0, removing: 0 });
   });

@@ -1,4 +1,4 @@
-/** What the catalog tells of use, and the orders in which the upkeep goes through it. */
+/** What the catalog tells of what is stored, and of its use. */
 import { beforeEach, describe, expect, it } from "vitest";
 import type { StoredImage } from "../../src/store/catalog.ts";
 import { bindings } from "../support/env.ts";
@@ -99,55 +99,5 @@ describe("use", () => {
       { imageId: "a", hits: 5, lastAccessed: 7, inUseUntil: 0 },
     ]);
     expect(await catalog.list()).toMatchObject([{ hits: 5, lastAccessed: 7 }]);
-  });
-});
-
-describe("the blobs", () => {
-  const names = (blobs: readonly { readonly generation: string }[]) => blobs.map(({ generation }) => generation);
-
-  it("that were not verified for the longest time come first; a commit is a verification", async () => {
-    await commit("a", 1_000);
-    await commit("b", 2_000);
-    await commit("c", 3_000);
-    expect(names(await catalog.leastVerified(9))).toEqual(["g-a", "g-b", "g-c"]);
-    await catalog.verified("g-a", 4_000);
-    await catalog.verified("g-never", 9_000);
-    expect(names(await catalog.leastVerified(2))).toEqual(["g-b", "g-c"]);
-    expect(names(await catalog.leastVerified(9))).toEqual(["g-b", "g-c", "g-a"]);
-  });
-
-  it("come with all that reading them needs", async () => {
-    await commit("a", 1_000);
-    const blob = { blob: "sha256-a", generation: "g-a", size: 10, sliceBytes: 16, etags: ["e0", "e1"] };
-    expect(await catalog.leastVerified(9)).toEqual([blob]);
-    expect(await catalog.blobsAfter("", 9)).toEqual([blob]);
-  });
-
-  it("can be gone through in the order of their names, a page at a time", async () => {
-    for (const imageId of ["c", "a", "d", "b"]) await commit(imageId, 0);
-    const first = await catalog.blobsAfter("", 2);
-    expect(names(first)).toEqual(["g-a", "g-b"]);
-    expect(names(await catalog.blobsAfter(first.at(-1)?.blob ?? "", 2))).toEqual(["g-c", "g-d"]);
-    expect(await catalog.blobsAfter("sha256-d", 2)).toEqual([]);
-  });
-
-  it("that no image has any more are told apart", async () => {
-    await commit("a", 0, "one");
-    await commit("b", 0, "two");
-    expect(await catalog.unowned()).toEqual([]);
-    await commit("a", 1, "three");
-    expect(await catalog.unowned()).toEqual(["g-one"]);
-  });
-});
-
-describe("the images that the origin is asked about", () => {
-  it("are those that it was not asked about for the longest time", async () => {
-    for (const imageId of ["c", "a", "b"]) await commit(imageId, 0);
-    expect(await catalog.leastReconciled(2)).toEqual(["a", "b"]);
-    await catalog.reconciled(["a", "c", "gone"], 5_000);
-    expect(await catalog.leastReconciled(9)).toEqual(["b", "a", "c"]);
-    await catalog.reconciled(["b"], 6_000);
-    await catalog.reconciled([], 7_000);
-    expect(await catalog.leastReconciled(9)).toEqual(["a", "c", "b"]);
   });
 });

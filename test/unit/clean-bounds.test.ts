@@ -1,6 +1,6 @@
 /** The clean is bounded in time, goes on where it was, and ends whatever the store says. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { Catalog } from "../../src/store/catalog.ts";
+import { Rounds } from "../../src/store/rounds.ts";
 import { SliceStore } from "../../src/store/slices.ts";
 import { clean } from "../../src/upkeep/clean.ts";
 import { bucketBut } from "../support/bindings.ts";
@@ -12,6 +12,7 @@ import {
   generations,
   imageIds,
   objectKeys,
+  rounds,
   storeImage,
   storeSlices,
 } from "../support/store.ts";
@@ -20,6 +21,8 @@ import { clockThatJumps, keepLines, NEVER, NOW, upkeepTools } from "../support/u
 keepLines();
 
 const SOON = NOW + 60_000;
+/** Looks at the clock before the rows: one for blobs that no image has, one for what was given up. */
+const BEFORE_ROWS = 2;
 const inPages = (limit: number) =>
   new SliceStore(bucketBut({ list: (options: R2ListOptions) => bindings.BUCKET.list({ ...options, limit }) }));
 
@@ -42,11 +45,11 @@ describe("a run whose time is over", () => {
 
   it("is followed by one that goes on where it was: rows", async () => {
     await storeThreeEmpty();
-    const names = (await catalog.blobsAfter("", 9)).map(({ blob }) => blob);
+    const names = (await rounds.blobsAfter("", 9)).map(({ blob }) => blob);
     const seen: string[] = [];
     for (let left = 2; left >= 0; left--) {
-      // A look before each row, and one for the row that goes.
-      const cleaned = await clean(upkeepTools({}, { now: clockThatJumps(2) }), SOON);
+      // A look at the beginning, and one before the row.
+      const cleaned = await clean(upkeepTools({}, { now: clockThatJumps(BEFORE_ROWS + 2) }), SOON);
       expect(cleaned).toMatchObject({ rows: 1, finished: false });
       expect(await imageIds()).toHaveLength(left);
       seen.push(await cursors.read("clean.rows"));
@@ -59,8 +62,8 @@ describe("a run whose time is over", () => {
 
   it("is followed by one that goes on where it was: rows that stay", async () => {
     for (const imageId of ["a", "b", "c"]) await storeImage(imageId);
-    await clean(upkeepTools({}, { now: clockThatJumps(2) }), SOON);
-    const [, second] = await catalog.blobsAfter("", 2);
+    await clean(upkeepTools({}, { now: clockThatJumps(BEFORE_ROWS + 3) }), SOON);
+    const [, second] = await rounds.blobsAfter("", 2);
     expect(await cursors.read("clean.rows")).toBe(second?.blob);
     let counted = 0;
     const counting = new SliceStore(
@@ -80,7 +83,7 @@ describe("a run whose time is over", () => {
     const runs: number[] = [];
     for (let finished = false; !finished && runs.length < 20; ) {
       // Pages of 5 slices, as many as each of these has, and time for one of them.
-      const cleaned = await clean(upkeepTools({}, { slices: inPages(5), now: clockThatJumps(1) }), SOON);
+      const cleaned = await clean(upkeepTools({}, { slices: inPages(5), now: clockThatJumps(BEFORE_ROWS + 2) }), SOON);
       runs.push(cleaned.orphans);
       finished = cleaned.finished;
     }
@@ -93,8 +96,9 @@ describe("a run whose time is over", () => {
     for (const imageId of ["a", "b", "c"]) await storeImage(imageId);
     const finished: boolean[] = [];
     while (!finished.includes(true) && finished.length < 9) {
-      // A look before each row, and one before a page.
-      const cleaned = await clean(upkeepTools({}, { slices: inPages(5), now: clockThatJumps(4) }), SOON);
+      // A look at the beginning of the rows, one before each of the three, and one before a page.
+      const now = clockThatJumps(BEFORE_ROWS + 5);
+      const cleaned = await clean(upkeepTools({}, { slices: inPages(5), now }), SOON);
       finished.push(cleaned.finished);
     }
     expect(finished).toEqual([false, false, true]);
@@ -106,9 +110,9 @@ describe("a run whose time is over", () => {
       await storeImage(imageId);
       await catalog.evict(imageId, 0);
     }
-    expect(await clean(upkeepTools({}, { now: clockThatJumps(2) }), SOON)).toMatchObject({ condemned: 2 });
-    expect(await generations.removing(9)).toHaveLength(1);
-    expect(await clean(upkeepTools(), SOON)).toMatchObject({ condemned: 1, finished: true });
+    expect(await clean(upkeepTools({}, { now: clockThatJumps(1) }), SOON)).toMatchObject({ condemned: 0 });
+    expect(await generations.removing(9)).toHaveLength(3);
+    expect(await clean(upkeepTools(), SOON)).toMatchObject({ condemned: 3, finished: true });
     expect(await objectKeys()).toEqual([]);
   });
 });
@@ -151,13 +155,13 @@ describe("the clean ends", () => {
 
   it("when the catalog gives the same rows over and over", async () => {
     await storeImage("a");
-    class Stuck extends Catalog {
+    class Stuck extends Rounds {
       override async blobsAfter(_: string, limit: number) {
         const [blob] = await super.blobsAfter("", 1);
         return blob === undefined ? [] : Array.from({ length: limit }, () => blob);
       }
     }
-    const stuck = { catalog: new Stuck(bindings.CATALOG) };
+    const stuck = { rounds: new Stuck(bindings.CATALOG) };
     expect(await clean(upkeepTools({}, stuck), NEVER)).toMatchObject({ rows: 0, finished: false });
   }, 30_000);
 });

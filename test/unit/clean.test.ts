@@ -98,6 +98,27 @@ describe("generations that are said to be filled", () => {
     expect(await generations.room()).toEqual({ committed: 0, filling: 10, removing: 0 });
   });
 
+  it("stay when they are committed before they can be given up, and nobody says otherwise", async () => {
+    const filling = await storeSlices("a");
+    await reserve(filling);
+    // Its Fill has become another one's meanwhile: the commit was its last word.
+    const clean = async () => {
+      await catalog.commit(filling, NOW);
+      return "unknown";
+    };
+    const fills = new Proxy(bindings.FILL, {
+      get(target, name) {
+        if (name === "get") return () => ({ clean });
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    expect(await run({ fills })).toEqual(NOTHING);
+    expect(await imageIds()).toEqual(["a"]);
+    expect(await keysOf(filling)).toHaveLength(5);
+    expect(lines("clean.abandoned")).toEqual([]);
+  });
+
   it("go though none of their slices was stored", async () => {
     await generations.reserve({ blob: "sha256-a", generation: "a", imageId: "a", size: 10 }, 1_000, 0);
     expect(await run()).toEqual({ ...NOTHING, condemned: 1 });

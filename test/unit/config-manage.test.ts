@@ -35,6 +35,7 @@ describe("KEYSTONE_URL", () => {
 describe("ADMIN_ROLES", () => {
   it.each([
     ["", ["admin"]],
+    ["  ", ["admin"]],
     ["admin", ["admin"]],
     ["admin,image-admin", ["admin", "image-admin"]],
     [" admin , image admin ,, ", ["admin", "image admin"]],
@@ -100,5 +101,24 @@ describe("NOTIFICATIONS_URL", () => {
   it("may hold credentials and a query, which are kept", () => {
     const url = "https://user:secret@receiver.example/hook?key=1";
     expect(settings({ NOTIFICATIONS_URL: ` ${url} ` }).notificationsUrl).toBe(url);
+  });
+
+  it("may hold a password with any characters, percent-encoded", () => {
+    const url = "https://us%C3%A9r:p%40ss%25@receiver.example/";
+    expect(settings({ NOTIFICATIONS_URL: url }).notificationsUrl).toBe(url);
+  });
+});
+
+describe("NOTIFICATIONS", () => {
+  it("is a queue, or not bound at all", () => {
+    const queue = { send: () => undefined } as unknown as Queue;
+    expect(() => settings({ NOTIFICATIONS: queue })).not.toThrow();
+    const { NOTIFICATIONS: _, ...without } = bindings;
+    expect(() => readSettings(without)).not.toThrow();
+  });
+
+  it("is no other binding", () => {
+    const bucket = bindings.BUCKET as unknown as Queue;
+    expect(refused({ NOTIFICATIONS: bucket }).setting).toBe("NOTIFICATIONS");
   });
 });

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { StoredImage } from "../../src/store/catalog.ts";
 import type { Filling } from "../../src/store/generations.ts";
+import { bindings } from "../support/env.ts";
 import { catalog, emptyStore, generations, use } from "../support/store.ts";
 
 const CAP = 100;
@@ -27,6 +28,13 @@ describe("room for a generation", () => {
     expect(await reserve("b", 41)).toBe(false);
     expect(await reserve("b", 40)).toBe(true);
     expect(await generations.room()).toEqual({ committed: 0, filling: 100, removing: 0 });
+  });
+
+  it("is refused to what is committed: it has its room, and is to be filled no more", async () => {
+    await commit("a", 30);
+    expect(await reserve("a", 30)).toBe(false);
+    expect(await generations.filling(9)).toEqual([]);
+    expect(await generations.room()).toEqual({ committed: 30, filling: 0, removing: 0 });
   });
 
   it("is refused to what is larger than the cap, and by a cap of 0 to all", async () => {
@@ -78,23 +86,83 @@ describe("a generation that is given up", () => {
   it("gives its room back when it is released", async () => {
     await reserve("a", 60);
     await generations.condemn("a", NOW);
-    await generations.release("a");
+    await generations.release(["a"]);
     expect(await generations.room()).toEqual({ committed: 0, filling: 0, removing: 0 });
     expect(await reserve("b", CAP)).toBe(true);
   });
 
+  it("is to be removed, also when it was given up before, or when nobody knows it", async () => {
+    await reserve("a", 60);
+    expect(await generations.condemn("a", NOW + 1)).toBe(true);
+    expect(await generations.condemn("a", NOW + 2)).toBe(true);
+    expect(await generations.condemn("never", NOW)).toBe(true);
+  });
+
   it("is no committed one: condemning and releasing it leave the blob alone", async () => {
+    await reserve("a", 30);
     await commit("a", 30);
-    await generations.condemn("a", NOW);
-    await generations.release("a");
+    expect(await generations.condemn("a", NOW)).toBe(false);
+    await generations.release(["a"]);
     expect(await generations.room()).toEqual({ committed: 30, filling: 0, removing: 0 });
     expect((await catalog.find("image-a"))?.generation).toBe("a");
   });
 
+  it("is no committed one, even if it should be said to be filled still", async () => {
+    await commit("a", 30);
+    await bindings.CATALOG.prepare(
+      "INSERT INTO generations VALUES ('a', 'sha256-a', 'image-a', 30, 'filling', 0)",
+    ).run();
+    expect(await generations.condemn("a", NOW)).toBe(false);
+    expect(await generations.removing(9)).toEqual([]);
+  });
+
+  it("goes with others in one statement", async () => {
+    for (const name of ["a", "b", "c"]) {
+      await reserve(name, 20);
+      await generations.condemn(name, NOW);
+    }
+    await generations.release(["a", "c"]);
+    expect(await generations.room()).toEqual({ committed: 0, filling: 0, removing: 20 });
+    await generations.release([]);
+    expect((await generations.removing(9)).map(({ generation }) => generation)).toEqual(["b"]);
+  });
+
   it("that nobody knows is no error", async () => {
     await generations.condemn("never", NOW);
-    await generations.release("never");
+    await generations.release(["never"]);
     expect(await generations.known(["never"])).toEqual(new Set());
+  });
+});
+
+describe("a commit and a removal of the same generation", () => {
+  it("at the same time: one of them comes first, and the other gives way", async () => {
+    const first = { commit: 0, removal: 0 };
+    for (let round = 0; round < 20; round++) {
+      await emptyStore();
+      await reserve("a", 60);
+      const calls = [
+        () =>
+          commit("a", 60).then(
+            () => true,
+            () => false,
+          ),
+        () => generations.condemn("a", NOW),
+      ];
+      // Either may be on its way first.
+      const order = round % 2 === 0 ? [0, 1] : [1, 0];
+      const answers = await Promise.all(order.map((call) => calls[call]?.()));
+      const [committed, removed] = round % 2 === 0 ? answers : answers.reverse();
+      expect(committed).toBe(!removed);
+      expect(await generations.room()).toEqual({
+        committed: committed ? 60 : 0,
+        filling: 0,
+        removing: removed ? 60 : 0,
+      });
+      expect(await catalog.generationOf("sha256-a")).toBe(committed ? "a" : null);
+      first[committed ? "commit" : "removal"]++;
+    }
+    // Both orders were seen.
+    expect(Math.min(first.commit, first.removal)).toBeGreaterThan(0);
   });
 });
 
@@ -116,7 +184,7 @@ describe("the lists of generations", () => {
     await reserve("c", 10);
     await generations.condemn("c", NOW);
     await reserve("d", 10);
-    await generations.release("d");
+    await generations.release(["d"]);
     expect(await generations.known(["a", "b", "c", "d", "e"])).toEqual(new Set(["a", "b", "c"]));
     expect(await generations.known([])).toEqual(new Set());
   });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Candidate } from "../../src/store/generations.ts";
-import { leastRecentlyUsed } from "../../src/upkeep/least-recently-used.ts";
+import { leastRecentlyUsed } from "../../src/store/least-recently-used.ts";
 
 const NOW = 1_000_000;
 

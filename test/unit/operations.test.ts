@@ -27,15 +27,15 @@ describe("an operation, and the policy that a refusal of it names", () => {
   });
 
   it.each<[string, string, object]>([
-    ["GET /v2/cached_images", "cached", { do: "list" }],
-    ["DELETE /v2/cached_images", "cached", { do: "delete-all" }],
-    [`DELETE /v2/cached_images/${ID}`, "cached", { do: "delete", imageId: ID }],
-    ["GET /v2/queued_images", "queued", { do: "list" }],
-    ["DELETE /v2/queued_images", "queued", { do: "delete-all" }],
-    [`PUT /v2/queued_images/${ID}`, "queued", { do: "add", imageId: ID }],
-    [`DELETE /v2/queued_images/${ID}`, "queued", { do: "delete", imageId: ID }],
-  ])("in the legacy form: %s", (line, what, verb) => {
-    expect(match(line)).toEqual([{ do: "legacy", what, verb }, "manage_image_cache"]);
+    ["GET /v2/cached_images", "legacy-cached", { do: "list" }],
+    ["DELETE /v2/cached_images", "legacy-cached", { do: "delete-all" }],
+    [`DELETE /v2/cached_images/${ID}`, "legacy-cached", { do: "delete", imageId: ID }],
+    ["GET /v2/queued_images", "legacy-queued", { do: "list" }],
+    ["DELETE /v2/queued_images", "legacy-queued", { do: "delete-all" }],
+    [`PUT /v2/queued_images/${ID}`, "legacy-queued", { do: "add", imageId: ID }],
+    [`DELETE /v2/queued_images/${ID}`, "legacy-queued", { do: "delete", imageId: ID }],
+  ])("in the legacy form: %s", (line, operation, verb) => {
+    expect(match(line)).toEqual([{ do: operation, verb }, "manage_image_cache"]);
   });
 });
 
@@ -51,6 +51,7 @@ describe("a method that Glance does not have there is refused with those that it
     ...others("/v2/cache/nodes", "PUT", "DELETE").map((line) => [line, "DELETE, PUT"]),
     ...others("/v2/cache/clean", "POST").map((line) => [line, "POST"]),
     ...others("/v2/cache/prune", "POST").map((line) => [line, "POST"]),
+    ...others("/v2/cache/fills", "GET").map((line) => [line, "GET"]),
     ...others(`/v2/cache/nodes/${ID}`, "GET").map((line) => [line, "GET"]),
   ])("%s", (line, allow) => {
     expect(match(line)).toBe(allow);
@@ -76,7 +77,12 @@ describe("a word where an id stands", () => {
     expect(match(`DELETE /v2/cache/${word}`)).toBe("POST");
   });
 
-  it.each(["nodes", "fills", "nonsense", "CLEAN", ID.toUpperCase()])("%s is one, that no image has", (word) => {
+  it("fills is none either", () => {
+    expect(match("PUT /v2/cache/fills")).toBe("GET");
+    expect(match("DELETE /v2/cache/fills")).toBe("GET");
+  });
+
+  it.each(["nodes", "nonsense", "CLEAN", ID.toUpperCase()])("%s is one, that no image has", (word) => {
     expect(match(`PUT /v2/cache/${word}`)).toEqual([{ do: "queue", imageId: word }, "cache_image"]);
     expect(match(`DELETE /v2/cache/${word}`)).toEqual([{ do: "delete", imageId: word }, "cache_delete"]);
   });

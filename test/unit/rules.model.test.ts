@@ -61,6 +61,7 @@ describe("whatever three readers, the background and time do", () => {
     ["whoever has bytes of a dropped generation is cut, and nobody else", "cut"],
     ["an image is left alone after two mismatches in a row, and only for its time", "left-alone"],
     ["the background is sent to fill only when it may pull", "background"],
+    ["a queued image holds a place exactly as long as its fill is at work on it", "place"],
     ["only a right image is committed", "commit"],
   ])("%s", (_, invariant) => {
     expect(found.flatMap((each) => each.violations.get(invariant) ?? [])).toEqual([]);
@@ -94,15 +95,25 @@ describe("whatever three readers, the background and time do", () => {
   it("a queued image has the background at work on it until it is stored or given up", () => {
     const wanted = states.filter((fill) => fill.wanted && fill.committedAt === null);
     const begun = (fill: rules.FillState) => rules.duty(fill, startOf(fill), STALE_MS).do;
-    const idle = wanted.filter((fill) => !mayRest(fill) && !["fill", "verify"].includes(begun(fill)));
+    const idle = wanted.filter((fill) => !["fill", "verify", "give-up"].includes(begun(fill)));
     expect(idle).toEqual([]);
     // It begins with nothing, goes on, and is committed or given up.
     expect(wanted.some((fill) => fill.stored === 0 && begun(fill) === "fill")).toBe(true);
     expect(wanted.some((fill) => fill.stored === 1 && begun(fill) === "fill")).toBe(true);
     expect(states.some((fill) => fill.wanted && fill.committedAt !== null)).toBe(true);
+    expect(new Set(wanted.map(begun))).toEqual(new Set(["fill", "verify", "give-up"]));
     const givenUp = worlds.filter(({ fill, turns }) => turns === 0 && fill?.wanted === false && fill.stored === 0);
     expect(givenUp.some(({ fill }) => fill?.setbacks === rules.SETBACKS_TOLERATED)).toBe(true);
     expect(givenUp.some(({ fill }) => fill?.mismatches === rules.MISMATCHES_TOLERATED)).toBe(true);
+  });
+
+  it.each<[string, Attempt]>([
+    ["fails", failed],
+    ["brings wrong data", wrong],
+    ["succeeds", succeeded],
+  ])("a queued image gives its place back within two minutes when each attempt %s", (_, attempt) => {
+    const wanted = states.filter((fill) => fill.wanted && fill.committedAt === null);
+    expect(wanted.filter((fill) => heldFor(fill, attempt) > 120_000)).toEqual([]);
   });
 
   it("the background comes to an end when all its attempts fail", () => {
@@ -115,7 +126,7 @@ describe("whatever three readers, the background and time do", () => {
 
   it("after a set-back the background pauses", () => {
     const tasks = states.map((fill) => rules.duty(rules.setBack(fill, NOW), NOW, STALE_MS).do);
-    expect(new Set(tasks)).toEqual(new Set(["wait", "forget"]));
+    expect(new Set(tasks)).toEqual(new Set(["wait", "forget", "give-up"]));
   });
 });
 
@@ -141,13 +152,6 @@ describe("long runs of six readers and five slices", () => {
 /** When the background may begin at the earliest. */
 function startOf({ lease, quietUntil }: rules.FillState): number {
   return Math.max(NOW, lease?.expires ?? 0, quietUntil);
-}
-
-/** A queued image that the next alarm gives up, or whose slices have lain for too long. */
-function mayRest(fill: rules.FillState): boolean {
-  const then = startOf(fill);
-  const over = fill.setbacks >= rules.SETBACKS_TOLERATED || rules.isLeftAlone(fill, then);
-  return over || (fill.stored > 0 && rules.isStale(fill, STALE_MS, then));
 }
 
 /** Each fill state that occurs, once, as of `NOW`. */
@@ -195,12 +199,31 @@ function waitOf(fill: rules.FillState, ask: Ask): number {
   );
 }
 
+/** How long a queued image keeps its place, ms, when each attempt ends so and no client comes by. */
+function heldFor(fill: rules.FillState, attempt: Attempt): number {
+  let state = fill;
+  let now = NOW;
+  for (let alarms = 0; alarms < 100; alarms++) {
+    const task = rules.duty(state, now, STALE_MS);
+    if (task.do === "give-up" || state.committedAt !== null) return now - NOW;
+    if (task.do === "forget") break;
+    if (task.do === "wait") now = task.until;
+    else state = attempt(state, task.do, now);
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
 type Attempt = (state: rules.FillState, task: "fill" | "verify", now: number) => rules.FillState;
 
 /** A pull that brings nothing and gives the lease back; a read-back that the store refuses. */
 const failed: Attempt = (state, task, now) => {
   if (task === "verify") return rules.setBack(state, now);
   return rules.setBack(rules.released(pulledByBackground(state, now), "background", false, now), now);
+};
+
+const wrong: Attempt = (state, task, now) => {
+  if (task === "fill") return succeeded(state, task, now);
+  return rules.newGeneration(rules.mismatched(state, now), state, now);
 };
 
 const succeeded: Attempt = (state, task, now) => {
@@ -230,7 +253,7 @@ function comesToAnEnd(fill: rules.FillState, attempt: Attempt): boolean {
       atOnce = 0;
     } else {
       if (++atOnce > 2) return false;
-      state = attempt(state, task.do, now);
+      state = task.do === "give-up" ? rules.givenUp(state) : attempt(state, task.do, now);
     }
   }
   return false;

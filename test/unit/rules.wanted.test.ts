@@ -37,14 +37,17 @@ describe("the background of an image that is queued", () => {
     ["waits while it is to be quiet", { quietUntil: NOW + 7 }, 6, { do: "wait", until: NOW + 7 }],
     ["begins once that is over", { quietUntil: NOW + 7 }, 7, { do: "fill" }],
     ["begins after three set-backs", { setbacks: 3 }, 0, { do: "fill" }],
-    ["does not after four", { setbacks: 4 }, 0, { do: "wait", until: NOW + 60_000 }],
-    ["forgets it then", { setbacks: 4 }, 60_000, { do: "forget" }],
+    ["gives it up after four", { setbacks: 4 }, 0, { do: "give-up" }],
+    ["gives it up at once, not when its pause is over", { setbacks: 4, quietUntil: NOW + 7 }, 0, { do: "give-up" }],
+    ["gives it up after four when something is stored", { stored: 1, setbacks: 4 }, 0, { do: "give-up" }],
+    ["gives up what can't be read back after four", { stored: 3, setbacks: 4 }, 0, { do: "give-up" }],
+    ["does not while a download pulls it", { setbacks: 4, lease: lease() }, 0, { do: "wait", until: NOW + 5_000 }],
     ["begins again after a mismatch", { mismatches: 1, mismatchedAt: NOW }, 0, { do: "fill" }],
-    ["does not after two", { mismatches: 2, mismatchedAt: NOW }, 0, { do: "wait", until: NOW + 600_000 }],
+    ["gives it up after two", { mismatches: 2, mismatchedAt: NOW }, 0, { do: "give-up" }],
     ["begins after two long ago", { mismatches: 2, mismatchedAt: NOW - 600_000 }, 0, { do: "fill" }],
     ["goes on with what is stored", { stored: 1 }, 0, { do: "fill" }],
     ["verifies what is whole", { stored: 3 }, 0, { do: "verify" }],
-    ["lets go of what has lain for a day", { stored: 1 }, STALE_MS, { do: "forget" }],
+    ["gives up what has lain for a day, before it is forgotten", { stored: 1 }, STALE_MS, { do: "give-up" }],
     ["begins however long it waited with nothing", {}, STALE_MS, { do: "fill" }],
     ["is done with what is committed", { stored: 3, committedAt: NOW }, 60_000, { do: "forget" }],
   ])("%s", (_, of, after, duty) => {
@@ -55,10 +58,20 @@ describe("the background of an image that is queued", () => {
     expect(rules.duty(rules.givenUp(queued()), NOW, STALE_MS)).toEqual({ do: "wait", until: NOW + 60_000 });
   });
 
-  it("without rights or room waits, and its next turn begins at once", () => {
+  it.each<[string, Partial<rules.FillState>, number, rules.Duty]>([
+    ["is forgotten where nothing is stored", { setbacks: 4 }, 60_000, { do: "forget" }],
+    ["waits for a download to go on", { stored: 1, setbacks: 4 }, 0, { do: "wait", until: NOW + STALE_MS }],
+    ["is still read back where all is stored", { stored: 3, setbacks: 4 }, 0, { do: "verify" }],
+    ["is forgotten after a day", { stored: 1 }, STALE_MS, { do: "forget" }],
+    ["is left alone for its time", { mismatches: 2, mismatchedAt: NOW }, 0, { do: "wait", until: NOW + 600_000 }],
+  ])("that was given up %s", (_, of, after, duty) => {
+    expect(rules.duty(rules.givenUp(queued(of)), NOW + after, STALE_MS)).toEqual(duty);
+  });
+
+  it("without rights or room is given up, and its next turn begins at once", () => {
     const waiting = rules.exhausted(queued());
     expect(waiting.setbacks).toBe(rules.SETBACKS_TOLERATED);
-    expect(rules.duty(waiting, NOW, STALE_MS).do).toBe("wait");
+    expect(rules.duty(waiting, NOW, STALE_MS)).toEqual({ do: "give-up" });
     expect(rules.duty(rules.wanted(rules.givenUp(waiting), NOW), NOW, STALE_MS)).toEqual({ do: "fill" });
   });
 });
@@ -74,6 +87,8 @@ describe("an unfinished fill", () => {
     ["whose puller's lease lapsed is", { ...day, lease: lease() }, STALE_MS, true],
     ["without any slice is as well", {}, STALE_MS, true],
     ["that is whole and not verified is as well", { stored: 3 }, STALE_MS, true],
+    ["that is being read back is not", { stored: 3, progressAt: NOW + 1 }, STALE_MS, false],
+    ["whose read-back has stalled is", { stored: 3, progressAt: NOW + 1 }, STALE_MS + 1, true],
     ["that is committed is none", { stored: 3, committedAt: NOW }, STALE_MS, false],
   ])("%s", (_, of, after, stale) => {
     expect(rules.isStale(state(of), STALE_MS, NOW + after)).toBe(stale);

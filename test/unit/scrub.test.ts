@@ -1,5 +1,5 @@
+/** What the scrub finds. In which order, and with how much patience: ./scrub-turns.test.ts. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { Generations } from "../../src/store/generations.ts";
 import { SliceStore } from "../../src/store/slices.ts";
 import { scrub } from "../../src/upkeep/scrub.ts";
 import { bucketBut, sliceOf } from "../support/bindings.ts";
@@ -10,27 +10,44 @@ import {
   generations,
   imageIds,
   objectKeys,
+  rounds,
   sliceKey,
   slices,
   storeImage,
   storeSlices,
 } from "../support/store.ts";
-import { clockThatJumps, keepLines, NEVER, NOW, type UpkeepTools, upkeepTools } from "../support/upkeep.ts";
+import {
+  clockThatJumps,
+  inPauses,
+  keepLines,
+  NEVER,
+  NOW,
+  type UpkeepTools,
+  unreadableSlices,
+  upkeepTools,
+} from "../support/upkeep.ts";
 
 const lines = keepLines();
 const run = (scrubBytes = 1_000, other: Partial<UpkeepTools> = {}) => scrub(upkeepTools({ scrubBytes }, other), NEVER);
 /** The ids of the images in the order in which the next scrub would take their blobs. */
 const order = async () => {
-  const blobs = await catalog.leastVerified(99);
+  const blobs = await rounds.leastScrubbed(99);
   const owners = await Promise.all(
-    blobs.map(({ blob }) =>
-      bindings.CATALOG.prepare("SELECT image_id FROM images WHERE blob = ?").bind(blob).first<string>("image_id"),
+    blobs.map(({ generation }) =>
+      bindings.CATALOG.prepare("SELECT image_id FROM images JOIN blobs USING (blob) WHERE generation = ?")
+        .bind(generation)
+        .first<string>("image_id"),
     ),
   );
   return owners.join(" ");
 };
 
-beforeEach(emptyStore);
+let pauses: number[] = [];
+
+beforeEach(async () => {
+  await emptyStore();
+  pauses = inPauses(async () => undefined);
+});
 
 describe("the scrub", () => {
   it("verifies what is stored, whatever the digest, and notes when", async () => {
@@ -80,7 +97,9 @@ describe("the scrub", () => {
     const cut = { now: clockThatJumps(3) };
     expect(await scrub(upkeepTools({ scrubBytes: 1_000 }, cut), NOW + 1)).toEqual({ verified: 0, bad: 0, bytes: 10 });
     expect(await imageIds()).toEqual(["a", "b"]);
-    expect(await order()).toBe("a b");
+    expect(await order()).toBe("b a");
+    const { results } = await bindings.CATALOG.prepare("SELECT verified_at FROM blobs ORDER BY verified_at").all();
+    expect(results).toEqual([{ verified_at: 1_000 }, { verified_at: 2_000 }]);
   });
 });
 
@@ -120,6 +139,8 @@ describe("a bad blob", () => {
     await catalog.commit(rotten, 0);
     expect(await run()).toMatchObject({ verified: 0, bad: 1 });
     expect(lines("scrub.bad-blob")[0]?.error).toContain("disagrees");
+    // Nothing mends that.
+    expect(pauses).toEqual([]);
     expect(await imageIds()).toEqual([]);
     expect(await objectKeys()).not.toContain(sliceKey(rotten, 0));
   });
@@ -138,16 +159,12 @@ describe("a blob is not bad", () => {
   it("because the store does not answer: it stays, and the others are verified", async () => {
     const image = await storeImage("a", { at: 1_000 });
     await storeImage("b", { at: 2_000 });
-    const unwilling = new SliceStore(
-      bucketBut({
-        get: (key: string, options: R2GetOptions) =>
-          key.includes(image.generation) ? Promise.reject(new Error("R2 is down")) : bindings.BUCKET.get(key, options),
-      }),
-    );
-    expect(await run(1_000, { slices: unwilling })).toEqual({ verified: 1, bad: 0, bytes: 20 });
+    const slices = unreadableSlices((key) => key.includes(image.generation));
+    expect(await run(1_000, { slices })).toEqual({ verified: 1, bad: 0, bytes: 20 });
     expect(await imageIds()).toEqual(["a", "b"]);
     expect(lines("scrub.unreadable")).toMatchObject([{ blob: image.blob, error: "Error: R2 is down" }]);
-    expect(await order()).toBe("a b");
+    const { results } = await bindings.CATALOG.prepare("SELECT verified_at FROM blobs ORDER BY verified_at").all();
+    expect(results).toEqual([{ verified_at: 1_000 }, { verified_at: NOW }]);
   });
 
   it("because it was evicted while it was read", async () => {
@@ -158,7 +175,7 @@ describe("a blob is not bad", () => {
           if (sliceOf(key) === 2) {
             await catalog.evict("a", NOW);
             await new SliceStore(bindings.BUCKET).removeGeneration(image.blob, image.generation);
-            await new Generations(bindings.CATALOG).release(image.generation);
+            await generations.release([image.generation]);
           }
           return bindings.BUCKET.get(key, options);
         },

@@ -129,3 +129,18 @@ describe("removing", () => {
     expect((await bucket.list({ prefix: `blobs/${blob}` })).objects).toEqual([]);
   });
 });
+
+describe("a generation", () => {
+  it("is empty as long as it has no slice of its own", async () => {
+    const blob = newBlob();
+    expect(await store.isEmpty(blob, "g")).toBe(true);
+    // Neither another generation's nor another blob's are.
+    await store.put(blob, "gg", 0, bytes("hello"));
+    await store.put(`${blob}0`, "g", 0, bytes("hello"));
+    expect(await store.isEmpty(blob, "g")).toBe(true);
+    await store.put(blob, "g", 7, bytes("hello"));
+    expect(await store.isEmpty(blob, "g")).toBe(false);
+    await store.remove(blob, "g", 7);
+    expect(await store.isEmpty(blob, "g")).toBe(true);
+  });
+});

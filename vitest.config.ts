@@ -10,7 +10,7 @@ const wrangler = { configPath: "./wrangler.toml" };
 export default defineConfig({
   test: {
     // Most of the time is spent waiting: for leases to lapse, for slow origins, for retries.
-    maxWorkers: 5,
+    maxWorkers: 10,
     projects: [
       {
         plugins: [

@@ -50,7 +50,8 @@ export class Committer {
     const current = this.#keeper.of(generation);
     if (current === null || verdict === "gave-up") return;
     if (verdict === "agrees") await this.#commit(subject, current);
-    else await this.#keeper.drop(verdict === "disagrees" ? mismatched(current, Date.now()) : current, verdict);
+    // A store that loses what it took counts as well: the background would pull the image again and again.
+    else await this.#keeper.drop(mismatched(current, Date.now()), verdict);
   }
 
   /** The etag of a slice as soon as it is stored; null when the generation goes or nothing comes any more. */

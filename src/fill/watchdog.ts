@@ -27,6 +27,8 @@ import {
 } from "./rules.ts";
 import type { LeaseHolder } from "./slice-writer.ts";
 
+/** A queue that could not be told is told again after so long. */
+const TELL_AGAIN_MS = 30_000;
 /** An image that is not active yet is looked at again after so long. */
 const NOT_ACTIVE_MS = 60_000;
 
@@ -72,6 +74,8 @@ export class Watchdog {
       if (task.do === "give-up") await this.#giveUp(subject, state);
     } catch (cause) {
       this.#tools.log.error("fill.background-failed", cause, { image_id: subject.imageId, task: task.do });
+      // Nothing but time mends a queue that can't be told, and its duty is due at once: not in a circle without a pause.
+      if (task.do === "give-up") return this.#tools.storage.wakeAt(Date.now() + TELL_AGAIN_MS);
       await this.#setBack(state.generation, describe(cause));
     }
     await keeper.schedule();

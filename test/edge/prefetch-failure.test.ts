@@ -1,5 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { beforeEach, describe, expect, it } from "vitest";
+import { Fill } from "../../src/fill/fill.ts";
+import { newGeneration, SETBACKS_TOLERATED } from "../../src/fill/rules.ts";
 import type { SavedFill } from "../../src/fill/storage.ts";
 import { bucketBut, fillClient, fillStub } from "../support/bindings.ts";
 import { generations, slicesOf, smallEdge, storedIds } from "../support/cap.ts";
@@ -18,6 +20,7 @@ import {
 } from "../support/prefetching.ts";
 import {
   atOrigin,
+  bindings,
   committed,
   createImage,
   type Image,
@@ -196,6 +199,33 @@ describe("a queued image whose data is wrong", () => {
     expect(entry.lastError).toContain("R2 is out of order");
     const { slices } = (await state()) ?? {};
     expect(await state()).toMatchObject({ wanted: false, stored: slices });
+  });
+
+  it("and a queue that can't be told is told again after a while, not in a circle", async () => {
+    const image = await createImage({ size: 0.3 * MB });
+    await enqueue([image]);
+    const told: number[] = [];
+    const prepare = (sql: string) => {
+      if (/^SELECT attempts|^UPDATE queue/.test(sql.trim())) told.push(Date.now());
+      throw new Error("D1 is out of order");
+    };
+    const CATALOG = { prepare, batch: () => Promise.reject(new Error("D1 is out of order")) } as unknown as D1Database;
+    await runInDurableObject(fillStub(image.id), async (_, ctx) => {
+      const digest = { algorithm: "sha512", hex: "x" } as const;
+      const subject = { imageId: image.id, blob: "sha512-x", digest, checksum: null, size: image.size };
+      const fresh = newGeneration(
+        null,
+        { blob: "sha512-x", generation: "g", slices: 8, sliceBytes: 512 * 1024 },
+        Date.now(),
+      );
+      const state = { ...fresh, wanted: true, setbacks: SETBACKS_TOLERATED };
+      ctx.storage.kv.put<SavedFill>("fill", { subject, state });
+      await new Fill(ctx, { ...bindings, CATALOG }).alarm();
+      expect(told).toHaveLength(1);
+      expect((await ctx.storage.getAlarm()) ?? 0).toBeGreaterThan(Date.now() + 20_000);
+      await new Fill(ctx, bindings).alarm();
+    });
+    expect(await notNow(image)).toMatchObject({ attempts: 1 });
   });
 });
 

@@ -2,10 +2,9 @@
  * Room for a fill before it stores anything: CACHE_MAX_BYTES is a hard cap. Where there is none, the least recently used
  * blobs go; where that would not be enough, nothing goes and the image is not stored.
  */
-import type { Room } from "../store/generations.ts";
+import type { Filling, Room } from "../store/generations.ts";
 import { giveUp, taken } from "../store/give-up.ts";
-import type { Store } from "../store/store.ts";
-import { removeCondemned } from "../store/store.ts";
+import { removeCondemned, type Store } from "../store/store.ts";
 
 export type Admission = "admitted" | "no-room";
 
@@ -15,14 +14,6 @@ const REFUSED_MS = 10_000;
 const TRIES = 10;
 /** Left over by runs that died; more of them are the clean's. */
 const CONDEMNED = 50;
-
-export interface Applicant {
-  readonly blob: string;
-  readonly generation: string;
-  readonly imageId: string;
-  /** Bytes. */
-  readonly size: number;
-}
 
 interface Application {
   readonly generation: string;
@@ -38,14 +29,14 @@ interface Application {
 export class Admissions {
   readonly #store: Store;
   readonly #cap: number;
-  readonly #answered: (applicant: Applicant) => Promise<void>;
+  readonly #answered: (applicant: Filling) => Promise<void>;
   #last: Application | null = null;
 
   /**
    * @param cap bytes
    * @param answered gives the room back if nobody needs it any more; never rejects
    */
-  constructor(store: Store, cap: number, answered: (applicant: Applicant) => Promise<void>) {
+  constructor(store: Store, cap: number, answered: (applicant: Filling) => Promise<void>) {
     this.#store = store;
     this.#cap = cap;
     this.#answered = answered;
@@ -62,7 +53,7 @@ export class Admissions {
   }
 
   /** @throws whatever D1 throws; the next call asks again */
-  ask(applicant: Applicant): Promise<Admission> {
+  ask(applicant: Filling): Promise<Admission> {
     const last = this.#last;
     if (last !== null && last.generation === applicant.generation && Date.now() < last.validUntil) return last.outcome;
     const outcome = this.#admit(applicant);
@@ -86,14 +77,14 @@ export class Admissions {
     return outcome;
   }
 
-  async #admit(applicant: Applicant): Promise<Admission> {
+  async #admit(applicant: Filling): Promise<Admission> {
     const admission = await admit(this.#store, this.#cap, applicant);
     await this.#answered(applicant);
     return admission;
   }
 }
 
-async function admit(store: Store, cap: number, applicant: Applicant): Promise<Admission> {
+async function admit(store: Store, cap: number, applicant: Filling): Promise<Admission> {
   const { generations, log } = store;
   let before: Room | null = null;
   for (let tries = 0; tries < TRIES; tries++) {

@@ -3,6 +3,7 @@
  * and by cron; the claim in D1 keeps two callers from starting the same one.
  */
 
+import type { Settings } from "../config.ts";
 import type { Log } from "../observe/log.ts";
 import type { PrefetchQueue } from "../store/queue.ts";
 import { FillClient } from "./client.ts";
@@ -10,7 +11,7 @@ import { FillClient } from "./client.ts";
 export interface QueueTools {
   readonly queue: PrefetchQueue;
   readonly fills: DurableObjectNamespace;
-  readonly concurrency: number;
+  readonly settings: Pick<Settings, "prefetchConcurrency">;
   readonly log: Log;
 }
 
@@ -19,8 +20,8 @@ export interface QueueTools {
  * @returns number of images started
  * @throws whatever D1 throws
  */
-export async function advanceQueue({ queue, fills, concurrency, log }: QueueTools, now: number): Promise<number> {
-  const started = await queue.claim(concurrency, now);
+export async function advanceQueue({ queue, fills, settings, log }: QueueTools, now: number): Promise<number> {
+  const started = await queue.claim(settings.prefetchConcurrency, now);
   await Promise.all(
     started.map(async (imageId) => {
       const answered = await new FillClient(fills, imageId, log).prefetch();

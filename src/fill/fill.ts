@@ -270,8 +270,6 @@ export class Fill extends DurableObject<Env> {
   }
 
   #queueMoved(): void {
-    const { queue, settings, log } = this.#tools;
-    const tools = { queue, fills: this.env.FILL, concurrency: settings.prefetchConcurrency, log };
-    this.ctx.waitUntil(queueMoved(tools, Date.now()));
+    this.ctx.waitUntil(queueMoved({ ...this.#tools, fills: this.env.FILL }, Date.now()));
   }
 }

@@ -2,7 +2,6 @@
  * What a Fill does by itself, when its alarm rings: finishes what nobody pulls, reads back and commits what is stored,
  * fetches an image that was queued, forgets what is over.
  */
-
 import { describe } from "../observe/log.ts";
 import { askRecord, isGlance, type RecordAnswer } from "../origin/authorize.ts";
 import { ImageBodyError } from "../origin/image-body.ts";

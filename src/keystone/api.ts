@@ -2,7 +2,7 @@
  * One request to Keystone's v3 API (docs.openstack.org/api-ref/identity/v3/), and how to tell Keystone's own word from that
  * of a web server in front of it.
  */
-import { field, isObject, parseJson } from "./json.ts";
+import { field, isObject, parseJson } from "../json.ts";
 
 /** Keystone did not answer, or not as Keystone does, or not to the edge. Its message holds no secret. */
 export class KeystoneUnavailable extends Error {

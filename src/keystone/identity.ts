@@ -1,6 +1,7 @@
 /** Keystone's token document: who a token speaks for, and for how long. Pure. */
+
+import { field, isObject, parseJson } from "../json.ts";
 import { KeystoneUnavailable } from "./api.ts";
-import { field, isObject, parseJson } from "./json.ts";
 
 /** Who a token speaks for. */
 export interface Identity {

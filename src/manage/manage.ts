@@ -126,7 +126,7 @@ function refusedByOrigin({ settings, log }: Edge, status: number, imageId: strin
 }
 
 async function isHere({ catalog, queue }: Edge, imageId: string): Promise<boolean> {
-  return (await catalog.find(imageId)) !== null || (await queue.has(imageId));
+  return (await catalog.has(imageId)) || (await queue.has(imageId));
 }
 
 function unauthenticated(keystone: string | null): Refusal {

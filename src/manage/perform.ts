@@ -1,8 +1,7 @@
-/** The operations of the cache's management, for a caller who may. Answers are Glance's (facts: glance/api/v2/cached_images.py). */
+/** The operations of the cache's management, for a caller who may. Answers are those of glance/api/v2/cached_images.py. */
 import { evict } from "../download/evict.ts";
 import type { Edge } from "../edge.ts";
 import { downloadTarget } from "../origin/target.ts";
-import type { ListedImage } from "../store/catalog.ts";
 import { clean } from "../upkeep/clean.ts";
 import { prune } from "../upkeep/prune.ts";
 import { clearCache, clearQueue } from "./clear.ts";
@@ -18,8 +17,8 @@ export async function perform(edge: Edge, request: Request, operation: Operation
   switch (operation.do) {
     case "list":
       return json(edge, {
-        cached_images: (await edge.catalog.list()).map(describe),
-        queued_images: (await edge.queue.list()).map(({ imageId }) => imageId),
+        cached_images: await cachedImages(edge),
+        queued_images: await queuedImages(edge),
       });
     case "list-fills":
       return json(edge, { fills: await listFills(edge) });
@@ -42,10 +41,8 @@ export async function perform(edge: Edge, request: Request, operation: Operation
       const { files, bytes } = await prune(edge, edge.settings.cacheMaxBytes, edge.now, edge.now() + WAIT_MS);
       return json(edge, { total_files_pruned: files, total_bytes_pruned: bytes });
     }
-    case "nodes": {
-      const stored = await edge.catalog.find(operation.imageId);
-      return json(edge, stored === null || edge.url === null ? [] : [edge.url]);
-    }
+    case "nodes":
+      return json(edge, edge.url !== null && (await edge.catalog.has(operation.imageId)) ? [edge.url] : []);
     case "legacy-cached":
       return json(edge, await legacyCached(edge, operation.verb));
     case "legacy-queued":
@@ -58,7 +55,7 @@ type LegacyQueued = Extract<Operation, { do: "legacy-queued" }>["verb"];
 async function legacyCached(edge: Edge, verb: LegacyVerb): Promise<unknown> {
   switch (verb.do) {
     case "list":
-      return { cached_images: (await edge.catalog.list()).map(describe) };
+      return { cached_images: await cachedImages(edge) };
     case "delete-all":
       return { num_deleted: await clearCache(edge) };
     case "delete":
@@ -70,7 +67,7 @@ async function legacyCached(edge: Edge, verb: LegacyVerb): Promise<unknown> {
 async function legacyQueued(edge: Edge, request: Request, verb: LegacyQueued): Promise<unknown> {
   switch (verb.do) {
     case "list":
-      return { queued_images: (await edge.queue.list()).map(({ imageId }) => imageId) };
+      return { queued_images: await queuedImages(edge) };
     case "delete-all":
       return { num_deleted: await clearQueue(edge) };
     case "delete":
@@ -84,14 +81,18 @@ async function legacyQueued(edge: Edge, request: Request, verb: LegacyQueued): P
 }
 
 /** Glance gives times as seconds, and glanceclient formats them as such. */
-function describe({ imageId, hits, lastAccessed, committedAt, size }: ListedImage): unknown {
-  return {
+async function cachedImages({ catalog }: Edge): Promise<unknown[]> {
+  return (await catalog.list()).map(({ imageId, hits, lastAccessed, committedAt, size }) => ({
     image_id: imageId,
     hits,
     last_accessed: lastAccessed / 1000,
     last_modified: committedAt / 1000,
     size,
-  };
+  }));
+}
+
+async function queuedImages({ queue }: Edge): Promise<string[]> {
+  return (await queue.list()).map(({ imageId }) => imageId);
 }
 
 function json(edge: Edge, value: unknown): Response {

@@ -7,23 +7,19 @@ import { callerHeaders } from "../http/headers.ts";
 /** Queues an image and starts it if it's its turn, under the rights of who queued it where the edge has none itself. */
 export async function enqueue(edge: Edge, request: Request, imageId: string): Promise<void> {
   // It is stored already: its turn will not come, and nobody's rights are needed.
-  if ((await edge.catalog.find(imageId)) !== null) return;
+  if (await edge.catalog.has(imageId)) return;
   // The rights first: the image's turn may come at once, by somebody else's doing.
   await new FillClient(edge.fills, imageId, edge.log).lend({
     target: { api: "v2", imageId },
     headers: [...callerHeaders(request.headers)],
   });
   await edge.queue.add(imageId, edge.now());
-  moveQueue(edge);
+  edge.background(queueMoved(edge, edge.now()));
 }
 
 /** Takes an image out of the queue, and ends what is being fetched for it alone. */
 export async function dequeue(edge: Edge, imageId: string): Promise<void> {
   if (!(await edge.queue.remove(imageId))) return;
   await new FillClient(edge.fills, imageId, edge.log).stopUnused();
-  moveQueue(edge);
-}
-
-function moveQueue({ queue, fills, settings, log, now, background }: Edge): void {
-  background(queueMoved({ queue, fills, concurrency: settings.prefetchConcurrency, log }, now()));
+  edge.background(queueMoved(edge, edge.now()));
 }

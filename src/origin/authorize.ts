@@ -4,6 +4,7 @@
  * is then forwarded, so that every refusal is the origin's own.
  */
 import { callerHeaders } from "../http/headers.ts";
+import { field, parseJson } from "../json.ts";
 import { fetchOrigin } from "./forward.ts";
 import { type ImageRecord, parseRecordV1, parseRecordV2 } from "./record.ts";
 import { dataPath, type ImageTarget, recordPath } from "./target.ts";
@@ -67,6 +68,5 @@ export async function isGlance(client: Headers, origin: string): Promise<boolean
     await response.body?.cancel();
     return false;
   }
-  const document: unknown = await response.json().catch(() => null);
-  return typeof document === "object" && document !== null && "images" in document && Array.isArray(document.images);
+  return Array.isArray(field(parseJson(await response.text()), "images"));
 }

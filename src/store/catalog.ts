@@ -67,6 +67,11 @@ export class Catalog {
     return row === null ? null : { imageId, checksum: row.checksum, ...toBlob(row) };
   }
 
+  /** Whether an image is committed; without the etags of its slices, which may be 100 KB. */
+  async has(imageId: string): Promise<boolean> {
+    return (await this.#db.prepare("SELECT 1 FROM images WHERE image_id = ?1").bind(imageId).first()) !== null;
+  }
+
   /** All stored images, the least recently used first. */
   async list(): Promise<ListedImage[]> {
     const { results } = await this.#db

@@ -60,7 +60,8 @@ export class Generations {
         .prepare(
           `INSERT INTO generations (generation, blob, image_id, size, state, since)
            SELECT ?1, ?2, ?3, ?4, 'filling', ?6
-            WHERE ?1 NOT IN (SELECT generation FROM blobs) AND ?4 + (SELECT COALESCE(SUM(size), 0) FROM blobs) + (SELECT COALESCE(SUM(size), 0) FROM generations) <= ?5
+            WHERE ?1 NOT IN (SELECT generation FROM blobs)
+              AND ?4 + (SELECT COALESCE(SUM(size), 0) FROM blobs) + (SELECT COALESCE(SUM(size), 0) FROM generations) <= ?5
            ON CONFLICT (generation) DO NOTHING`,
         )
         .bind(generation, blob, imageId, size, cap, now),

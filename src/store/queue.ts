@@ -56,7 +56,8 @@ export class PrefetchQueue {
 
   /** @returns whether it was queued */
   async remove(imageId: string): Promise<boolean> {
-    return (await this.#change("DELETE FROM queue WHERE image_id = ?1", imageId)) > 0;
+    const { meta } = await this.#db.prepare("DELETE FROM queue WHERE image_id = ?1").bind(imageId).run();
+    return meta.changes > 0;
   }
 
   /** @returns all that were queued */
@@ -115,10 +116,6 @@ export class PrefetchQueue {
       .prepare("UPDATE queue SET last_error = ?2, not_before = ?3, started_at = NULL WHERE image_id = ?1")
       .bind(imageId, reason, until)
       .run();
-  }
-
-  async #change(sql: string, imageId: string): Promise<number> {
-    return (await this.#db.prepare(sql).bind(imageId).run()).meta.changes;
   }
 }
 

@@ -56,7 +56,7 @@ export class Rounds {
     return results.map((row) => row.image_id);
   }
 
-  /** Notes that the origin still has these images. @param now ms since the epoch */
+  /** Notes that the origin was asked about these images, whatever it said. @param now ms since the epoch */
   async reconciled(imageIds: readonly string[], now: number): Promise<void> {
     await this.#db
       .prepare("UPDATE images SET reconciled_at = ?2 WHERE image_id IN (SELECT value FROM json_each(?1))")

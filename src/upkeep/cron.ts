@@ -64,7 +64,7 @@ async function pruneToCap(edge: Edge): Promise<Fields> {
 }
 
 async function prefetch(edge: Edge): Promise<Fields> {
-  const { queue, fills, settings, log, now } = edge;
+  const { queue, fills, log, now } = edge;
   let lost = 0;
   for (const { imageId, startedAt } of await queue.list()) {
     if (startedAt === null || startedAt > now() - LOST_MS) continue;
@@ -74,7 +74,7 @@ async function prefetch(edge: Edge): Promise<Fields> {
     await queue.failed(imageId, "the fill was stopped", now());
     lost++;
   }
-  const started = await advanceQueue({ queue, fills, concurrency: settings.prefetchConcurrency, log }, now());
+  const started = await advanceQueue(edge, now());
   const queued = await queue.list();
   const failing = queued.filter(({ attempts }) => attempts > 0).length;
   return { started, lost, queued: queued.length, failing };

@@ -1,5 +1,5 @@
 /**
- * Reads stored blobs again and digests them, the longest unverified first, so that what has rotted at rest is found before
+ * Reads stored blobs again and digests them, the longest untried first, so that what has rotted at rest is found before
  * a client asks for it. (A slice that was replaced or shortened each hit notices by itself: its etag is another.)
  */
 import type { Edge } from "../edge.ts";

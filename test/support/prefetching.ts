@@ -35,7 +35,7 @@ export async function enqueue(images: readonly Pick<Image, "id">[], lent: string
 /** Starts those whose turn it is. @returns number of them */
 export function advance(concurrency = 2): Promise<number> {
   const log = createLog({ test: true });
-  return advanceQueue({ queue, fills: bindings.FILL, concurrency, log }, Date.now());
+  return advanceQueue({ queue, fills: bindings.FILL, settings: { prefetchConcurrency: concurrency }, log }, Date.now());
 }
 
 export async function queued(image: Image): Promise<QueuedImage | null> {

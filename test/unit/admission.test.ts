@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Admissions, type Applicant } from "../../src/fill/admission.ts";
+import { Admissions } from "../../src/fill/admission.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { Catalog } from "../../src/store/catalog.ts";
-import { Generations } from "../../src/store/generations.ts";
+import { type Filling, Generations } from "../../src/store/generations.ts";
 import { SliceStore } from "../../src/store/slices.ts";
 import { bindings } from "../support/env.ts";
 
@@ -21,7 +21,7 @@ const admissions = () =>
   new Admissions(store, CAP, async ({ generation }) => {
     answered.push(generation);
   });
-const applicant = (generation: string, size: number): Applicant => ({
+const applicant = (generation: string, size: number): Filling => ({
   blob: `sha256-${generation}`,
   generation,
   imageId: `image of ${generation}`,

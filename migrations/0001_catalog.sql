@@ -1,21 +1,50 @@
--- The catalog: what is stored, verified and may be served. A row in `blobs` is the commit point of a fill.
-
-CREATE TABLE blobs (
-  blob         TEXT PRIMARY KEY,  -- content name, see src/store/blob.ts
-  generation   TEXT NOT NULL,     -- the fill whose slices are served
-  size         INTEGER NOT NULL,  -- bytes
-  slice_bytes  INTEGER NOT NULL,  -- the SLICE_BYTES it was stored with
-  etags        TEXT NOT NULL,     -- R2 etag of each verified slice, in order, separated by spaces
-  committed_at INTEGER NOT NULL,  -- ms since the epoch
-  verified_at  INTEGER NOT NULL   -- ms since the epoch; the last time that all slices were read and matched the digest
-) STRICT;
+-- The index of what R2 holds, for lists, room, order of use and the queue. R2 is the truth: no download needs this
+-- database, and clean builds `images` anew from R2.
 
 CREATE TABLE images (
-  image_id     TEXT PRIMARY KEY,
-  -- Deferred: an eviction deletes the blob and its last image in one transaction.
-  blob         TEXT NOT NULL REFERENCES blobs (blob) DEFERRABLE INITIALLY DEFERRED,
-  checksum     TEXT,              -- MD5 of the record, hex; what v1 knows an image by
-  committed_at INTEGER NOT NULL   -- ms since the epoch
+  image_id      TEXT PRIMARY KEY,
+  attempt       TEXT NOT NULL,               -- as in the metadata of the object in R2
+  size          INTEGER NOT NULL,            -- bytes
+  -- Times in ms since the epoch.
+  committed_at  INTEGER NOT NULL,
+  hits          INTEGER NOT NULL DEFAULT 0,
+  last_accessed INTEGER NOT NULL,            -- the commit counts as the first
+  in_use_until  INTEGER NOT NULL DEFAULT 0,  -- until then a download may be reading it
+  reconciled_at INTEGER NOT NULL DEFAULT 0,  -- when the origin was last asked whether the image is still there
+  verified_at   INTEGER NOT NULL,            -- when all of it was last read and matched its digest
+  scrubbed_at   INTEGER NOT NULL             -- when the scrub last tried, however that ended
 ) STRICT;
 
-CREATE INDEX images_by_blob ON images (blob);
+CREATE INDEX images_by_use ON images (last_accessed, image_id);
+CREATE INDEX images_by_reconciled ON images (reconciled_at);
+-- The sum of all sizes is taken from it without reading the rows themselves.
+CREATE INDEX images_by_scrubbed ON images (scrubbed_at, size);
+
+-- Room that fills have taken: with `images` all that may be in R2. A row is there before the first slice and goes after
+-- the last one.
+CREATE TABLE fills (
+  attempt  TEXT PRIMARY KEY,
+  image_id TEXT NOT NULL,
+  size     INTEGER NOT NULL,  -- bytes of the image
+  bytes    INTEGER NOT NULL,  -- twice the size while slices and object are there together
+  since    INTEGER NOT NULL   -- ms since the epoch
+) STRICT;
+
+CREATE INDEX fills_by_image ON fills (image_id);
+
+CREATE TABLE queue (
+  image_id   TEXT PRIMARY KEY,
+  queued_at  INTEGER NOT NULL,            -- ms since the epoch
+  attempts   INTEGER NOT NULL DEFAULT 0,  -- that failed
+  not_before INTEGER NOT NULL DEFAULT 0,  -- ms since the epoch
+  last_error TEXT,
+  started_at INTEGER                      -- ms since the epoch; null while the image waits for its turn
+) STRICT;
+
+CREATE INDEX queue_by_age ON queue (queued_at, image_id);
+
+-- Where a task that goes through everything in many runs has got to.
+CREATE TABLE upkeep (
+  task   TEXT PRIMARY KEY,
+  cursor TEXT NOT NULL
+) STRICT;

@@ -3,7 +3,10 @@
  * index.ts and handed down, so that nothing below reaches for a global.
  */
 import type { Env, Settings } from "./config.ts";
+import type { AloneCount } from "./download/alone.ts";
 import type { Usage } from "./download/usage.ts";
+import { FillClient } from "./fill/client.ts";
+import type { RoomTools } from "./fill/make-room.ts";
 import { type ServiceTokens, serviceTokens } from "./keystone/service-tokens.ts";
 import type { Memory } from "./memory.ts";
 import { publisherOf } from "./notify/envelope.ts";
@@ -12,20 +15,23 @@ import type { Log } from "./observe/log.ts";
 import type { Permissions } from "./origin/permissions.ts";
 import { Catalog } from "./store/catalog.ts";
 import { Cursors } from "./store/cursors.ts";
-import { Generations } from "./store/generations.ts";
+import { ObjectStore } from "./store/objects.ts";
 import { PrefetchQueue } from "./store/queue.ts";
-import { Rounds } from "./store/rounds.ts";
+import { RoomBook } from "./store/room.ts";
 import { SliceStore } from "./store/slices.ts";
-import type { Store } from "./store/store.ts";
 
-export interface Edge extends Store {
+export interface Edge {
   readonly settings: Settings;
+  readonly objects: ObjectStore;
+  readonly slices: SliceStore;
+  readonly catalog: Catalog;
+  readonly room: RoomBook;
   readonly queue: PrefetchQueue;
   readonly cursors: Cursors;
-  readonly rounds: Rounds;
   readonly fills: Env["FILL"];
   readonly permissions: Permissions;
   readonly usage: Usage;
+  readonly alone: AloneCount;
   /** The edge's own account at Keystone, or null: it has none. */
   readonly service: ServiceTokens | null;
   /** Null: nobody wants notifications. */
@@ -47,7 +53,7 @@ export function createEdge(
   memory: Memory,
   call: Pick<Edge, "requestId" | "url" | "log">,
 ): Edge {
-  const { permissions, usage, receivers } = memory;
+  const { permissions, usage, alone, receivers } = memory;
   const { keystone } = settings;
   const now = Date.now;
   const service = serviceTokens(settings, memory.serviceTokens, now);
@@ -65,19 +71,25 @@ export function createEdge(
         };
   return {
     settings,
+    objects: new ObjectStore(env.BUCKET),
+    slices: new SliceStore(env.BUCKET),
     catalog: new Catalog(env.CATALOG),
-    generations: new Generations(env.CATALOG),
+    room: new RoomBook(env.CATALOG),
     queue: new PrefetchQueue(env.CATALOG),
     cursors: new Cursors(env.CATALOG),
-    rounds: new Rounds(env.CATALOG),
-    slices: new SliceStore(env.BUCKET),
     fills: env.FILL,
     permissions,
     usage,
+    alone,
     service,
     notifier,
     ...call,
     now,
     background: (work) => ctx.waitUntil(work),
   };
+}
+
+/** What making room works with. */
+export function roomTools({ catalog, room, fills, log, now }: Edge): RoomTools {
+  return { catalog, room, fill: (imageId) => new FillClient(fills, imageId, log), log, now };
 }

@@ -13,7 +13,7 @@ import { OriginUnreachable } from "./origin/forward.ts";
 import { route } from "./router.ts";
 import { runUpkeep } from "./upkeep/cron.ts";
 
-export { Fill } from "./fill/fill.ts";
+export { Fill } from "./fill/object/fill.ts";
 
 export default {
   async fetch(request, env, ctx): Promise<Response> {

@@ -4,8 +4,8 @@
  */
 import { type IRequest, Router } from "itty-router";
 import { download } from "./download/download.ts";
-import { evict } from "./download/evict.ts";
 import type { Edge } from "./edge.ts";
+import { FillClient } from "./fill/client.ts";
 import { manage } from "./manage/manage.ts";
 import { dequeue } from "./manage/queueing.ts";
 import { pathForOrigin } from "./origin/base-url.ts";
@@ -16,6 +16,8 @@ const router = Router<IRequest & Request, [Edge]>()
   // A pattern tells which requests a handler is for; whether the path is exactly one of Glance's (no trailing slash, a
   // canonical id) the handler decides, and leaves what is not to the next route. `*`: the path of PUBLIC_URL.
   .get("*/v2/images/:id/file", answerDownload)
+  // Glance says 405; clients that look before they fetch (qemu-img, Ironic) get what GET would say.
+  .head("*/v2/images/:id/file", answerDownload)
   .get("*/v1/images/:id", answerDownload)
   .delete("*/v2/images/:id", forwardDelete)
   .delete("*/v1/images/:id", forwardDelete)
@@ -45,7 +47,8 @@ async function forwardDelete(request: Request, edge: Edge): Promise<Response | u
   if (response.ok) {
     edge.permissions.forget(image.imageId);
     // Before the answer: whoever was told that the image is gone must not find it in the cache.
-    await evict(edge, image.imageId, "deleted");
+    edge.log.info("image.evicted", { image_id: image.imageId, why: "deleted" });
+    await new FillClient(edge.fills, image.imageId, edge.log).remove("always");
     // Behind the answer: in the queue it would only find out for itself that it has gone.
     const dequeued = dequeue(edge, image.imageId);
     edge.background(dequeued.catch((cause: unknown) => edge.log.error("queue.not-removed", cause)));

@@ -16,6 +16,31 @@ export type RangeAnswer =
   /** Glance would answer 416 or 400, or the request is too odd to be sure. */
   | { readonly kind: "refused" };
 
+/** The part of a kept object to open before its size is known; null: all of it. */
+export type Opening = { readonly offset: number; readonly length?: number } | { readonly suffix: number } | null;
+
+/** What a request probably asks for. Whether it does is decided with the record, by {@link requestedRange}. */
+export function openingFor(headers: Headers): Opening {
+  const value = headers.get("range");
+  if (value === null || headers.has("if-range")) return null;
+  const suffix = Number(/^bytes=-(\d+)$/.exec(value)?.[1] ?? 0);
+  if (suffix > 0) return Number.isSafeInteger(suffix) ? { suffix } : null;
+  const match = /^bytes=(\d+)-(\d*)$/.exec(value);
+  const offset = Number(match?.[1]);
+  const length = match?.[2] === "" ? undefined : Number(match?.[2]) - offset + 1;
+  if (!Number.isSafeInteger(offset) || (length !== undefined && !(length > 0))) return null;
+  if (length === undefined || !Number.isSafeInteger(length)) return { offset };
+  return { offset, length };
+}
+
+/** Whether what was opened is just this part of an image, from its first to its last byte. */
+export function isOpenedAt(opening: Opening, range: ByteRange, size: number): boolean {
+  if (opening === null) return range.from === 0 && range.to === size;
+  if ("suffix" in opening) return range.to === size && range.from === Math.max(0, size - opening.suffix);
+  const end = opening.length === undefined ? size : Math.min(size, opening.offset + opening.length);
+  return opening.offset === range.from && end === range.to;
+}
+
 const REFUSED: RangeAnswer = { kind: "refused" };
 
 /**

@@ -1,33 +1,26 @@
 /**
- * What a reader and a Fill say to each other. Every message is small; image bytes never travel with them.
+ * What a Worker and a Fill say to each other. Every message is small; image bytes never travel with them. Fields are only
+ * ever added: at a deploy a new Worker talks to Fills that still run the old code, for minutes or hours.
  */
-import type { Detail } from "../http/cache-status.ts";
+import type { Digest } from "../digest/algorithms.ts";
 import type { ImageTarget } from "../origin/target.ts";
-import type { Digest } from "../store/blob.ts";
 
-/** What a fill is about, from the image's record. */
+/** What a fill is about, from the image's record as the caller sees it. */
 export interface Subject {
   readonly imageId: string;
-  readonly blob: string;
-  readonly digest: Digest;
-  /** MD5 of the record, hex. */
-  readonly checksum: string | null;
   /** Bytes. */
   readonly size: number;
+  readonly digest: Digest;
+  /** MD5 of the record, hex: all that v1 knows an image by. */
+  readonly checksum: string | null;
 }
 
-export interface Ask {
-  /** Names one reader through all its asks. */
-  readonly reader: string;
-  /** The generation whose slices the client has bytes of already, or null while it has none. */
-  readonly generation: string | null;
-  readonly need: { readonly what: "slice"; readonly slice: number } | { readonly what: "verdict" };
-}
-
-/** How the background may go on when nobody pulls: under the rights of whoever pulled last. Kept in memory only. */
+/** Rights that a caller lends to the fill of its image, in memory only: its own headers and the query of its request. */
 export interface Errand {
   readonly target: ImageTarget;
   readonly headers: readonly (readonly [string, string])[];
+  /** With its `?`, or empty: `prefer=` is a question of rights as well. */
+  readonly query: string;
 }
 
 /** The errand's headers, for a request. */
@@ -35,46 +28,82 @@ export function errandHeaders({ headers }: Errand): Headers {
   return new Headers(headers.map(([name, value]) => [name, value]));
 }
 
-/** Which stored content a turn is about, and how it is cut into slices. */
+export interface Ask {
+  /** Names one reader through all its asks. */
+  readonly reader: string;
+  readonly subject: Subject;
+  /** The attempt that this reader follows, or null at first. */
+  readonly attempt: string | null;
+  /** Whether its client has bytes of that attempt. */
+  readonly sent: boolean;
+  /** The image's byte that it needs next. */
+  readonly at: number;
+  /** `"whole"`: all of the image. `"range"`: a part, which the origin may be able to give. `"insist"`: it is not. */
+  readonly want: "whole" | "range" | "insist";
+  /** The attempt whose object or slices it was told of and did not find. */
+  readonly missed?: string;
+  /** Its rights, when the Fill has asked for them. */
+  readonly errand?: Errand;
+}
+
+/** How an attempt's bytes are cut into slices; the reader never takes this from its own settings. */
 export interface Cut {
-  readonly blob: string;
-  readonly generation: string;
+  readonly attempt: string;
+  readonly size: number;
   readonly sliceBytes: number;
 }
 
-export type Turn =
-  /** Slices below `stored` are in R2. */
-  | ({ readonly do: "read"; readonly stored: number } & Cut)
-  /** The asker holds the lease: pull from the origin, from this slice on, and store. */
-  | ({ readonly do: "pull"; readonly slice: number; readonly lease: string } & Cut)
-  /** The content agreed with its digest: the last slice may be sent. */
-  | { readonly do: "finish" }
-  /** What the client has is not the image: cut it. */
-  | { readonly do: "cut"; readonly why: Detail }
-  /** The fill can't help: take the bytes from the origin. */
-  | { readonly do: "alone"; readonly why: Detail }
-  /** Nothing yet; ask again. */
-  | { readonly do: "wait" };
+/** The origin's own answer to the fill's request for the data, for its readers to pass on. */
+export interface Relay {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: readonly (readonly [string, string])[];
+  /** At most 64 KiB of it. */
+  readonly body: Uint8Array<ArrayBuffer>;
+}
 
-/** What a puller is told when it reports. */
-export type Standing =
-  /** Go on. `waiters`: how many readers wait for what comes next. */
-  | { readonly lease: "held"; readonly waiters: number }
-  /** Somebody else pulls now; what was stored stays. */
-  | { readonly lease: "lost" }
-  /** The generation is gone, and with it all that was stored. */
-  | { readonly lease: "dropped" };
+/** Why a fill can't serve a download. */
+export type FillProblem =
+  | "digest-mismatch"
+  | "encoded"
+  | "fill-failed"
+  | "fill-stopped"
+  | "fill-unavailable"
+  | "fill-weaker"
+  | "no-room"
+  | "store-unavailable";
+
+export type Answer =
+  /** Slices below `stored` are in R2; with all of them the digest of the whole has agreed. `began`: it was for this reader. */
+  | ({ readonly do: "read"; readonly stored: number; readonly began: boolean; readonly askAgainMs: number } & Cut)
+  /** The image is kept: `images/<id>` is of this attempt. */
+  | { readonly do: "kept"; readonly attempt: string }
+  /** Nothing new yet. */
+  | { readonly do: "wait"; readonly askAgainMs: number }
+  /** Ask again at once, with your rights: the fill has none to ask the origin under. */
+  | { readonly do: "lend" }
+  /** Take the bytes from the origin yourself. */
+  | { readonly do: "alone"; readonly why: FillProblem }
+  /** The origin refused your rights: forward your own request. */
+  | { readonly do: "forward" }
+  /** This part is too far ahead: the origin's own answer, if it can read from the middle. */
+  | { readonly do: "origin" }
+  /** It ended badly: pass on what the origin said, if it did. */
+  | { readonly do: "failed"; readonly why: FillProblem; readonly relay: Relay | null }
+  /** What you have sent is of an attempt that is gone: cut your client. */
+  | { readonly do: "cut"; readonly why: FillProblem };
 
 /** How far a fill is, for those who look on. */
 export interface Progress {
-  readonly generation: string;
-  readonly slicesStored: number;
-  readonly slicesTotal: number;
+  readonly attempt: string;
+  readonly state: "filling" | "complete" | "kept";
+  readonly bytesStored: number;
   /** Bytes of the whole image. */
   readonly size: number;
-  readonly committed: boolean;
-  /** It was queued, and the background is at work on it. */
-  readonly wanted: boolean;
+  /** Downloads that follow it. */
+  readonly readers: number;
+  /** It was queued, and is at work on it. */
+  readonly queued: boolean;
 }
 
 /** What is known of an image's fill from outside. */
@@ -83,11 +112,28 @@ export type FillLook =
   | { readonly fill: "none" }
   | { readonly fill: "unreachable" };
 
-/** What became of a fill that the clean has asked about. */
-export type CleanAnswer =
-  /** It goes on, or is none of the clean's business. */
-  | "kept"
-  /** It had stalled and is gone. */
-  | "removed"
-  /** The Fill knows no such generation: whatever is stored of it belongs to nobody. */
-  | "unknown";
+/** What became of an attempt's slices that the clean has found. */
+export type CleanAnswer = "in-use" | "removed";
+
+/** What became of a kept image that was to go. `"busy"`: it stays, clients download through its fill. */
+export type RemoveAnswer = "removed" | "nothing" | "busy";
+
+/** The calls of a Fill. Each names the image: an object does not know its own name. */
+export interface FillCalls {
+  /** A reader asks. Waits up to `waitMs` for an answer other than `wait`. */
+  follow(ask: Ask, waitMs: number): Promise<Answer>;
+  /** A reader is gone. */
+  left(reader: string): Promise<void>;
+  /** Takes the image out of the cache. `"unless-read"`: a fill that clients download through goes on. */
+  remove(imageId: string, rule: "always" | "unless-read"): Promise<RemoveAnswer>;
+  /** Ends what is being fetched for the queue alone. */
+  unqueue(imageId: string): Promise<void>;
+  /** Lends the rights of who queued the image, for its turn. */
+  lend(imageId: string, errand: Errand): Promise<void>;
+  /** The image's turn in the queue has come. How it goes the queue is told, not the caller. */
+  prefetch(imageId: string): Promise<void>;
+  /** @returns null when no fill runs */
+  progress(): Promise<Progress | null>;
+  /** Removes what is stored of an attempt that is none of this Fill's. */
+  clean(imageId: string, attempt: string): Promise<CleanAnswer>;
+}

@@ -4,10 +4,10 @@
 
 /** Why the edge did not serve a download from its store. One word each, listed in the README. */
 export type Detail =
-  | "catalog-unavailable"
   | "deactivated"
   | "digest-mismatch"
-  | "fill-stalled"
+  | "encoded"
+  | "fill-failed"
   | "fill-stopped"
   | "fill-unavailable"
   | "fill-weaker"
@@ -15,6 +15,7 @@ export type Detail =
   | "no-digest"
   | "no-room"
   | "not-active"
+  | "only-if-cached"
   | "range-not-stored"
   | "range-refused"
   | "record-refused"

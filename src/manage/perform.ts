@@ -1,6 +1,6 @@
 /** The operations of the cache's management, for a caller who may. Answers are those of glance/api/v2/cached_images.py. */
-import { evict } from "../download/evict.ts";
-import type { Edge } from "../edge.ts";
+import { type Edge, roomTools } from "../edge.ts";
+import { FillClient } from "../fill/client.ts";
 import { downloadTarget } from "../origin/target.ts";
 import { clean } from "../upkeep/clean.ts";
 import { prune } from "../upkeep/prune.ts";
@@ -28,7 +28,7 @@ export async function perform(edge: Edge, request: Request, operation: Operation
     case "delete":
       // The queue first: what is fetched for it is nobody's wish any more.
       await dequeue(edge, operation.imageId);
-      await evict(edge, operation.imageId, "an operator removed it", "unless-in-use");
+      await uncache(edge, operation.imageId);
       return empty(edge, 204);
     case "clear":
       if (target !== "queue") await clearCache(edge);
@@ -38,7 +38,7 @@ export async function perform(edge: Edge, request: Request, operation: Operation
       await clean(edge, edge.now() + WAIT_MS);
       return empty(edge, 200);
     case "prune": {
-      const { files, bytes } = await prune(edge, edge.settings.cacheMaxBytes, edge.now, edge.now() + WAIT_MS);
+      const { files, bytes } = await prune(roomTools(edge), edge.settings.cacheMaxBytes, edge.now() + WAIT_MS);
       return json(edge, { total_files_pruned: files, total_bytes_pruned: bytes });
     }
     case "nodes":
@@ -59,7 +59,7 @@ async function legacyCached(edge: Edge, verb: LegacyVerb): Promise<unknown> {
     case "delete-all":
       return { num_deleted: await clearCache(edge) };
     case "delete":
-      await evict(edge, verb.imageId, "an operator removed it", "unless-in-use");
+      await uncache(edge, verb.imageId);
       return null;
   }
 }
@@ -78,6 +78,11 @@ async function legacyQueued(edge: Edge, request: Request, verb: LegacyQueued): P
       if (downloadTarget(`/v2/images/${verb.imageId}/file`) !== null) await enqueue(edge, request, verb.imageId);
       return null;
   }
+}
+
+async function uncache({ fills, log }: Edge, imageId: string): Promise<void> {
+  const removed = await new FillClient(fills, imageId, log).remove("unless-read");
+  if (removed === "removed") log.info("image.evicted", { image_id: imageId, why: "an operator removed it" });
 }
 
 /** Glance gives times as seconds, and glanceclient formats them as such. */

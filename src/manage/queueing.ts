@@ -1,7 +1,7 @@
 /** Into the queue and out of it; each time another image may have its turn. */
 import type { Edge } from "../edge.ts";
-import { queueMoved } from "../fill/advance-queue.ts";
 import { FillClient } from "../fill/client.ts";
+import { queueMoved } from "../fill/next.ts";
 import { callerHeaders } from "../http/headers.ts";
 
 /** Queues an image and starts it if it's its turn, under the rights of who queued it where the edge has none itself. */
@@ -12,6 +12,7 @@ export async function enqueue(edge: Edge, request: Request, imageId: string): Pr
   await new FillClient(edge.fills, imageId, edge.log).lend({
     target: { api: "v2", imageId },
     headers: [...callerHeaders(request.headers)],
+    query: "",
   });
   await edge.queue.add(imageId, edge.now());
   edge.background(queueMoved(edge, edge.now()));
@@ -20,6 +21,6 @@ export async function enqueue(edge: Edge, request: Request, imageId: string): Pr
 /** Takes an image out of the queue, and ends what is being fetched for it alone. */
 export async function dequeue(edge: Edge, imageId: string): Promise<void> {
   if (!(await edge.queue.remove(imageId))) return;
-  await new FillClient(edge.fills, imageId, edge.log).stopUnused();
+  await new FillClient(edge.fills, imageId, edge.log).unqueue();
   edge.background(queueMoved(edge, edge.now()));
 }

@@ -10,8 +10,8 @@ import { type ImageRecord, parseRecordV1, parseRecordV2 } from "./record.ts";
 import { dataPath, type ImageTarget, recordPath } from "./target.ts";
 
 export type RecordAnswer =
-  /** `v1Headers`: what a v1 answer carries besides the data; null for v2. */
-  | { readonly kind: "found"; readonly record: ImageRecord; readonly v1Headers: Headers | null }
+  /** `headers`: those of the answer; in v1 they are the record, and what an answer with data carries as well. */
+  | { readonly kind: "found"; readonly record: ImageRecord; readonly headers: Headers }
   | { readonly kind: "not-found" }
   | { readonly kind: "refused"; readonly status: number };
 
@@ -28,11 +28,11 @@ export async function askRecord(target: ImageTarget, client: Headers, origin: st
   const response = await fetchOrigin(origin + recordPath(target), { method, headers });
   if (response.status === 200 && target.api === "v2") {
     const record = parseRecordV2(await response.text(), target.imageId);
-    return { kind: "found", record, v1Headers: null };
+    return { kind: "found", record, headers: response.headers };
   }
   await response.body?.cancel();
   if (response.status === 200) {
-    return { kind: "found", record: parseRecordV1(response.headers, target.imageId), v1Headers: response.headers };
+    return { kind: "found", record: parseRecordV1(response.headers, target.imageId), headers: response.headers };
   }
   return response.status === 404 ? { kind: "not-found" } : { kind: "refused", status: response.status };
 }

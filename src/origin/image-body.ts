@@ -9,10 +9,12 @@ import { fetchOrigin, OriginUnreachable } from "./forward.ts";
 import { dataPath, type ImageTarget } from "./target.ts";
 
 /** One read asks for up to this many bytes: measured as the size from which larger reads gain nothing. */
-export const READ_BYTES = 2 ** 20;
+const READ_BYTES = 2 ** 20;
 
-/** An origin that takes so long for one read (below 17 KiB/s) has stalled: another connection may do better. */
-const READ_MS = 60_000;
+/** What one read waits for at the least: below that in the stall time (13 KiB/s in 20 s) the origin has stalled. */
+const READ_AT_LEAST = 2 ** 18;
+/** How long the first byte of an answer may take: an origin that fetches from afar itself needs its time. */
+const HEADERS_MS = 120_000;
 /** Waits before each further try at the same byte, ms. So many tries without progress, then the download ends. */
 const RETRY_DELAYS_MS = [200, 800, 2500];
 
@@ -44,9 +46,13 @@ export interface ImageSource {
   readonly target: ImageTarget;
   /** The caller's own headers: the download happens under the caller's rights. */
   readonly caller: Headers;
+  /** The query of the caller's request with its `?`, or empty. */
+  readonly query: string;
   readonly origin: string;
   /** Bytes of the whole image. */
   readonly size: number;
+  /** An origin that sends nothing for so long has stalled: another connection may do better. */
+  readonly stallMs: number;
 }
 
 export class ImageBody {
@@ -55,10 +61,16 @@ export class ImageBody {
   /** The image's byte that the open reader gives next. */
   #position = 0;
   #cancelled = false;
+  #fetched = 0;
   #buffer: ArrayBuffer | null = null;
 
   constructor(source: ImageSource) {
     this.#source = source;
+  }
+
+  /** Bytes that the origin has sent, those that were skipped included. */
+  get fetched(): number {
+    return this.#fetched;
   }
 
   /**
@@ -71,7 +83,9 @@ export class ImageBody {
     const headers = callerHeaders(this.#source.caller);
     headers.set("accept-encoding", "identity");
     if (from > 0) headers.set("range", `bytes=${from}-`);
-    const response = await fetchOrigin(this.#source.origin + dataPath(this.#source.target), { method: "GET", headers });
+    const { origin, target, query } = this.#source;
+    const asking = fetchOrigin(origin + dataPath(target) + query, { method: "GET", headers });
+    const response = await withDeadline("the origin's answer", HEADERS_MS, asking);
     const start = startOf(response, from);
     if (start === null || response.body === null) throw new ImageBodyError({ reason: "refused", response });
     if ((response.headers.get("content-encoding") ?? "identity") !== "identity") {
@@ -111,17 +125,25 @@ export class ImageBody {
   }
 
   /**
-   * Reads `length` bytes from `at` on into a buffer of their own.
-   * @throws as {@link read}
+   * Sends all bytes from this one on, and closes.
+   * @throws as {@link read} and {@link expectEnd}, or why the writable broke; it is aborted with the same cause
    */
-  async readWhole(at: number, length: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(length);
-    for (let filled = 0; filled < length; ) {
-      const chunk = await this.read(at + filled, length - filled);
-      bytes.set(chunk, filled);
-      filled += chunk.byteLength;
+  async sendTo(writable: WritableStream<Uint8Array>, from: number): Promise<void> {
+    const writer = writable.getWriter();
+    // A failed write tells its caller; `closed` says the same once more, to nobody.
+    writer.closed.catch(() => undefined);
+    try {
+      for (let at = from; at < this.#source.size; ) {
+        const chunk = await this.read(at, READ_BYTES);
+        at += chunk.byteLength;
+        await writer.write(chunk);
+      }
+      await this.expectEnd();
+      await writer.close();
+    } catch (cause) {
+      await writer.abort(cause).catch(() => undefined);
+      throw cause;
     }
-    return bytes;
   }
 
   /** Makes sure that nothing follows the image's last byte. @throws ImageBodyError "long" */
@@ -132,11 +154,6 @@ export class ImageBody {
     const surplus = rest?.value !== undefined && rest.value.byteLength > 0;
     this.#drop();
     if (surplus) throw new ImageBodyError({ reason: "long" });
-  }
-
-  /** The last chunk is still in use: the next read takes a buffer of its own. */
-  keepChunk(): void {
-    this.#buffer = null;
   }
 
   /** Lets go of the origin's connection. */
@@ -170,12 +187,14 @@ export class ImageBody {
     // A read that fails keeps the buffer it was given (Streams standard: it is transferred).
     const buffer = this.#buffer ?? new ArrayBuffer(READ_BYTES);
     this.#buffer = null;
-    const reading = this.#reader?.readAtLeast(wanted, new Uint8Array(buffer, 0, wanted));
-    const result = reading === undefined ? undefined : await withDeadline("a read from the origin", READ_MS, reading);
+    const reading = this.#reader?.readAtLeast(Math.min(wanted, READ_AT_LEAST), new Uint8Array(buffer, 0, wanted));
+    const result =
+      reading === undefined ? undefined : await withDeadline("a read from the origin", this.#source.stallMs, reading);
     const chunk = result?.value;
     if (chunk === undefined) return null;
     if (chunk.buffer instanceof ArrayBuffer) this.#buffer = chunk.buffer;
     if (chunk.byteLength === 0) return null;
+    this.#fetched += chunk.byteLength;
     this.#position += chunk.byteLength;
     return chunk;
   }

@@ -1,26 +1,12 @@
 /**
- * The catalog in D1: which images are stored, verified and may be served. Its rows are the commit point: what it does
- * not name is not there, whatever R2 holds. Schema: migrations/.
+ * The index of kept images in D1: what lists, the order of use and the upkeep look at. R2 is the truth; a row that is wrong
+ * costs a list, never a byte. Schema: migrations/0001_catalog.sql.
  */
-import type { Generation } from "./generations.ts";
 
-export interface StoredBlob {
-  readonly blob: string;
-  readonly generation: string;
-  /** Bytes. */
-  readonly size: number;
-  readonly sliceBytes: number;
-  /** R2 etag of each slice, as verified. */
-  readonly etags: readonly string[];
-}
+/** How long a newly kept image counts as in use, ms: those who followed its fill go on reading it. */
+const FRESH_MS = 60_000;
 
-export interface StoredImage extends StoredBlob {
-  readonly imageId: string;
-  /** MD5 of the record at the time of the commit, hex. */
-  readonly checksum: string | null;
-}
-
-/** A stored image as it is listed. Times in ms since the epoch. */
+/** A kept image as lists show it. Times in ms since the epoch. */
 export interface ListedImage {
   readonly imageId: string;
   /** Bytes. */
@@ -30,23 +16,33 @@ export interface ListedImage {
   readonly committedAt: number;
 }
 
-export interface BlobRow {
-  blob: string;
-  generation: string;
-  size: number;
-  slice_bytes: number;
-  etags: string;
+/** A kept image as the choice of what to give up sees it. Times in ms since the epoch. */
+export interface Candidate {
+  readonly imageId: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly lastAccessed: number;
+  readonly inUseUntil: number;
 }
 
-interface ImageRow extends BlobRow {
-  checksum: string | null;
+/** What became of an image since the last time that it was told. Times in ms since the epoch. */
+export interface Use {
+  readonly imageId: string;
+  readonly hits: number;
+  readonly lastAccessed: number;
+  readonly inUseUntil: number;
 }
 
-/**
- * Downloads that shared a fill may read its slices for so long after the commit (the Fill answers them as long, see
- * LINGER_MS in fill/rules.ts), so its copy counts as in use.
- */
-export const FRESH_MS = 90_000;
+/** What the index knows a kept image by. */
+export interface Indexed {
+  readonly imageId: string;
+  readonly attempt: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** Rows of one statement's answer: some 100 bytes each. */
+const PAGE = 10_000;
 
 export class Catalog {
   readonly #db: D1Database;
@@ -55,131 +51,109 @@ export class Catalog {
     this.#db = db;
   }
 
-  /** The committed copy of an image, or null. */
-  async find(imageId: string): Promise<StoredImage | null> {
-    const row = await this.#db
-      .prepare(
-        `SELECT blob, checksum, generation, size, slice_bytes, etags
-           FROM images JOIN blobs USING (blob) WHERE image_id = ?1`,
-      )
-      .bind(imageId)
-      .first<ImageRow>();
-    return row === null ? null : { imageId, checksum: row.checksum, ...toBlob(row) };
-  }
-
-  /** Whether an image is committed; without the etags of its slices, which may be 100 KB. */
   async has(imageId: string): Promise<boolean> {
     return (await this.#db.prepare("SELECT 1 FROM images WHERE image_id = ?1").bind(imageId).first()) !== null;
   }
 
-  /** All stored images, the least recently used first. */
+  /** All kept images, the least recently used first. */
   async list(): Promise<ListedImage[]> {
+    const images: ListedImage[] = [];
+    for (let last = { lastAccessed: -1, imageId: "" }; ; ) {
+      const { results } = await this.#db
+        .prepare(
+          `SELECT image_id, size, hits, last_accessed, committed_at FROM images
+            WHERE (last_accessed, image_id) > (?1, ?2) ORDER BY last_accessed, image_id LIMIT ?3`,
+        )
+        .bind(last.lastAccessed, last.imageId, PAGE)
+        .all<{ image_id: string; size: number; hits: number; last_accessed: number; committed_at: number }>();
+      for (const row of results) {
+        images.push({
+          imageId: row.image_id,
+          size: row.size,
+          hits: row.hits,
+          lastAccessed: row.last_accessed,
+          committedAt: row.committed_at,
+        });
+      }
+      const end = images.at(-1);
+      if (end === undefined || results.length < PAGE) return images;
+      last = end;
+    }
+  }
+
+  /**
+   * An image is kept. Nothing waits in the queue for it then, and of its fill's room the half for the slices is left.
+   * @param now ms since the epoch
+   */
+  async keep({ imageId, attempt, size }: Indexed, now: number): Promise<void> {
+    await this.#db.batch([
+      this.#db
+        .prepare(
+          `INSERT INTO images (image_id, attempt, size, committed_at, last_accessed, in_use_until, verified_at, scrubbed_at)
+           VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?4, ?4)
+           ON CONFLICT (image_id) DO UPDATE SET attempt = ?2, size = ?3, committed_at = ?4,
+             last_accessed = MAX(last_accessed, ?4), in_use_until = ?5, verified_at = ?4, scrubbed_at = ?4`,
+        )
+        .bind(imageId, attempt, size, now, now + FRESH_MS),
+      this.#db.prepare("UPDATE fills SET bytes = size WHERE attempt = ?1").bind(attempt),
+      // One that was queued a moment ago is listed a little longer: who queued it looks for it there.
+      this.#db.prepare("DELETE FROM queue WHERE image_id = ?1 AND queued_at <= ?2").bind(imageId, now - LISTED_MS),
+    ]);
+  }
+
+  /** A kept image is gone. */
+  async remove(imageId: string): Promise<void> {
+    await this.#db.prepare("DELETE FROM images WHERE image_id = ?1").bind(imageId).run();
+  }
+
+  /** Adds what R2 holds and the index does not know; what it knows stays. @param now ms since the epoch */
+  async adopt(images: readonly (Indexed & { readonly storedAt: number })[]): Promise<number> {
+    if (images.length === 0) return 0;
+    const { meta } = await this.#db
+      .prepare(
+        `INSERT INTO images (image_id, attempt, size, committed_at, last_accessed, verified_at, scrubbed_at)
+         SELECT value ->> 'imageId', value ->> 'attempt', value ->> 'size', value ->> 'storedAt', value ->> 'storedAt',
+                value ->> 'storedAt', value ->> 'storedAt' FROM json_each(?1) WHERE true
+         ON CONFLICT (image_id) DO UPDATE SET attempt = excluded.attempt, size = excluded.size
+           WHERE images.attempt <> excluded.attempt`,
+      )
+      .bind(JSON.stringify(images))
+      .run();
+    return meta.changes;
+  }
+
+  /** Ids behind this one, in their order. @param limit number of them */
+  async idsAfter(imageId: string, limit: number): Promise<string[]> {
+    const { results } = await this.#db
+      .prepare("SELECT image_id FROM images WHERE image_id > ?1 ORDER BY image_id LIMIT ?2")
+      .bind(imageId, limit)
+      .all<{ image_id: string }>();
+    return results.map((row) => row.image_id);
+  }
+
+  /** The least recently used images first. @param limit number of them */
+  async candidates(limit: number): Promise<Candidate[]> {
     const { results } = await this.#db
       .prepare(
-        `SELECT image_id, size, hits, last_accessed, images.committed_at
-           FROM images JOIN blobs USING (blob) ORDER BY last_accessed, image_id`,
+        "SELECT image_id, size, last_accessed, in_use_until FROM images ORDER BY last_accessed, image_id LIMIT ?1",
       )
-      .all<{ image_id: string; size: number; hits: number; last_accessed: number; committed_at: number }>();
+      .bind(limit)
+      .all<{ image_id: string; size: number; last_accessed: number; in_use_until: number }>();
     return results.map((row) => ({
       imageId: row.image_id,
       size: row.size,
-      hits: row.hits,
       lastAccessed: row.last_accessed,
-      committedAt: row.committed_at,
+      inUseUntil: row.in_use_until,
     }));
   }
 
-  /**
-   * Commits a verified generation, and the image as one that has this content. When the blob is committed already, by
-   * a fill of another image with the same content, that copy is kept. Nothing waits in the queue for the image then.
-   * @param now ms since the epoch
-   * @returns the generation that is in the catalog now
-   * @throws whatever D1 throws, also for a generation that was given up meanwhile: its slices are going
-   */
-  async commit(image: StoredImage, now: number): Promise<string> {
-    const { blob, generation, imageId } = image;
-    const results = await this.#db.batch<{ generation: string }>([
-      this.#db
-        .prepare(
-          `INSERT INTO blobs (blob, generation, size, slice_bytes, etags, committed_at, verified_at, scrubbed_at)
-           SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6
-            WHERE NOT EXISTS (SELECT 1 FROM generations WHERE generation = ?2 AND state = 'removing')
-           ON CONFLICT (blob) DO NOTHING`,
-        )
-        .bind(blob, generation, image.size, image.sliceBytes, image.etags.join(" "), now),
-      this.#db
-        .prepare(
-          `INSERT INTO images (image_id, blob, checksum, committed_at, last_accessed, in_use_until)
-           SELECT ?1, ?2, ?3, ?4, ?4, ?5 WHERE ${STORED}
-           ON CONFLICT (image_id) DO UPDATE SET blob = ?2, checksum = ?3, committed_at = ?4,
-             last_accessed = MAX(last_accessed, ?4), in_use_until = ?5`,
-        )
-        .bind(imageId, blob, image.checksum, now, now + FRESH_MS),
-      // From here on its room is counted with the blob's; a second copy's goes when its slices have gone.
-      this.#db
-        .prepare("DELETE FROM generations WHERE generation IN (SELECT generation FROM blobs WHERE blob = ?1)")
-        .bind(blob),
-      this.#db.prepare(`DELETE FROM queue WHERE image_id = ?1 AND ${STORED}`).bind(imageId, blob),
-      this.#db.prepare("SELECT generation FROM blobs WHERE blob = ?1").bind(blob),
-    ]);
-    const kept = results.at(-1)?.results[0]?.generation;
-    if (kept === undefined) throw new Error("the generation was given up before its commit");
-    return kept;
-  }
-
-  /** The committed generation of a blob, or null. */
-  async generationOf(blob: string): Promise<string | null> {
-    return this.#db.prepare("SELECT generation FROM blobs WHERE blob = ?1").bind(blob).first<string>("generation");
-  }
-
-  /**
-   * Takes an image out. Its blob goes with the last image that has it.
-   * @param now ms since the epoch
-   * @returns whether the image was in the catalog, and the generation whose slices are to be removed now
-   */
-  async evict(imageId: string, now: number): Promise<{ readonly found: boolean; readonly orphan: Generation | null }> {
-    const [orphans, images] = await this.#db.batch<Generation>([
-      this.#db
-        .prepare(
-          `${CONDEMN} WHERE blob = (SELECT blob FROM images WHERE image_id = ?2)
-              AND NOT EXISTS (SELECT 1 FROM images WHERE images.blob = blobs.blob AND image_id <> ?2)
-           ${CONDEMNED} RETURNING blob, generation`,
-        )
-        .bind(now, imageId),
-      this.#db.prepare("DELETE FROM images WHERE image_id = ?1 RETURNING blob").bind(imageId),
-      this.#db.prepare(DELETE_CONDEMNED),
-    ]);
-    return { found: (images?.results.length ?? 0) > 0, orphan: orphans?.results[0] ?? null };
-  }
-
-  /**
-   * Takes blobs out, with all images that have them.
-   * @param generations those that are meant, as long as the catalog still names them
-   * @param spare `"in-use"` keeps a blob that a download may be reading
-   * @param now ms since the epoch
-   */
-  async evictBlobs(generations: readonly string[], spare: "none" | "in-use", now: number): Promise<Evicted> {
-    const spared = "AND NOT EXISTS (SELECT 1 FROM images WHERE images.blob = blobs.blob AND in_use_until > ?1)";
-    const [blobs, images] = await this.#db.batch<Generation & { size: number; image_id: string }>([
-      this.#db
-        .prepare(
-          `${CONDEMN} WHERE generation IN (SELECT value FROM json_each(?2)) ${spare === "in-use" ? spared : ""}
-           ${CONDEMNED} RETURNING blob, generation, size`,
-        )
-        .bind(now, JSON.stringify(generations)),
-      this.#db.prepare(
-        `DELETE FROM images WHERE blob IN
-           (SELECT blobs.blob FROM blobs JOIN generations USING (generation) WHERE state = 'removing')
-         RETURNING image_id`,
-      ),
-      this.#db.prepare(DELETE_CONDEMNED),
-    ]);
-    const taken = blobs?.results ?? [];
-    return {
-      orphans: taken.map(({ blob, generation }) => ({ blob, generation })),
-      bytes: taken.reduce((sum, { size }) => sum + size, 0),
-      images: (images?.results ?? []).map((row) => row.image_id),
-    };
+  /** Until when an image may be in use, ms since the epoch; 0 when it is not in the index. */
+  async inUseUntil(imageId: string): Promise<number> {
+    const until = await this.#db
+      .prepare("SELECT in_use_until FROM images WHERE image_id = ?1")
+      .bind(imageId)
+      .first<number>("in_use_until");
+    return until ?? 0;
   }
 
   /**
@@ -200,59 +174,45 @@ export class Catalog {
       .run();
   }
 
-  /** Takes out blobs that no image has any more. @param now ms since the epoch @returns their generations */
-  async evictUnowned(now: number): Promise<Generation[]> {
-    const [blobs] = await this.#db.batch<Generation>([
-      this.#db
-        .prepare(
-          `${CONDEMN} WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.blob = blobs.blob)
-           ${CONDEMNED} RETURNING blob, generation`,
-        )
-        .bind(now),
-      this.#db.prepare(DELETE_CONDEMNED),
-    ]);
-    return blobs?.results ?? [];
+  /** The images that the scrub has not tried for the longest time, the longest first. @param limit number of them */
+  async leastScrubbed(limit: number): Promise<Indexed[]> {
+    const { results } = await this.#db
+      .prepare("SELECT image_id, attempt, size FROM images ORDER BY scrubbed_at, image_id LIMIT ?1")
+      .bind(limit)
+      .all<{ image_id: string; attempt: string; size: number }>();
+    return results.map(({ image_id, attempt, size }) => ({ imageId: image_id, attempt, size }));
+  }
+
+  /** Notes that the scrub tries an image. @param now ms since the epoch */
+  async scrubbing(imageId: string, now: number): Promise<void> {
+    await this.#db.prepare("UPDATE images SET scrubbed_at = ?2 WHERE image_id = ?1").bind(imageId, now).run();
+  }
+
+  /** Notes that all of an image was read and matched. @param now ms since the epoch */
+  async verified(imageId: string, attempt: string, now: number): Promise<void> {
+    await this.#db
+      .prepare("UPDATE images SET verified_at = ?3 WHERE image_id = ?1 AND attempt = ?2")
+      .bind(imageId, attempt, now)
+      .run();
+  }
+
+  /** The images that the origin was not asked about for the longest time, the longest first. */
+  async leastReconciled(limit: number): Promise<string[]> {
+    const { results } = await this.#db
+      .prepare("SELECT image_id FROM images ORDER BY reconciled_at, image_id LIMIT ?1")
+      .bind(limit)
+      .all<{ image_id: string }>();
+    return results.map((row) => row.image_id);
+  }
+
+  /** Notes that the origin was asked about these images, whatever it said. @param now ms since the epoch */
+  async reconciled(imageIds: readonly string[], now: number): Promise<void> {
+    await this.#db
+      .prepare("UPDATE images SET reconciled_at = ?2 WHERE image_id IN (SELECT value FROM json_each(?1))")
+      .bind(JSON.stringify(imageIds), now)
+      .run();
   }
 }
 
-/**
- * A commit that is refused changes nothing: its statements look for the blob themselves. Left to the foreign key, which is
- * checked at the end of the transaction only, the failure breaks the database's object and every query under way with it.
- * ?2: the blob.
- */
-const STORED = "EXISTS (SELECT 1 FROM blobs WHERE blob = ?2)";
-
-/** What became of an image since the last time that it was told. Times in ms since the epoch. */
-export interface Use {
-  readonly imageId: string;
-  readonly hits: number;
-  readonly lastAccessed: number;
-  readonly inUseUntil: number;
-}
-
-/** What an eviction of blobs has taken out. */
-export interface Evicted {
-  /** Their slices are to be removed now. */
-  readonly orphans: readonly Generation[];
-  /** Bytes of these blobs. */
-  readonly bytes: number;
-  /** Ids of the images. */
-  readonly images: readonly string[];
-}
-
-/**
- * A blob that leaves the catalog goes on counting as room taken until its slices have gone, which a run that died in
- * between leaves to the next one. ?1: now.
- */
-const CONDEMN = `INSERT INTO generations (generation, blob, image_id, size, state, since)
-  SELECT generation, blob, COALESCE((SELECT image_id FROM images WHERE images.blob = blobs.blob), ''), size, 'removing', ?1
-    FROM blobs`;
-const CONDEMNED = "ON CONFLICT (generation) DO UPDATE SET state = 'removing', since = excluded.since";
-const DELETE_CONDEMNED =
-  "DELETE FROM blobs WHERE generation IN (SELECT generation FROM generations WHERE state = 'removing')";
-
-/** A row of `blobs` as the rest of the code knows it. */
-export function toBlob(row: BlobRow): StoredBlob {
-  const { blob, generation, size } = row;
-  return { blob, generation, size, sliceBytes: row.slice_bytes, etags: row.etags.split(" ") };
-}
+/** How long a queued image is listed at the least, ms: OpenStack's own acceptance tests look for it after they queued it. */
+export const LISTED_MS = 2_000;

@@ -1,8 +1,8 @@
-/** Which blobs are given up when room is needed: the least recently used first, never one in use. Pure. */
-import type { Candidate } from "./generations.ts";
+/** Which images are given up when room is needed: the least recently used first, never one in use. Pure. */
+import type { Candidate } from "./catalog.ts";
 
 export interface Choice {
-  readonly blobs: readonly Candidate[];
+  readonly images: readonly Candidate[];
   /** Bytes of them. */
   readonly bytes: number;
 }
@@ -15,13 +15,13 @@ export interface Choice {
  */
 export function leastRecentlyUsed(candidates: readonly Candidate[], wanted: number, now: number): Choice {
   const idle = candidates.filter(({ inUseUntil }) => inUseUntil <= now);
-  idle.sort((a, b) => a.lastAccessed - b.lastAccessed || (a.blob < b.blob ? -1 : 1));
-  const blobs: Candidate[] = [];
+  idle.sort((a, b) => a.lastAccessed - b.lastAccessed || (a.imageId < b.imageId ? -1 : 1));
+  const images: Candidate[] = [];
   let bytes = 0;
   for (const candidate of idle) {
     if (bytes >= wanted) break;
-    blobs.push(candidate);
+    images.push(candidate);
     bytes += candidate.size;
   }
-  return { blobs, bytes };
+  return { images, bytes };
 }

@@ -66,7 +66,10 @@ export class PrefetchQueue {
     return results.map(toImage);
   }
 
-  /** All queued images, the oldest first. */
+  /**
+   * All queued images, the oldest first. One that was stored within two seconds is listed for so long: who queued it
+   * looks for it here.
+   */
   async list(): Promise<QueuedImage[]> {
     const { results } = await this.#db.prepare("SELECT * FROM queue ORDER BY queued_at, image_id").all<Row>();
     return results.map(toImage);

@@ -56,3 +56,15 @@ export function partsOf(plan: SlicePlan, from: number, to: number): SlicePart[] 
   }
   return parts;
 }
+
+/** More slices than that would make a reader of a large image ask the store and the fill too often in one invocation. */
+const MAX_SLICES = 8_192;
+/** Three of them, and one being filled, are what one fill has in memory. */
+const MAX_SLICE_BYTES = 16 * 2 ** 20;
+
+/** The slice size for an image: the setting's, or more where that would make too many. @param size bytes of the image */
+export function planSlices(size: number, sliceBytes: number): number {
+  let bytes = sliceBytes;
+  while (size / bytes > MAX_SLICES && bytes * 2 <= MAX_SLICE_BYTES) bytes *= 2;
+  return bytes;
+}

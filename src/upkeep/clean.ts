@@ -1,39 +1,37 @@
 /**
- * Clears away what belongs to nobody: fills that have stalled, slices that no row names, rows whose slices are gone. Each
- * part asks the one who knows before it takes anything, so a fill under way is safe: a generation has its row in D1 before
- * its first slice, and the Fill itself says whether it still works on it. Each part is bounded and goes on next time.
+ * Brings R2 and its index together again: slices that no fill is at go, rows without an object go, objects without a row get
+ * one, and room that no fill has any more is given back. Never judged by D1: whether an attempt is still at work only its
+ * image's Fill knows. Each part is bounded and goes on next time.
  */
 import type { Edge } from "../edge.ts";
 import { FillClient } from "../fill/client.ts";
-import type { Generation } from "../store/generations.ts";
-import { removeCondemned, sweep } from "../store/store.ts";
+import type { Attempt } from "../store/slices.ts";
 
-/** Rows that are looked at in one run, each with one list of R2. */
-const ROWS = 500;
-/** Pages of 1,000 slices that are looked at in one run: with slices of 8 MiB about 1.5 TiB. */
+/** Rows that are looked at in one run, each with one look into R2. */
+const ROWS = 2_000;
+/** Pages of 1,000 objects or slices that are looked at in one run. */
 const PAGES = 200;
-/** Generations and rows that are looked at in one go. */
-const BATCH = 100;
-/** Fills that are asked in one run: more of them than one edge ever runs. */
-const FILLS = 1_000;
+/** Fills that are asked in one run about room that they have taken: more of them than one edge ever runs. */
+const TAKERS = 1_000;
+/** An invocation has six connections (Workers limits page), and others want some. */
+const AT_ONCE = 4;
 
 export interface Cleaned {
-  /** Fills that had stalled, and were dropped. */
-  readonly stalled: number;
-  /** Generations that were given up before, whose slices are gone now. */
-  readonly condemned: number;
-  /** Generations with slices that nothing named. */
-  readonly orphans: number;
-  /** Images whose rows are gone, because their slices were. */
+  /** Attempts whose slices were nobody's any more. */
+  readonly attempts: number;
+  /** Attempts that had taken room, and were nobody's any more. */
+  readonly released: number;
+  /** Images whose rows are gone, because they are not kept. */
   readonly rows: number;
+  /** Kept images that the index did not know. */
+  readonly adopted: number;
+  /** Objects under `images/` that no fill has put: removed. */
+  readonly foreign: number;
   /** Whether this run has seen everything to the end. */
   readonly finished: boolean;
 }
 
-type CleanTools = Pick<
-  Edge,
-  "catalog" | "generations" | "slices" | "cursors" | "rounds" | "fills" | "settings" | "now" | "log"
->;
+type CleanTools = Pick<Edge, "catalog" | "objects" | "room" | "slices" | "cursors" | "fills" | "now" | "log">;
 
 /**
  * @param deadline ms since the epoch: nothing new is begun after it
@@ -41,73 +39,29 @@ type CleanTools = Pick<
  */
 export async function clean(edge: CleanTools, deadline: number): Promise<Cleaned> {
   const late = () => edge.now() >= deadline;
-  const stalled = await dropStalled(edge, late);
-  const condemned = await removeLeftovers(edge, late);
-  const rows = await dropEmptyRows(edge, late);
-  const orphans = await removeOrphans(edge, late);
-  return { stalled, condemned, orphans: orphans.count, rows: rows.count, finished: orphans.finished && rows.finished };
+  // Slices and kept images first: they need R2 alone, so they go on while D1 is in trouble.
+  const attempts = await removeOrphans(edge, late);
+  const released = await releaseRoom(edge, late);
+  const rows = await dropRows(edge, late);
+  const objects = await adopt(edge, late);
+  return {
+    attempts: attempts.count,
+    released,
+    rows: rows.count,
+    adopted: objects.adopted,
+    foreign: objects.foreign,
+    finished: attempts.finished && rows.finished && objects.finished,
+  };
 }
 
-/** Asks each Fill about what it is said to store. */
-async function dropStalled(edge: CleanTools, late: () => boolean): Promise<number> {
-  const { generations, fills, settings, log, now } = edge;
-  let stalled = 0;
-  for (const { imageId, blob, generation } of await generations.filling(FILLS)) {
-    if (late()) break;
-    const answer = await new FillClient(fills, imageId, log).clean(generation, settings.cleanStallMs);
-    if (answer === "removed") stalled++;
-    if (answer !== "unknown") continue;
-    // Its Fill has dropped it and could not tell.
-    if (await generations.condemn(generation, now()))
-      log.info("clean.abandoned", { image_id: imageId, blob, generation });
-  }
-  return stalled;
-}
-
-/** Slices of generations that were given up by somebody who did not live to remove them. */
-async function removeLeftovers(edge: CleanTools, late: () => boolean): Promise<number> {
-  await edge.catalog.evictUnowned(edge.now());
-  return sweep(edge, late);
-}
-
-/** Rows whose slices are all gone. One that lacks some is mended by its next download. */
-async function dropEmptyRows(edge: CleanTools, late: () => boolean): Promise<{ count: number; finished: boolean }> {
-  const { catalog, rounds, slices, cursors, log, now } = edge;
-  let count = 0;
-  let cursor = await cursors.read("clean.rows");
-  for (let seen = 0; seen < ROWS && !late(); seen += BATCH) {
-    const blobs = await rounds.blobsAfter(cursor, BATCH);
-    for (const { blob, generation } of blobs) {
-      if (late()) break;
-      if (await slices.isEmpty(blob, generation)) {
-        const { images, orphans } = await catalog.evictBlobs([generation], "none", now());
-        for (const imageId of images) log.info("image.evicted", { image_id: imageId, why: "its slices are gone" });
-        await removeCondemned(edge, orphans);
-        count += images.length;
-      }
-      cursor = blob;
-    }
-    if (blobs.length < BATCH && cursor === (blobs.at(-1)?.blob ?? cursor)) {
-      await cursors.write("clean.rows", "");
-      return { count, finished: true };
-    }
-    await cursors.write("clean.rows", cursor);
-  }
-  return { count, finished: false };
-}
-
-/** Slices that neither the catalog nor a fill names. Listed first and looked up then: a row is older than its slices. */
+/** Asks each image's Fill about the attempts that have slices. */
 async function removeOrphans(edge: CleanTools, late: () => boolean): Promise<{ count: number; finished: boolean }> {
-  const { slices, generations, cursors, log } = edge;
+  const { slices, cursors } = edge;
   let count = 0;
   let cursor = await cursors.read("clean.slices");
   for (let pages = 0; pages < PAGES && !late(); pages++) {
-    const { found, next } = await slices.generationsAfter(cursor);
-    for (const orphan of await unknownOf(generations, found)) {
-      log.info("clean.orphan", { blob: orphan.blob, generation: orphan.generation });
-      await slices.removeGeneration(orphan.blob, orphan.generation);
-      count++;
-    }
+    const { found, next } = await slices.attemptsAfter(cursor);
+    count += await cleanAttempts(edge, found);
     cursor = next ?? "";
     await cursors.write("clean.slices", cursor);
     if (next === null) return { count, finished: true };
@@ -115,8 +69,73 @@ async function removeOrphans(edge: CleanTools, late: () => boolean): Promise<{ c
   return { count, finished: false };
 }
 
-async function unknownOf(generations: Edge["generations"], found: readonly Generation[]): Promise<Generation[]> {
-  if (found.length === 0) return [];
-  const known = await generations.known(found.map(({ generation }) => generation));
-  return found.filter(({ generation }) => !known.has(generation));
+/** Room of attempts that have no slices, and that nobody is at. */
+async function releaseRoom(edge: CleanTools, late: () => boolean): Promise<number> {
+  if (late()) return 0;
+  return cleanAttempts(edge, await edge.room.takers(TAKERS));
+}
+
+/** @returns number of those that were removed */
+async function cleanAttempts({ fills, log }: CleanTools, attempts: readonly Attempt[]): Promise<number> {
+  let count = 0;
+  for (let at = 0; at < attempts.length; at += AT_ONCE) {
+    const some = attempts.slice(at, at + AT_ONCE);
+    const answers = await Promise.all(
+      some.map(({ imageId, attempt }) => new FillClient(fills, imageId, log).clean(attempt)),
+    );
+    for (const [index, { imageId, attempt }] of some.entries()) {
+      if (answers[index] !== "removed") continue;
+      log.info("clean.removed", { image_id: imageId, attempt });
+      count++;
+    }
+  }
+  return count;
+}
+
+async function dropRows(edge: CleanTools, late: () => boolean): Promise<{ count: number; finished: boolean }> {
+  const { catalog, objects, cursors, log } = edge;
+  let count = 0;
+  let cursor = await cursors.read("clean.rows");
+  for (let seen = 0; seen < ROWS && !late(); ) {
+    const ids = await catalog.idsAfter(cursor, AT_ONCE * 25);
+    for (let at = 0; at < ids.length; at += AT_ONCE) {
+      const some = ids.slice(at, at + AT_ONCE);
+      const there = await Promise.all(some.map((imageId) => objects.head(imageId)));
+      for (const [index, imageId] of some.entries()) {
+        if (there[index] !== null) continue;
+        log.info("image.evicted", { image_id: imageId, why: "it is not in R2 any more" });
+        await catalog.remove(imageId);
+        count++;
+      }
+    }
+    seen += ids.length;
+    cursor = ids.at(-1) ?? "";
+    await cursors.write("clean.rows", cursor);
+    if (cursor === "") return { count, finished: true };
+  }
+  return { count, finished: false };
+}
+
+/** Gives every kept image a row, and removes what no fill has put there. */
+async function adopt(
+  edge: CleanTools,
+  late: () => boolean,
+): Promise<{ adopted: number; foreign: number; finished: boolean }> {
+  const { catalog, objects, cursors, fills, log } = edge;
+  let adopted = 0;
+  let foreign = 0;
+  let cursor = await cursors.read("clean.objects");
+  for (let pages = 0; pages < PAGES && !late(); pages++) {
+    const page = await objects.listAfter(cursor);
+    adopted += await catalog.adopt(page.images);
+    for (const imageId of page.foreign) {
+      log.info("clean.foreign", { image_id: imageId });
+      await new FillClient(fills, imageId, log).remove("unless-read");
+      foreign++;
+    }
+    cursor = page.next ?? "";
+    await cursors.write("clean.objects", cursor);
+    if (page.next === null) return { adopted, foreign, finished: true };
+  }
+  return { adopted, foreign, finished: false };
 }

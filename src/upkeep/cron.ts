@@ -2,9 +2,9 @@
  * What runs by the clock. Each task is bounded in time and goes on in its next run; each leaves one line in the log, and
  * one that fails keeps none of the others from running.
  */
-import type { Edge } from "../edge.ts";
-import { advanceQueue } from "../fill/advance-queue.ts";
+import { type Edge, roomTools } from "../edge.ts";
 import { FillClient } from "../fill/client.ts";
+import { advanceQueue } from "../fill/next.ts";
 import type { Fields } from "../observe/log.ts";
 import { clean } from "./clean.ts";
 import { prune } from "./prune.ts";
@@ -58,9 +58,9 @@ async function run({ log, now }: Edge, task: string, work: () => Promise<Fields>
 }
 
 async function pruneToCap(edge: Edge): Promise<Fields> {
-  const { generations, settings, now } = edge;
-  const { files, bytes } = await prune(edge, settings.cacheMaxBytes, now, now() + PRUNE_MS);
-  return { files, bytes, cap: settings.cacheMaxBytes, ...(await generations.room()) };
+  const { room, settings, now } = edge;
+  const { files, bytes } = await prune(roomTools(edge), settings.cacheMaxBytes, now() + PRUNE_MS);
+  return { files, bytes, cap: settings.cacheMaxBytes, ...(await room.sums()) };
 }
 
 async function prefetch(edge: Edge): Promise<Fields> {
@@ -70,7 +70,7 @@ async function prefetch(edge: Edge): Promise<Fields> {
     if (startedAt === null || startedAt > now() - LOST_MS) continue;
     const look = await new FillClient(fills, imageId, log).progress();
     // Who does not answer now may well be at work.
-    if (look.fill === "unreachable" || (look.fill === "running" && look.progress.wanted)) continue;
+    if (look.fill === "unreachable" || (look.fill === "running" && look.progress.queued)) continue;
     await queue.failed(imageId, "the fill was stopped", now());
     lost++;
   }

@@ -2,8 +2,8 @@
  * Asks the origin, with the edge's own account, whether stored images are still there and active: those that were deleted
  * or deactivated without passing this edge would take room for nothing. Rights need no such look: each download asks.
  */
-import { evict } from "../download/evict.ts";
 import type { Edge } from "../edge.ts";
+import { FillClient } from "../fill/client.ts";
 import { seesAllImages } from "../keystone/identity.ts";
 import type { ServiceToken } from "../keystone/service-tokens.ts";
 import { askRecord, isGlance, type RecordAnswer } from "../origin/authorize.ts";
@@ -31,10 +31,10 @@ type Finding = "there" | "gone" | "hidden" | "unanswered";
  * something that is not Glance
  */
 export async function reconcile(edge: Edge, deadline: number): Promise<Reconciled | null> {
-  const { service, rounds, queue, now } = edge;
+  const { service, catalog, queue, fills, log, now } = edge;
   if (service === null) return null;
   const counts = { there: 0, gone: 0, hidden: 0, unanswered: 0 };
-  const due = await rounds.leastReconciled(IMAGES);
+  const due = await catalog.leastReconciled(IMAGES);
   let sure = false;
   for (let at = 0; at < due.length && now() < deadline; at += AT_ONCE) {
     const batch = due.slice(at, at + AT_ONCE);
@@ -49,10 +49,11 @@ export async function reconcile(edge: Edge, deadline: number): Promise<Reconcile
       const imageId = batch[index];
       if (finding !== "gone" || imageId === undefined) continue;
       await queue.remove(imageId);
-      await evict(edge, imageId, "the origin has it no more, or not as an active image");
+      log.info("image.evicted", { image_id: imageId, why: "the origin has it no more, or not as an active image" });
+      await new FillClient(fills, imageId, log).remove("always");
     }
     // Also of those that were not answered: they must not keep the others from their turn.
-    await rounds.reconciled(batch, now());
+    await catalog.reconciled(batch, now());
   }
   const asked = counts.there + counts.gone + counts.hidden + counts.unanswered;
   return { asked, evicted: counts.gone, hidden: counts.hidden, unanswered: counts.unanswered };

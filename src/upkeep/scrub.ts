@@ -1,90 +1,75 @@
 /**
- * Reads stored blobs again and digests them, the longest untried first, so that what has rotted at rest is found before
- * a client asks for it. (A slice that was replaced or shortened each hit notices by itself: its etag is another.)
+ * Reads kept images again and digests them, the longest untried first, so that what has rotted at rest is found before a
+ * client asks for it.
  */
+
+import type { Algorithm } from "../digest/algorithms.ts";
+import { Digester } from "../digest/digester.ts";
 import type { Edge } from "../edge.ts";
 import { FillClient } from "../fill/client.ts";
-import { type Verdict, verifySlices } from "../fill/verify.ts";
-import { blobDigest } from "../store/blob.ts";
-import type { StoredBlob } from "../store/catalog.ts";
-import { removeCondemned } from "../store/store.ts";
+import type { StoredImage } from "../store/objects.ts";
 
-/** Blobs that are looked at in one run. */
-const BLOBS = 200;
-/** A hit that mends a slice removes it before it stores the true one; that takes well below this, ms. */
-const MENDING_MS = 3_000;
+/** Images that are looked at in one run. */
+const IMAGES = 200;
+const STRONGEST_FIRST = ["sha512", "sha384", "sha256", "sha1", "md5"] as const;
 
 export interface Scrubbed {
   readonly verified: number;
   readonly bad: number;
-  /** Bytes of the blobs that were tried. */
+  /** Bytes of the images that were tried. */
   readonly bytes: number;
 }
 
-type ScrubTools = Pick<Edge, "catalog" | "rounds" | "generations" | "slices" | "fills" | "settings" | "now" | "log">;
+type ScrubTools = Pick<Edge, "catalog" | "objects" | "fills" | "settings" | "now" | "log">;
 
 /**
- * @param deadline ms since the epoch: a blob that is not done by then is begun again when its turn comes
+ * @param deadline ms since the epoch: nothing new is begun after it
  * @throws whatever D1 throws
  */
 export async function scrub(edge: ScrubTools, deadline: number): Promise<Scrubbed> {
-  const { rounds, settings, log, now } = edge;
+  const { catalog, settings, log, now } = edge;
   let verified = 0;
   let bad = 0;
   let bytes = 0;
   if (settings.scrubBytes === 0) return { verified, bad, bytes };
-  for (const { generation, size } of await rounds.leastScrubbed(BLOBS)) {
-    // A digest can't be carried to another run, so a blob that alone exceeds the budget has a run of its own.
+  for (const { imageId, attempt, size } of await catalog.leastScrubbed(IMAGES)) {
+    // A digest can't be carried to another run, so an image that exceeds the byte budget alone has a run of its own.
     if (now() >= deadline || (bytes > 0 && bytes + size > settings.scrubBytes)) break;
-    const blob = await rounds.scrubbing(generation, now());
-    if (blob === null) continue;
+    await catalog.scrubbing(imageId, now());
     bytes += size;
     try {
-      const verdict = await verify(edge, blob, deadline);
+      const verdict = await verify(edge, imageId);
       if (verdict === "agrees") {
-        await rounds.verified(generation, now());
+        await catalog.verified(imageId, attempt, now());
         verified++;
-      } else if (verdict !== "gave-up" && (await discard(edge, blob, verdict))) {
+      } else if (verdict === "disagrees") {
         bad++;
+        const cause = new Error("a kept copy is not the image any more");
+        log.error("scrub.bad-image", cause, { image_id: imageId, attempt });
+        await new FillClient(edge.fills, imageId, log).remove("always");
       }
     } catch (cause) {
       // A store that does not answer says nothing of what it holds.
-      log.error("scrub.unreadable", cause, { blob: blob.blob, generation });
+      log.error("scrub.unreadable", cause, { image_id: imageId, attempt });
     }
   }
   return { verified, bad, bytes };
 }
 
-async function verify({ slices, now }: ScrubTools, blob: StoredBlob, deadline: number): Promise<Verdict> {
-  const job = {
-    blob: blob.blob,
-    digest: blobDigest(blob.blob),
-    generation: blob.generation,
-    plan: blob,
-    slices,
-    etagOf: async (slice: number) => (now() >= deadline ? null : (blob.etags[slice] ?? "")),
-    progressed: () => undefined,
-  };
-  const verdict = await verifySlices(job);
-  if (verdict !== "slice-missing") return verdict;
-  await scheduler.wait(MENDING_MS);
-  return verifySlices(job);
+/** @throws whatever R2 throws */
+async function verify({ objects }: ScrubTools, imageId: string): Promise<"agrees" | "disagrees" | "gone"> {
+  const open = await objects.open(imageId, null);
+  if (open === null) return "gone";
+  const algorithm = strongestOf(open.image);
+  if (algorithm === null) {
+    await open.body.cancel();
+    return "disagrees";
+  }
+  const digester = new Digester(algorithm);
+  await digester.absorb(open.body);
+  return (await digester.finish()) === open.image.digests[algorithm] ? "agrees" : "disagrees";
 }
 
-/** @returns false when the blob was taken out meanwhile, which explains what was missing */
-async function discard(edge: ScrubTools, { blob, generation }: StoredBlob, verdict: Verdict): Promise<boolean> {
-  const { catalog, fills, log, now } = edge;
-  const { images, orphans } = await catalog.evictBlobs([generation], "none", now());
-  if (orphans.length === 0) return false;
-  for (const imageId of images) {
-    log.error("scrub.bad-blob", new Error(`a stored copy is not the image any more: ${verdict}`), {
-      image_id: imageId,
-      blob,
-      generation,
-    });
-    // A fill that was committed a moment ago would go on giving it out.
-    await new FillClient(fills, imageId, log).stop();
-  }
-  await removeCondemned(edge, orphans);
-  return true;
+function strongestOf({ digests }: StoredImage): Algorithm | null {
+  return STRONGEST_FIRST.find((algorithm) => digests[algorithm] !== undefined) ?? null;
 }

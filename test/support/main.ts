@@ -3,7 +3,7 @@
  * bindings than those of the configuration. The platform makes a Durable Object with the env of its Worker only.
  */
 import type { Env } from "../../src/config.ts";
-import { Fill as ConfiguredFill } from "../../src/fill/fill.ts";
+import { Fill as ConfiguredFill } from "../../src/fill/object/fill.ts";
 import { fillEnv } from "./fill-env.ts";
 
 export { default } from "../../src/index.ts";

@@ -1,0 +1,89 @@
+/**
+ * A download's three questions, asked at once: the caller's record, the caller's right, and what R2 holds. Invariant 1: what
+ * is no clear yes of the origin is a no.
+ */
+import type { Edge } from "../edge.ts";
+import { askRecord, askRight, type RecordAnswer } from "../origin/authorize.ts";
+import { permissionKey } from "../origin/permissions.ts";
+import type { ImageTarget } from "../origin/target.ts";
+import type { OpenImage, StoredImage } from "../store/objects.ts";
+import { type Opening, openingFor } from "./range.ts";
+
+export type Found = Extract<RecordAnswer, { kind: "found" }>;
+
+export type Permission =
+  /** The record is the caller's to see; `right`: so is the data. */
+  | { readonly kind: "seen"; readonly answer: Found; readonly right: boolean }
+  /** `gone`: the origin says that there is no such image, to a caller whom it had allowed this very download before. */
+  | { readonly kind: "refused"; readonly gone: boolean };
+
+/** What R2 holds under the image's key. */
+export type Copy =
+  /** `body`: opened at the part that `opening` says; null where only the head was asked for. */
+  | { readonly kind: "there"; readonly image: StoredImage; readonly body: ReadableStream<Uint8Array> | null }
+  | { readonly kind: "none" }
+  | { readonly kind: "unavailable" };
+
+export interface Asked {
+  readonly permission: Permission;
+  readonly copy: Copy;
+  readonly opening: Opening;
+}
+
+/** Asks all three. Never throws: whatever fails is a no, or no copy. */
+export async function askAll(edge: Edge, request: Request, target: ImageTarget): Promise<Asked> {
+  const opening = openingFor(request.headers);
+  const [permission, copy] = await Promise.all([
+    askPermission(edge, request, target),
+    request.method === "HEAD" ? headCopy(edge, target) : openCopy(edge, target, opening),
+  ]);
+  return { permission, copy, opening };
+}
+
+async function askPermission(edge: Edge, request: Request, target: ImageTarget): Promise<Permission> {
+  const { settings, permissions, log, now } = edge;
+  const { imageId } = target;
+  const key = await permissionKey(request.headers, target.api, imageId);
+  const recalled = permissions.recall(key, settings.authorizationTtlMs, now());
+  if (recalled !== null) return { kind: "seen", answer: recalled, right: true };
+  const askedAt = now();
+  const [record, right] = await Promise.all([
+    askRecord(target, request.headers, settings.origin).catch((cause: unknown) => {
+      log.error("origin.record-failed", cause, { image_id: imageId });
+      return { kind: "refused" as const, status: 0 };
+    }),
+    askRight(target, request.headers, settings.origin).catch((cause: unknown) => {
+      log.error("origin.right-failed", cause, { image_id: imageId });
+      return false;
+    }),
+  ]);
+  const deleted = record.kind === "found" && record.record.status === "deleted";
+  if (record.kind !== "found" || deleted) {
+    // Glance gives the same 404 for a deleted and for a hidden image: only who was allowed before can tell them apart.
+    const gone = (record.kind === "not-found" || deleted) && permissions.wasAllowed(key);
+    return { kind: "refused", gone };
+  }
+  if (right) permissions.allow(key, imageId, record, askedAt);
+  return { kind: "seen", answer: record, right };
+}
+
+/** What R2 holds, opened. Never throws. */
+export async function openCopy({ objects, log }: Edge, { imageId }: ImageTarget, opening: Opening): Promise<Copy> {
+  try {
+    const open: OpenImage | null = await objects.open(imageId, opening);
+    return open === null ? { kind: "none" } : { kind: "there", ...open };
+  } catch (cause) {
+    log.error("store.unavailable", cause, { image_id: imageId });
+    return { kind: "unavailable" };
+  }
+}
+
+async function headCopy({ objects, log }: Edge, { imageId }: ImageTarget): Promise<Copy> {
+  try {
+    const image = await objects.head(imageId);
+    return image === null || image === "foreign" ? { kind: "none" } : { kind: "there", image, body: null };
+  } catch (cause) {
+    log.error("store.unavailable", cause, { image_id: imageId });
+    return { kind: "unavailable" };
+  }
+}

@@ -1,0 +1,531 @@
+/**
+ * Fill: the Durable Object of one image. It alone asks the origin for the image's data, and it alone writes and removes what
+ * R2 holds of it, so that no other part of the edge ever races with it there.
+ *
+ * What happens is an event; ./rules.ts says what it changes and what is to be done, and `#apply` does it. All that must
+ * outlive the object is in its SQLite. States and races: docs/fills.md.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { type Env, readSettings } from "../../config.ts";
+import { DeadlineExceeded, withDeadline } from "../../deadline.ts";
+import { ServiceTokenMemory, serviceTokens } from "../../keystone/service-tokens.ts";
+import { createLog } from "../../observe/log.ts";
+import { Catalog } from "../../store/catalog.ts";
+import { isCopyOf, ObjectStore } from "../../store/objects.ts";
+import { PrefetchQueue } from "../../store/queue.ts";
+import { RoomBook } from "../../store/room.ts";
+import { planSlices, sliceStart } from "../../store/slice-plan.ts";
+import { SliceStore } from "../../store/slices.ts";
+import { FillClient } from "../client.ts";
+import { takeRoom } from "../make-room.ts";
+import { queueMoved } from "../next.ts";
+import type {
+  Answer,
+  Ask,
+  CleanAnswer,
+  Errand,
+  FillCalls,
+  Progress,
+  Relay,
+  RemoveAnswer,
+  Subject,
+} from "../protocol.ts";
+import { AttemptStorage } from "./attempt.ts";
+import { commit, SliceMissing } from "./commit.ts";
+import { LentRights } from "./lent.ts";
+import { BufferPool } from "./pool.ts";
+import { Prefetch } from "./prefetch.ts";
+import { type PullEnd, pull } from "./pull.ts";
+import { Readers } from "./readers.ts";
+import {
+  answer,
+  duty,
+  type Effect,
+  type Event,
+  type Filling,
+  type FillState,
+  HEARTBEAT_MS,
+  RANGES_AFTER_MISMATCH_MS,
+  spacing,
+  step,
+} from "./rules.ts";
+import type { FillTools } from "./tools.ts";
+
+/** Keystone's default lifetime of a token: after that a lent one is worth nothing. */
+const LENT_MS = 3_600_000;
+/** How long a fill waits for D1 before its first slice is stored without a word about room. */
+const ROOM_MS = 1_000;
+/** When room is asked for again, or a put that it waits for. */
+const ROOM_AGAIN_MS = 15_000;
+/** A pause of the put before each slice while clients read: it competes with them for the store. */
+const GIVE_WAY_MS = 20;
+
+/** One for all Fills of an isolate: each would else log in, and take memory, for itself. */
+const tokens = new ServiceTokenMemory();
+const pool = new BufferPool();
+
+export class Fill extends DurableObject<Env> implements FillCalls {
+  readonly #tools: FillTools;
+  readonly #storage: AttemptStorage;
+  readonly #lent: LentRights;
+  readonly #prefetch: Prefetch;
+  readonly #readers = new Readers();
+  #state: FillState | null = null;
+  #pulling: { readonly attempt: string; readonly ended: Promise<void>; readonly abort: AbortController } | null = null;
+  #beginning: Promise<Answer | null> | null = null;
+  #putting = false;
+  /** The last pull found nobody's rights to ask the origin under. */
+  #withoutRights = false;
+  #relay: Relay | null = null;
+  /** The reader that the attempt was begun for; in memory only, for Cache-Status. */
+  #beganBy: string | null = null;
+  /** Until then the rights of who queued the image are kept for its turn; ms since the epoch. */
+  #awakeUntil = 0;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    const settings = readSettings(env);
+    const log = createLog({ fill: ctx.id.toString() });
+    this.#tools = {
+      slices: new SliceStore(env.BUCKET),
+      objects: new ObjectStore(env.BUCKET),
+      catalog: new Catalog(env.CATALOG),
+      room: new RoomBook(env.CATALOG),
+      queue: new PrefetchQueue(env.CATALOG),
+      settings,
+      log,
+    };
+    this.#storage = new AttemptStorage(ctx.storage);
+    this.#lent = new LentRights(serviceTokens(settings, tokens, Date.now), log);
+    this.#prefetch = new Prefetch(this.#tools, this.#lent);
+  }
+
+  async follow(ask: Ask, waitMs: number): Promise<Answer> {
+    const { reader, subject, errand } = ask;
+    const deadline = Date.now() + waitMs;
+    if (errand !== undefined) {
+      this.#lent.lend(reader, errand);
+      this.#withoutRights = false;
+    }
+    if (ask.missed !== undefined) await this.#look(subject.imageId);
+    for (;;) {
+      const now = Date.now();
+      this.#readers.saw(reader, now);
+      const say = answer(this.#of(subject.imageId), ask, spacing(this.#readers.count(now)), now);
+      switch (say.do) {
+        case "begin": {
+          this.#beganBy = reader;
+          this.#beginning ??= this.#begin(subject).finally(() => {
+            this.#beginning = null;
+          });
+          const instead = await this.#beginning;
+          if (instead !== null) return instead;
+          break;
+        }
+        case "replace":
+          await this.#apply(subject.imageId, { on: "stop" });
+          break;
+        case "failed":
+          return { ...say, relay: this.#relay };
+        case "read":
+          return { ...say, began: this.#beganBy === reader };
+        case "wait":
+          if (this.#lent.wasRefused(reader)) return { do: "forward" };
+          if (this.#pulling === null && (this.#withoutRights || !this.#lent.any)) return { do: "lend" };
+          this.#startPull();
+          if (now >= deadline) return say;
+          await this.#readers.wait(deadline - now);
+          break;
+        default:
+          return say;
+      }
+    }
+  }
+
+  async left(reader: string): Promise<void> {
+    this.#readers.left(reader);
+  }
+
+  async remove(imageId: string, rule: "always" | "unless-read"): Promise<RemoveAnswer> {
+    const { phase } = this.#of(imageId);
+    const running = phase.is === "filling" || phase.is === "complete";
+    if (rule === "unless-read" && running && this.#readers.count(Date.now()) > 0) return "busy";
+    const there = (await this.#tools.objects.head(imageId)) !== null || phase.is !== "idle";
+    await this.#apply(imageId, { on: "stop" });
+    return there ? "removed" : "nothing";
+  }
+
+  async unqueue(imageId: string): Promise<void> {
+    this.#awakeUntil = 0;
+    const { phase, queued } = this.#of(imageId);
+    if (!queued) return;
+    await this.#apply(imageId, { on: "queued", queued: false });
+    const running = phase.is === "filling" || phase.is === "complete";
+    if (running && this.#readers.count(Date.now()) === 0) await this.#apply(imageId, { on: "stop" });
+  }
+
+  async lend(imageId: string, errand: Errand): Promise<void> {
+    this.#lent.lendForQueue(errand);
+    this.#withoutRights = false;
+    this.#awakeUntil = Date.now() + LENT_MS;
+    await this.#schedule(this.#of(imageId));
+  }
+
+  async prefetch(imageId: string): Promise<void> {
+    this.ctx.waitUntil(this.#fetchQueued(imageId));
+  }
+
+  async progress(): Promise<Progress | null> {
+    const imageId = this.#state?.imageId ?? this.#storage.imageId();
+    if (imageId === null) return null;
+    const state = this.#of(imageId);
+    // Should an alarm have been lost, after the platform's last try of it, this is what brings it back.
+    await this.#schedule(state);
+    const { phase, queued } = state;
+    if (phase.is !== "filling" && phase.is !== "complete" && phase.is !== "kept") return null;
+    return {
+      attempt: phase.attempt,
+      state: phase.is,
+      bytesStored: Math.min(phase.size, sliceStart(phase, phase.stored)),
+      size: phase.size,
+      readers: this.#readers.count(Date.now()),
+      queued,
+    };
+  }
+
+  async clean(imageId: string, attempt: string): Promise<CleanAnswer> {
+    const { phase, tombstones } = this.#of(imageId);
+    const current = phase.is === "failed" ? phase.resume?.attempt : phase.is === "idle" ? undefined : phase.attempt;
+    if (current === attempt || tombstones.some((stone) => stone.attempt === attempt)) return "in-use";
+    await this.#drop(imageId, attempt);
+    return "removed";
+  }
+
+  override async alarm(): Promise<void> {
+    this.#storage.rang();
+    const imageId = this.#state?.imageId ?? this.#storage.imageId();
+    if (imageId === null) return;
+    const state = this.#of(imageId);
+    const due = duty(state, this.#tools.settings.cleanStallMs, Date.now());
+    switch (due.do) {
+      case "wait":
+        break;
+      case "pull":
+        this.#startPull();
+        break;
+      case "put":
+        this.ctx.waitUntil(this.#put(state));
+        break;
+      case "sweep-slices":
+        if (state.phase.is === "kept") await this.#drop(imageId, state.phase.attempt);
+        await this.#apply(imageId, { on: "swept" });
+        break;
+      case "bury":
+        await this.#bury(imageId, due.attempts);
+        break;
+      case "stop":
+        this.#tools.log.info("fill.dropped", { image_id: imageId, why: "stalled" });
+        await this.#apply(imageId, { on: "stop" });
+        break;
+      case "forget":
+        if (Date.now() < this.#awakeUntil && this.#lent.queuerLent) break;
+        this.#lent.clear();
+        this.#state = null;
+        return this.#storage.forget();
+    }
+    await this.#schedule(this.#of(imageId));
+  }
+
+  #of(imageId: string): FillState {
+    this.#state ??= this.#storage.read(imageId);
+    return this.#state;
+  }
+
+  /** The one place where an event is taken in. Resolves when what it asks for is done, but for pulls and puts. */
+  async #apply(imageId: string, event: Event): Promise<void> {
+    const before = this.#of(imageId);
+    const { state, effects } = step(before, event, Date.now());
+    if (state !== before) {
+      this.#state = state;
+      this.#storage.write(state);
+      this.#readers.wake();
+    }
+    const done = effects.map((effect) => this.#do(imageId, effect));
+    await this.#schedule(state);
+    await Promise.all(done);
+  }
+
+  async #do(imageId: string, effect: Effect): Promise<void> {
+    const { objects, catalog, queue, log } = this.#tools;
+    try {
+      switch (effect.do) {
+        case "pull":
+          this.#relay = null;
+          return this.#startPull();
+        case "abort-pull":
+          return this.#pulling?.abort.abort();
+        case "drop":
+          return await this.#drop(imageId, effect.attempt);
+        case "remove-object":
+          await objects.remove(imageId);
+          return await catalog.remove(imageId);
+        case "index": {
+          const { attempt, size, subject } = effect.filling;
+          log.info("fill.kept", { image_id: imageId, attempt, size, digest: subject.digest.algorithm });
+          this.#awakeUntil = 0;
+          await catalog.keep({ imageId, attempt, size }, Date.now());
+          return this.#queueMoved();
+        }
+        case "queue-failed":
+          log.info("prefetch.failed", { image_id: imageId, why: effect.why });
+          await queue.failed(imageId, describeProblem(effect.why), Date.now());
+          return this.#queueMoved();
+      }
+    } catch (cause) {
+      // What is left over is the clean's: nothing of it is ever served.
+      log.error("fill.not-done", cause, { image_id: imageId, what: effect.do });
+    }
+  }
+
+  /** Looks at what R2 holds, and begins an attempt where that is not the image. @returns an answer if none can begin */
+  async #begin(subject: Subject): Promise<Answer | null> {
+    const { objects, settings, log } = this.#tools;
+    const { imageId } = subject;
+    try {
+      const there = await objects.head(imageId);
+      if (there !== null && there !== "foreign" && isCopyOf(there, subject.digest, subject.size)) {
+        await this.#apply(imageId, { on: "found", kept: { attempt: there.attempt, subject } });
+        return null;
+      }
+      if (there !== null) {
+        log.info("image.evicted", { image_id: imageId, why: "what is kept is not what the record describes" });
+        await objects.remove(imageId);
+      }
+    } catch (cause) {
+      log.error("store.unavailable", cause, { image_id: imageId });
+      return { do: "alone", why: "store-unavailable" };
+    }
+    const sliceBytes = planSlices(subject.size, settings.sliceBytes);
+    await this.#apply(imageId, { on: "begin", subject, attempt: crypto.randomUUID(), sliceBytes });
+    return null;
+  }
+
+  /** Somebody did not find what was kept. */
+  async #look(imageId: string): Promise<void> {
+    const { phase } = this.#of(imageId);
+    if (phase.is !== "kept") return;
+    const there = await this.#tools.objects.head(imageId).catch(() => "unknown" as const);
+    if (there === "unknown") return;
+    if (there === null || there === "foreign" || there.attempt !== phase.attempt) {
+      if (there !== null) await this.#tools.objects.remove(imageId);
+      await this.#apply(imageId, { on: "found", kept: null });
+    }
+  }
+
+  #startPull(): void {
+    const phase = this.#state?.phase;
+    if (this.#pulling !== null || phase?.is !== "filling" || Date.now() < phase.notBefore) return;
+    // Whoever follows is asked for its rights.
+    if (!this.#lent.any) return;
+    const abort = new AbortController();
+    const ended = this.#pull(phase, abort.signal)
+      .catch((cause: unknown): "over" => {
+        this.#tools.log.error("fill.pull-failed", cause, { image_id: phase.subject.imageId });
+        return "over";
+      })
+      .then((next) => {
+        this.#pulling = null;
+        this.#readers.wake();
+        if (next === "under-other-rights" || !this.#isCurrent(phase.subject.imageId, phase.attempt)) this.#startPull();
+      });
+    this.#pulling = { attempt: phase.attempt, ended, abort };
+    this.ctx.waitUntil(ended);
+  }
+
+  async #pull(filling: Filling, signal: AbortSignal): Promise<"over" | "under-other-rights"> {
+    const { settings, slices, log } = this.#tools;
+    const { imageId } = filling.subject;
+    const { attempt } = filling;
+    const taken = await this.#lent.take(imageId);
+    if (taken === null) {
+      log.info("fill.waits-for-download", { image_id: imageId, stored: filling.stored });
+      this.#withoutRights = true;
+      // Readers are asked for theirs; where nobody reads, the queue has to wait.
+      if (this.#of(imageId).queued && this.#readers.count(Date.now()) === 0)
+        await this.#prefetch.withoutRights(imageId);
+      return "over";
+    }
+    const admitted = filling.room === "had" ? Promise.resolve(true) : this.#admit(filling);
+    const { fetched, ...ending } = await pull({
+      filling,
+      errand: taken.errand,
+      origin: settings.origin,
+      stallMs: settings.stallMs,
+      slices,
+      pool,
+      signal,
+      log,
+      admitted,
+      stored: (stored, bytes) => void this.#apply(imageId, { on: "stored", attempt, stored, fetched: bytes }),
+    });
+    if (ending.end === "refused") {
+      log.info("fill.right-refused", { image_id: imageId, status: ending.status, from: taken.from });
+      this.#lent.refused(taken, ending.status);
+      return this.#lent.any ? "under-other-rights" : "over";
+    }
+    if (ending.end === "store-hangs") {
+      log.error("fill.put-hangs", new Error("a put did not end"), { image_id: imageId, attempt });
+      await this.#storage.sync();
+      this.ctx.abort("a put to R2 hangs: only a new object can go on");
+    }
+    if (ending.end === "broken") this.#relay = ending.relay;
+    const event = eventOf(ending, attempt, fetched);
+    if (event === null) return "over";
+    log.error(`fill.${ending.end}`, "cause" in ending ? ending.cause : new Error(ending.end), {
+      image_id: imageId,
+      attempt,
+    });
+    await this.#apply(imageId, event);
+    return "over";
+  }
+
+  /** Takes room for an attempt. @returns false when there is none; a D1 that is silent for a second does not keep it from running */
+  async #admit({ attempt, size, subject }: Filling): Promise<boolean> {
+    const { imageId } = subject;
+    const asked = this.#askRoom(imageId, attempt, size);
+    try {
+      return (await withDeadline("room", ROOM_MS, asked)) === "had";
+    } catch (cause) {
+      if (!(cause instanceof DeadlineExceeded))
+        this.#tools.log.error("catalog.unavailable", cause, { image_id: imageId });
+      asked.catch(() => undefined);
+      return true;
+    }
+  }
+
+  async #askRoom(imageId: string, attempt: string, size: number): Promise<"had" | "denied"> {
+    const { catalog, room, settings, log } = this.#tools;
+    const fill = (id: string) => new FillClient(this.env.FILL, id, log);
+    const tools = { catalog, room, fill, log, now: Date.now };
+    const word = await takeRoom(tools, settings.cacheMaxBytes, { imageId, attempt, size });
+    await this.#apply(imageId, { on: "room", attempt, answer: word });
+    // Stopped while it was asked: whoever did that gave the room back before it was taken.
+    if (word === "had" && !this.#isCurrent(imageId, attempt)) await room.release(attempt);
+    return word;
+  }
+
+  async #put(state: FillState): Promise<void> {
+    const { imageId, phase, leftAloneUntil } = state;
+    if (this.#putting || phase.is !== "complete") return;
+    const { attempt } = phase;
+    const { objects, slices, log } = this.#tools;
+    this.#putting = true;
+    try {
+      if (phase.room !== "had" && (await this.#askRoom(imageId, attempt, phase.size)) === "denied") return;
+      await this.#apply(imageId, { on: "putting", attempt });
+      const rangesFrom = leftAloneUntil === 0 ? 0 : Date.now() + RANGES_AFTER_MISMATCH_MS;
+      const pause = () => (this.#readers.count(Date.now()) > 0 ? GIVE_WAY_MS : 0);
+      const end = await commit({ filling: phase, slices, objects, rangesFrom, pause });
+      // Stopped while it was put: it is there all the same.
+      if (!this.#isCurrent(imageId, attempt)) return await this.#bury(imageId, [attempt]);
+      await this.#apply(imageId, { on: "put", attempt, answer: end });
+    } catch (cause) {
+      log.error("fill.put-failed", cause, { image_id: imageId, attempt });
+      if (cause instanceof SliceMissing) {
+        await this.#apply(imageId, { on: "failed", attempt, why: "fill-stopped", keep: false });
+      } else if (this.#of(imageId).phase.is === "complete" && phase.room !== "had") {
+        await this.#apply(imageId, { on: "postponed", attempt, until: Date.now() + ROOM_AGAIN_MS });
+      } else {
+        await this.#apply(imageId, { on: "put", attempt, answer: "unknown" });
+      }
+    } finally {
+      this.#putting = false;
+    }
+  }
+
+  #isCurrent(imageId: string, attempt: string): boolean {
+    const { phase } = this.#of(imageId);
+    return (phase.is === "filling" || phase.is === "complete" || phase.is === "kept") && phase.attempt === attempt;
+  }
+
+  /** Removes an attempt's slices, then gives its room back. Its puts under way have ended then. @throws whatever R2 or D1 throw */
+  async #drop(imageId: string, attempt: string): Promise<void> {
+    if (this.#pulling?.attempt === attempt && !this.#isCurrent(imageId, attempt)) await this.#pulling.ended;
+    await this.#tools.slices.removeAll(imageId, attempt);
+    await this.#tools.room.release(attempt);
+  }
+
+  /** Removes once more what stopped attempts may have put after they were stopped. */
+  async #bury(imageId: string, attempts: readonly string[]): Promise<void> {
+    const { objects, catalog } = this.#tools;
+    const there = await objects.head(imageId);
+    if (there !== null && there !== "foreign" && attempts.includes(there.attempt)) {
+      await objects.remove(imageId);
+      await catalog.remove(imageId);
+    }
+    for (const attempt of attempts) await this.#drop(imageId, attempt);
+    await this.#apply(imageId, { on: "buried", attempts });
+  }
+
+  async #fetchQueued(imageId: string): Promise<void> {
+    const begun = await this.#prefetch.look(imageId, this.#of(imageId));
+    if (begun.do === "begin") {
+      await this.#apply(imageId, { on: "queued", queued: true });
+      const instead = await this.#begin(begun.subject);
+      if (instead === null) return;
+      await this.#tools.queue.failed(imageId, "the store does not answer", Date.now());
+    }
+    if (begun.do === "over") this.#awakeUntil = 0;
+    this.#queueMoved();
+  }
+
+  async #schedule(state: FillState): Promise<void> {
+    const now = Date.now();
+    const due = duty(state, this.#tools.settings.cleanStallMs, now);
+    const busy = state.phase.is === "filling" || state.phase.is === "complete";
+    const awake = now < this.#awakeUntil && this.#lent.queuerLent;
+    const beat = now + HEARTBEAT_MS;
+    if (due.do === "wait") return this.#storage.wakeAt(busy || awake ? Math.min(due.until, beat) : due.until);
+    if (due.do === "forget" && !awake && this.#storage.imageId() === null) return;
+    // What is due is under way, or is done when the alarm rings.
+    return this.#storage.wakeAt(due.do === "put" && !this.#putting ? now : beat);
+  }
+
+  #queueMoved(): void {
+    this.ctx.waitUntil(queueMoved({ ...this.#tools, fills: this.env.FILL }, Date.now()));
+  }
+}
+
+/** What the end of a pull means to the fill; null when it has been told already. */
+function eventOf(ending: PullEnd, attempt: string, fetched: number): Event | null {
+  switch (ending.end) {
+    case "mismatch":
+      return { on: "mismatched", attempt };
+    case "encoded":
+      return { on: "failed", attempt, why: "encoded", keep: false };
+    case "broken":
+      return { on: "broken", attempt, fetched };
+    case "store-failed":
+      return { on: "failed", attempt, why: "store-unavailable", keep: false };
+    case "slices-lost":
+      return { on: "failed", attempt, why: "fill-stopped", keep: false };
+    case "complete":
+    case "aborted":
+    case "refused":
+    case "store-hangs":
+      return null;
+  }
+}
+
+function describeProblem(why: string): string {
+  switch (why) {
+    case "digest-mismatch":
+      return "the origin's data does not match the image's digest";
+    case "no-room":
+      return "there is no room within CACHE_MAX_BYTES";
+    case "store-unavailable":
+      return "R2 does not take the image";
+    default:
+      return `the fill ended: ${why}`;
+  }
+}

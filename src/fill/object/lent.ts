@@ -1,0 +1,115 @@
+/**
+ * Under whose rights a Fill asks the origin: the edge's own service account if it has one, else callers who lent theirs: the
+ * newest few readers, and who queued the image. A caller's token is kept in memory only and never written down.
+ */
+import { seesAllImages } from "../../keystone/identity.ts";
+import type { ServiceTokens } from "../../keystone/service-tokens.ts";
+import type { Log } from "../../observe/log.ts";
+import type { Errand } from "../protocol.ts";
+
+/** Rights of readers that are kept, the newest ones: one may be refused where another is good. */
+const READERS = 4;
+/** The name of who queued the image, among those of readers. */
+const QUEUER = "queuer";
+
+export interface Taken {
+  readonly errand: Errand;
+  readonly from: "service" | "caller";
+  /** Whose they are; null for the service account. */
+  readonly reader: string | null;
+  /** Whether a 404 means that the image is gone: who gets it can see every image, or saw this one before. */
+  readonly seesAll: boolean;
+}
+
+export class LentRights {
+  readonly #service: ServiceTokens | null;
+  readonly #log: Log;
+  /** The newest last. */
+  readonly #lent = new Map<string, Errand>();
+  /** Readers whose rights the origin has refused. */
+  readonly #refused = new Set<string>();
+  /** The service account was refused this image: a caller may still have the right. */
+  #serviceRefused = false;
+
+  constructor(service: ServiceTokens | null, log: Log) {
+    this.#service = service;
+    this.#log = log;
+  }
+
+  /** Whether there are rights to ask the origin under. */
+  get any(): boolean {
+    return this.#lent.size > 0 || (this.#service !== null && !this.#serviceRefused);
+  }
+
+  /** Whether who queued the image has lent. */
+  get queuerLent(): boolean {
+    return this.#lent.has(QUEUER);
+  }
+
+  lend(reader: string, errand: Errand): void {
+    this.#lent.delete(reader);
+    this.#lent.set(reader, errand);
+    const readers = [...this.#lent.keys()].filter((name) => name !== QUEUER);
+    const oldest = readers[0];
+    if (readers.length > READERS && oldest !== undefined) this.#lent.delete(oldest);
+  }
+
+  lendForQueue(errand: Errand): void {
+    this.#lent.set(QUEUER, errand);
+  }
+
+  wasRefused(reader: string): boolean {
+    return this.#refused.has(reader);
+  }
+
+  clear(): void {
+    this.#lent.clear();
+    this.#refused.clear();
+    this.#serviceRefused = false;
+  }
+
+  /** @returns null when there are nobody's */
+  async take(imageId: string): Promise<Taken | null> {
+    const own = this.#serviceRefused ? null : await this.#takeService(imageId);
+    if (own !== null) return own;
+    const newest = [...this.#lent].at(-1);
+    if (newest === undefined) return null;
+    const [reader, errand] = newest;
+    return { errand, from: "caller", reader, seesAll: true };
+  }
+
+  /** The origin refused what was asked under these rights. @param status of its answer */
+  refused({ from, reader, errand }: Taken, status: number): void {
+    if (from === "service") {
+      // A token may have been revoked before its time: the next one is asked for anew, once.
+      const token = errand.headers.find(([name]) => name === "x-auth-token")?.[1] ?? "";
+      const renewed = status === 401 && this.#renewed !== token;
+      if (status === 401) this.#service?.forget(token);
+      this.#renewed = token;
+      this.#serviceRefused = !renewed;
+      return;
+    }
+    // It will not get better: the token has ended, or the right was withdrawn. One lent meanwhile is none of this.
+    if (reader !== null && this.#lent.get(reader) === errand) this.#lent.delete(reader);
+    if (reader !== null) this.#refused.add(reader);
+  }
+
+  #renewed: string | null = null;
+
+  async #takeService(imageId: string): Promise<Taken | null> {
+    if (this.#service === null) return null;
+    try {
+      const { token, identity } = await this.#service.get();
+      const api = [...this.#lent.values()].at(-1)?.target.api ?? "v2";
+      return {
+        errand: { target: { api, imageId }, headers: [["x-auth-token", token]], query: "" },
+        from: "service",
+        reader: null,
+        seesAll: seesAllImages(identity),
+      };
+    } catch (cause) {
+      this.#log.error("service.no-token", cause);
+      return null;
+    }
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * One pull: the origin's body through the digest gate, the gate's output into slices, three puts at a time. The gate holds
+ * the last bytes back until the digest of the whole agreed, so the last slice is stored only then: whoever has all slices has
+ * the image, and no reader needs a verdict.
+ */
+import { DeadlineExceeded, withDeadline } from "../../deadline.ts";
+import { Digester } from "../../digest/digester.ts";
+import { DigestGate, DigestMismatch } from "../../digest/gate.ts";
+import { retry } from "../../lib/retry.ts";
+import type { Log } from "../../observe/log.ts";
+import { ImageBody, ImageBodyError } from "../../origin/image-body.ts";
+import { sliceCount, sliceLength, sliceStart } from "../../store/slice-plan.ts";
+import type { SliceStore } from "../../store/slices.ts";
+import { type Errand, errandHeaders, type Relay } from "../protocol.ts";
+import type { BufferPool } from "./pool.ts";
+import { readRelay } from "./relay.ts";
+import type { Filling } from "./rules.ts";
+
+/** Puts under way at the same time. With 400 ms a put: one 16 MB/s, two 31, three 39, six 41. */
+const MAX_PUTS = 3;
+/** A put of 8 MiB takes well below a second. One that takes this long can't be called back: only a new object can go on. */
+const PUT_MS = 60_000;
+const PUT_AGAIN_MS = [250, 1_000, 4_000];
+
+export type PullEnd =
+  /** All is stored, and the digest agreed. */
+  | { readonly end: "complete" }
+  | { readonly end: "mismatch"; readonly cause: unknown }
+  /** The origin refused this right. */
+  | { readonly end: "refused"; readonly status: number }
+  /** The origin sends the data encoded, which is not what its digest is about. */
+  | { readonly end: "encoded" }
+  /** The origin failed, again and again. */
+  | { readonly end: "broken"; readonly cause: unknown; readonly relay: Relay | null }
+  /** R2 does not take a slice, or has another in its place. */
+  | { readonly end: "store-failed"; readonly cause: unknown }
+  /** A put hangs: its buffer stays taken until this object is made anew. */
+  | { readonly end: "store-hangs" }
+  /** What was stored before is not there any more. */
+  | { readonly end: "slices-lost" }
+  | { readonly end: "aborted" };
+
+export interface PullJob {
+  readonly filling: Filling;
+  readonly errand: Errand;
+  readonly origin: string;
+  readonly stallMs: number;
+  readonly slices: SliceStore;
+  readonly pool: BufferPool;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  /** Whether the first slice may be stored: false ends the pull. */
+  readonly admitted: Promise<boolean>;
+  /** All slices before this one are stored now. @param fetched bytes from the origin in this attempt */
+  readonly stored: (stored: number, fetched: number) => void;
+}
+
+/** Pulls from the first slice that is not stored to the end. Never throws. */
+export async function pull(job: PullJob): Promise<PullEnd & { readonly fetched: number }> {
+  const { filling, errand, origin, stallMs, signal } = job;
+  const body = new ImageBody({
+    target: errand.target,
+    caller: errandHeaders(errand),
+    query: errand.query,
+    origin,
+    size: filling.size,
+    stallMs,
+  });
+  const abort = () => body.cancel();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    const end = await new Pull(job, body).run();
+    return { ...end, fetched: filling.fetched + body.fetched };
+  } finally {
+    signal.removeEventListener("abort", abort);
+    body.cancel();
+  }
+}
+
+class StoreFailed extends Error {
+  override readonly name = "StoreFailed";
+}
+
+class NotAdmitted extends Error {
+  override readonly name = "NotAdmitted";
+}
+
+class SlicesLost extends Error {
+  override readonly name = "SlicesLost";
+}
+
+class Pull {
+  readonly #job: PullJob;
+  readonly #body: ImageBody;
+  readonly #puts = new Set<Promise<void>>();
+  /** Slices that are stored, but not all before them. */
+  readonly #early = new Set<number>();
+  #stored: number;
+  #failure: unknown = null;
+
+  constructor(job: PullJob, body: ImageBody) {
+    this.#job = job;
+    this.#body = body;
+    this.#stored = job.filling.stored;
+  }
+
+  async run(): Promise<PullEnd> {
+    const { filling, pool, signal } = this.#job;
+    try {
+      // Before the origin is opened: waiting for memory is no stall of the origin's.
+      const giveBack = await pool.take(sliceLength(filling, filling.stored), signal);
+      const prefix = await this.#prefix().catch((cause: unknown) => {
+        giveBack();
+        throw cause;
+      });
+      const gate = new DigestGate({ digest: filling.subject.digest, size: filling.size, prefix });
+      // The failure that counts is the first: the other side breaks with it.
+      await Promise.all([this.#feed(gate, prefix.bytes), this.#cut(gate, giveBack)]);
+      await Promise.all(this.#puts);
+      if (this.#failure !== null) throw this.#failure;
+      return { end: "complete" };
+    } catch (cause) {
+      await Promise.all(this.#puts);
+      return this.#endOf(this.#failure ?? cause);
+    }
+  }
+
+  /** A digester that has seen what is stored already. */
+  async #prefix(): Promise<Digester> {
+    const { filling, slices } = this.#job;
+    const digester = new Digester(filling.subject.digest.algorithm);
+    for (let slice = 0; slice < filling.stored; slice++) {
+      const length = sliceLength(filling, slice);
+      const source = { imageId: filling.subject.imageId, attempt: filling.attempt };
+      const body = await slices.open(source, { slice, size: length, offset: 0, length });
+      if (body === null) throw new SlicesLost(`slice ${slice} is gone`);
+      await digester.absorb(body);
+    }
+    return digester;
+  }
+
+  /** The origin's bytes into the gate, from this one on. */
+  async #feed(gate: DigestGate, from: number): Promise<void> {
+    await this.#body.sendTo(gate.writable, from);
+    await gate.passed;
+  }
+
+  /** The gate's bytes into slices. @param giveBack the first one's buffer */
+  async #cut(gate: DigestGate, giveBack: () => void): Promise<void> {
+    const { filling, pool, signal } = this.#job;
+    const reader = gate.readable.getReader({ mode: "byob" });
+    reader.closed.catch(() => undefined);
+    let give = giveBack;
+    try {
+      for (let slice = filling.stored; slice < sliceCount(filling); slice++) {
+        const length = sliceLength(filling, slice);
+        if (slice > filling.stored) {
+          while (this.#puts.size >= MAX_PUTS) await Promise.race(this.#puts);
+          give = await pool.take(length, signal);
+        }
+        const { value } = await reader.readAtLeast(length, new Uint8Array(length));
+        if (value === undefined || value.byteLength < length) throw new Error("the gate ended early");
+        if (this.#failure !== null) throw this.#failure;
+        if (!(await this.#job.admitted)) throw new NotAdmitted("there is no room for the image");
+        this.#store(slice, value, give);
+        give = () => undefined;
+      }
+    } catch (cause) {
+      give();
+      await reader.cancel(cause).catch(() => undefined);
+      throw cause;
+    }
+  }
+
+  /** Stores a slice in the background; its buffer is given back when the put has really ended. */
+  #store(slice: number, bytes: Uint8Array, giveBack: () => void): void {
+    const { filling, slices, stored } = this.#job;
+    const source = { imageId: filling.subject.imageId, attempt: filling.attempt };
+    const putting = retry(() => slices.put(source, slice, bytes), { delaysMs: PUT_AGAIN_MS });
+    putting.then(giveBack, giveBack);
+    const done = withDeadline("storing a slice", PUT_MS, putting)
+      .then((agrees) => {
+        if (!agrees) throw new StoreFailed(`slice ${slice} has other bytes in R2`);
+        this.#early.add(slice);
+        while (this.#early.delete(this.#stored)) this.#stored++;
+        stored(this.#stored, filling.fetched + this.#body.fetched);
+      })
+      .catch((cause: unknown) => {
+        this.#failure ??=
+          cause instanceof DeadlineExceeded ? cause : new StoreFailed("a slice was not stored", { cause });
+        // The other side waits for the origin.
+        this.#body.cancel();
+      });
+    this.#puts.add(done);
+    void done.then(() => this.#puts.delete(done));
+  }
+
+  async #endOf(cause: unknown): Promise<PullEnd> {
+    if (this.#job.signal.aborted || cause instanceof NotAdmitted) return { end: "aborted" };
+    if (this.#failure instanceof DeadlineExceeded) return { end: "store-hangs" };
+    if (cause instanceof StoreFailed) return { end: "store-failed", cause };
+    if (cause instanceof SlicesLost) return { end: "slices-lost" };
+    if (cause instanceof DigestMismatch) return { end: "mismatch", cause };
+    if (!(cause instanceof ImageBodyError)) return { end: "broken", cause, relay: null };
+    const { problem } = cause;
+    switch (problem.reason) {
+      case "long":
+        return { end: "mismatch", cause };
+      case "encoded":
+        return { end: "encoded" };
+      case "short":
+        return { end: "broken", cause, relay: null };
+      case "refused": {
+        const { response } = problem;
+        if (response.status >= 500) return { end: "broken", cause, relay: await readRelay(response) };
+        await response.body?.cancel();
+        return { end: "refused", status: response.status };
+      }
+    }
+  }
+}
+
+/** The image's byte up to which slices are stored. */
+export function storedBytes(filling: Filling): number {
+  return Math.min(filling.size, sliceStart(filling, filling.stored));
+}

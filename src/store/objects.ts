@@ -1,0 +1,174 @@
+/**
+ * Kept images in R2: one object each, `images/<id>`, which R2 itself digested while it was put. `checksums` proves it on
+ * every get, so no other record is needed to serve it. Put, and removed, by the image's Fill alone (docs/architecture.md).
+ *
+ * Images too large for one put are parts and a manifest in the object's place (./manifest.ts); which of the two it is only
+ * the metadata says, never the content: an image may look like a manifest.
+ */
+import { withDeadline } from "../deadline.ts";
+import type { Algorithm, Digest } from "../digest/algorithms.ts";
+import { toHex } from "../hex.ts";
+import { retry } from "../lib/retry.ts";
+
+const ROOT = "images/";
+
+/** R2 answers within some 100 ms; a store that takes this long is as good as gone. */
+const OPEN_MS = 5_000;
+/** R2's error for a range behind the object's end. developers.cloudflare.com/r2/api/error-codes/ */
+const RANGE_NOT_SATISFIABLE = "(10039)";
+/** R2's error for content that is not what the put's digest says. */
+const BAD_DIGEST = "(10037)";
+
+/** What is kept of an image, as its object's metadata tell. */
+export interface StoredImage {
+  readonly imageId: string;
+  /** Bytes of the image. */
+  readonly size: number;
+  /** The attempt whose bytes these are. */
+  readonly attempt: string;
+  /** Lower-case hex, as R2 computed them; of an image in parts, as its fill did. */
+  readonly digests: Readonly<Partial<Record<Algorithm, string>>>;
+  /** Until then (ms since the epoch) ranges are refused: other data was given out under this id a moment ago. */
+  readonly rangesFrom: number;
+  readonly kind: "image" | "manifest";
+  /** ms since the epoch */
+  readonly storedAt: number;
+}
+
+export interface OpenImage {
+  readonly image: StoredImage;
+  readonly body: ReadableStream<Uint8Array>;
+}
+
+export type PutAnswer = "created" | "exists" | "wrong-digest";
+
+export interface PutOptions {
+  readonly attempt: string;
+  readonly digest: Digest;
+  readonly rangesFrom: number;
+}
+
+/** Whether a kept copy is what a record describes. */
+export function isCopyOf(image: StoredImage, digest: Digest, size: number | null): boolean {
+  return image.digests[digest.algorithm] === digest.hex && (size === null || size === image.size);
+}
+
+export class ObjectStore {
+  readonly #bucket: R2Bucket;
+
+  constructor(bucket: R2Bucket) {
+    this.#bucket = bucket;
+  }
+
+  /**
+   * Opens a kept image, or a part of it.
+   * @param range null for the whole; of a manifest the whole object comes whatever the range
+   * @returns null when nothing is kept, or nothing that a Fill has put, or the range begins behind its end
+   * @throws whatever R2 throws twice, DeadlineExceeded
+   */
+  async open(imageId: string, range: R2Range | null): Promise<OpenImage | null> {
+    const options = range === null ? {} : { range };
+    const opening = retry(() => this.#bucket.get(ROOT + imageId, options), {
+      delaysMs: [100],
+      retryable: (cause) => !isError(cause, RANGE_NOT_SATISFIABLE),
+    }).catch((cause: unknown) => {
+      if (isError(cause, RANGE_NOT_SATISFIABLE)) return null;
+      throw cause;
+    });
+    const object = await withDeadline("opening a kept image", OPEN_MS, opening).catch((cause: unknown) => {
+      // Should it open after all, nobody reads it.
+      void opening.then((late) => late?.body.cancel()).catch(() => undefined);
+      throw cause;
+    });
+    if (object === null) return null;
+    const image = describe(imageId, object);
+    if (image === null || (image.kind === "manifest" && range !== null)) {
+      await object.body.cancel();
+      return image === null ? null : this.open(imageId, null);
+    }
+    return { image, body: object.body };
+  }
+
+  /** @returns null when nothing is kept; `"foreign"` when what is there is nothing that a Fill has put. @throws whatever R2 throws twice */
+  async head(imageId: string): Promise<StoredImage | "foreign" | null> {
+    const object = await retry(() => this.#bucket.head(ROOT + imageId), { delaysMs: [100] });
+    return object === null ? null : (describe(imageId, object) ?? "foreign");
+  }
+
+  /**
+   * Keeps an image: R2 digests what it stores and refuses what differs. Never overwrites.
+   * @param body of known length
+   * @throws whatever R2 throws: whether it was stored is not known then
+   */
+  async put(imageId: string, body: ReadableStream<Uint8Array>, options: PutOptions): Promise<PutAnswer> {
+    const { attempt, digest, rangesFrom } = options;
+    try {
+      const object = await this.#bucket.put(ROOT + imageId, body, {
+        [digest.algorithm]: digest.hex,
+        onlyIf: { etagDoesNotMatch: "*" },
+        customMetadata: { kind: "image", attempt, rangesFrom: String(rangesFrom) },
+      });
+      return object === null ? "exists" : "created";
+    } catch (cause) {
+      if (isError(cause, BAD_DIGEST)) return "wrong-digest";
+      throw cause;
+    }
+  }
+
+  /** Safe to call again. @throws whatever R2 throws */
+  async remove(imageId: string): Promise<void> {
+    await this.#bucket.delete(ROOT + imageId);
+  }
+
+  /**
+   * What is kept, in the order of the ids: a page of at most 1,000.
+   * @param after an image's id, or "" for the beginning
+   * @returns `foreign`: ids of objects that no Fill has put; `next`: where the next page begins, null at the end
+   */
+  async listAfter(after: string): Promise<{
+    readonly images: readonly StoredImage[];
+    readonly foreign: readonly string[];
+    readonly next: string | null;
+  }> {
+    const page = await this.#bucket.list({
+      prefix: ROOT,
+      include: ["customMetadata"],
+      ...(after === "" ? {} : { startAfter: ROOT + after }),
+    });
+    const images: StoredImage[] = [];
+    const foreign: string[] = [];
+    for (const object of page.objects) {
+      const imageId = object.key.slice(ROOT.length);
+      const image = describe(imageId, object);
+      if (image === null) foreign.push(imageId);
+      else images.push(image);
+    }
+    const last = page.objects.at(-1);
+    return { images, foreign, next: page.truncated && last !== undefined ? last.key.slice(ROOT.length) : null };
+  }
+}
+
+/** @returns null for an object that no Fill has put */
+function describe(imageId: string, object: R2Object): StoredImage | null {
+  const { kind, attempt, rangesFrom, size, algorithm, hex } = object.customMetadata ?? {};
+  if (attempt === undefined) return null;
+  const common = { imageId, attempt, rangesFrom: Number(rangesFrom ?? 0), storedAt: object.uploaded.getTime() };
+  if (kind === "image") return { ...common, kind, size: object.size, digests: digestsOf(object.checksums) };
+  if (kind === "manifest" && algorithm !== undefined && hex !== undefined) {
+    return { ...common, kind, size: Number(size), digests: { [algorithm]: hex } };
+  }
+  return null;
+}
+
+function digestsOf(checksums: R2Checksums): Partial<Record<Algorithm, string>> {
+  const digests: Partial<Record<Algorithm, string>> = {};
+  for (const algorithm of ["sha512", "sha384", "sha256", "sha1", "md5"] as const) {
+    const bytes = checksums[algorithm];
+    if (bytes !== undefined) digests[algorithm] = toHex(bytes);
+  }
+  return digests;
+}
+
+function isError(cause: unknown, code: string): boolean {
+  return cause instanceof Error && cause.message.includes(code);
+}

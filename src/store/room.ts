@@ -1,0 +1,75 @@
+/**
+ * The room in R2, as a sum in D1: kept images, and what fills have taken before their first slice. It never exceeds
+ * CACHE_MAX_BYTES but for fills that ran while D1 was away. Schema: migrations/0001_catalog.sql.
+ */
+
+export interface Taker {
+  readonly imageId: string;
+  readonly attempt: string;
+  /** Bytes of the image. */
+  readonly size: number;
+}
+
+/** Bytes. */
+export interface Room {
+  readonly kept: number;
+  readonly filling: number;
+}
+
+/** Slices and object are there together for a while: a fill needs room for both. */
+export function roomFor(size: number): number {
+  return 2 * size;
+}
+
+export class RoomBook {
+  readonly #db: D1Database;
+
+  constructor(db: D1Database) {
+    this.#db = db;
+  }
+
+  /**
+   * Takes room for an attempt, all of it or none.
+   * @param cap bytes that everything may have together
+   * @param now ms since the epoch
+   * @returns whether it has its room now; true as well when it had it before
+   */
+  async take({ attempt, imageId, size }: Taker, cap: number, now: number): Promise<boolean> {
+    const [, row] = await this.#db.batch([
+      this.#db
+        .prepare(
+          `INSERT INTO fills (attempt, image_id, size, bytes, since)
+           SELECT ?1, ?2, ?3, ?4, ?6
+            WHERE ?4 + (SELECT COALESCE(SUM(size), 0) FROM images) + (SELECT COALESCE(SUM(bytes), 0) FROM fills) <= ?5
+           ON CONFLICT (attempt) DO NOTHING`,
+        )
+        .bind(attempt, imageId, size, roomFor(size), cap, now),
+      this.#db.prepare("SELECT 1 FROM fills WHERE attempt = ?1").bind(attempt),
+    ]);
+    return (row?.results.length ?? 0) > 0;
+  }
+
+  /** Gives an attempt's room back, after its slices have gone. */
+  async release(attempt: string): Promise<void> {
+    await this.#db.prepare("DELETE FROM fills WHERE attempt = ?1").bind(attempt).run();
+  }
+
+  async sums(): Promise<Room> {
+    const row = await this.#db
+      .prepare(
+        `SELECT (SELECT COALESCE(SUM(size), 0) FROM images) AS kept,
+                (SELECT COALESCE(SUM(bytes), 0) FROM fills) AS filling`,
+      )
+      .first<Room>();
+    return row ?? { kept: 0, filling: 0 };
+  }
+
+  /** Attempts that have taken room, the oldest first. @param limit number of them */
+  async takers(limit: number): Promise<Taker[]> {
+    const { results } = await this.#db
+      .prepare("SELECT image_id, attempt, size FROM fills ORDER BY since, attempt LIMIT ?1")
+      .bind(limit)
+      .all<{ image_id: string; attempt: string; size: number }>();
+    return results.map(({ image_id, attempt, size }) => ({ imageId: image_id, attempt, size }));
+  }
+}

@@ -12,6 +12,7 @@ export interface Env {
   readonly AUTHORIZATION_TTL?: string;
   readonly IMAGE_MAX_BYTES?: string;
   readonly SLICE_BYTES?: string;
+  readonly OBJECT_MAX_BYTES?: string;
   readonly STALL_SECONDS?: string;
   readonly ALONE_MAX?: string;
   readonly CACHE_MAX_BYTES?: string;
@@ -36,6 +37,8 @@ export interface Settings {
   readonly authorizationTtlMs: number;
   readonly imageMaxBytes: number;
   readonly sliceBytes: number;
+  /** Larger images are kept in parts of about this size. */
+  readonly objectMaxBytes: number;
   /** An origin that sends nothing for so long has stalled. */
   readonly stallMs: number;
   /** Downloads of one isolate that may go to the origin by themselves at a time. 0: no bound. */
@@ -80,6 +83,8 @@ const GIB = 2 ** 30;
 const DEFAULT_IMAGE_MAX_BYTES = 128 * GIB;
 /** Measured: 4 and 8 MiB are equally fast, and 4 hold half the memory. */
 const DEFAULT_SLICE_BYTES = 4 * 2 ** 20;
+/** One put takes 4.995 GiB (R2 limits page). */
+const DEFAULT_OBJECT_MAX_BYTES = 4 * GIB;
 const DEFAULT_STALL_SECONDS = 20;
 /** About 1.60 dollars a month (R2 pricing page, 0.015 dollars per GB-month). */
 const DEFAULT_CACHE_MAX_BYTES = 100 * GIB;
@@ -111,12 +116,17 @@ export function readSettings(env: Env): Settings {
   if (prefetchConcurrency < 1 || prefetchConcurrency > MAX_PREFETCH_CONCURRENCY) {
     throw new SettingError("PREFETCH_CONCURRENCY", `must be from 1 to ${MAX_PREFETCH_CONCURRENCY}`);
   }
+  const objectMaxBytes = readWhole("OBJECT_MAX_BYTES", env.OBJECT_MAX_BYTES, DEFAULT_OBJECT_MAX_BYTES);
+  if (objectMaxBytes < sliceBytes || objectMaxBytes > DEFAULT_OBJECT_MAX_BYTES) {
+    throw new SettingError("OBJECT_MAX_BYTES", `must be from SLICE_BYTES to ${DEFAULT_OBJECT_MAX_BYTES}`);
+  }
   return {
     origin,
     publicUrl: readUrl("PUBLIC_URL", env.PUBLIC_URL),
     authorizationTtlMs: readWhole("AUTHORIZATION_TTL", env.AUTHORIZATION_TTL, 0) * 1000,
     imageMaxBytes: readWhole("IMAGE_MAX_BYTES", env.IMAGE_MAX_BYTES, DEFAULT_IMAGE_MAX_BYTES),
     sliceBytes,
+    objectMaxBytes,
     stallMs: readAboveZero("STALL_SECONDS", env.STALL_SECONDS, DEFAULT_STALL_SECONDS) * 1000,
     aloneMax: readWhole("ALONE_MAX", env.ALONE_MAX, 0),
     cacheMaxBytes: readWhole("CACHE_MAX_BYTES", env.CACHE_MAX_BYTES, DEFAULT_CACHE_MAX_BYTES),

@@ -16,6 +16,7 @@ import type { Permissions } from "./origin/permissions.ts";
 import { Catalog } from "./store/catalog.ts";
 import { Cursors } from "./store/cursors.ts";
 import { ObjectStore } from "./store/objects.ts";
+import { PartStore } from "./store/parts.ts";
 import { PrefetchQueue } from "./store/queue.ts";
 import { RoomBook } from "./store/room.ts";
 import { SliceStore } from "./store/slices.ts";
@@ -23,6 +24,7 @@ import { SliceStore } from "./store/slices.ts";
 export interface Edge {
   readonly settings: Settings;
   readonly objects: ObjectStore;
+  readonly parts: PartStore;
   readonly slices: SliceStore;
   readonly catalog: Catalog;
   readonly room: RoomBook;
@@ -72,6 +74,7 @@ export function createEdge(
   return {
     settings,
     objects: new ObjectStore(env.BUCKET),
+    parts: new PartStore(env.BUCKET),
     slices: new SliceStore(env.BUCKET),
     catalog: new Catalog(env.CATALOG),
     room: new RoomBook(env.CATALOG),

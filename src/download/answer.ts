@@ -16,6 +16,7 @@ import { type Asked, openCopy } from "./ask.ts";
 import { countHit } from "./count-hit.ts";
 import type { ImageHead, Plan } from "./decide.ts";
 import { dataInit, imageHeaders } from "./headers.ts";
+import { InParts } from "./in-parts.ts";
 import { type ByteRange, isOpenedAt } from "./range.ts";
 import { GoAlone, Reader } from "./reader.ts";
 import { countedBody } from "./sending.ts";
@@ -77,13 +78,13 @@ export async function answerHit(call: Call, plan: PlanOf<"hit">, asked: Asked): 
   const init = () => dataInit(imageHeaders(head, { kind: "hit" }, edge.requestId), head.size, range);
   if (request.method === "HEAD") return new Response(null, init());
   const part = range ?? { from: 0, to: head.size };
-  const body = await bodyOf(call, plan, asked, part);
-  if (body === null) {
-    // It was there a moment ago: evicted, or the store has gone.
-    return range === null ? answerAlone(call, head, "store-unavailable") : answerForward(call, "store-unavailable");
-  }
+  const body =
+    plan.image.kind === "image" ? await bodyOf(call, plan, asked, part) : await partsOf(call, plan, asked, part);
+  // It was there a moment ago: evicted, or the store has gone.
+  if (body === null) return answerFollow(call, { do: "follow", head, range });
   const length = part.to - part.from;
   edge.background(countHit(edge, target.imageId, length));
+  if (body instanceof InParts) return sendParts(call, body, head, length, init());
   if (edge.notifier === null) return new Response(body, init());
   const sending = countedBody(body, length);
   notifyAfter(call, head, length, sending.sent, sending.ended);
@@ -107,6 +108,58 @@ async function bodyOf(
   return null;
 }
 
+/** The part of an image that is kept in parts. @returns null when its first bytes can't be had */
+async function partsOf(
+  { edge, target }: Call,
+  { image }: PlanOf<"hit">,
+  { copy }: Asked,
+  part: ByteRange,
+): Promise<InParts | null> {
+  if (copy.kind !== "there" || copy.body === null) return null;
+  try {
+    const plan = await edge.objects.readPlan({ image, body: copy.body });
+    if (plan === null) return null;
+    const parts = new InParts(edge.parts, image, plan, part);
+    return (await parts.isThere()) ? parts : null;
+  } catch (cause) {
+    edge.log.error("store.unavailable", cause, { image_id: target.imageId });
+    return null;
+  }
+}
+
+function sendParts(call: Call, parts: InParts, head: ImageHead, length: number, init: ResponseInit): Response {
+  let sent = 0;
+  const { readable, ended } = sendInto(
+    call,
+    length,
+    () => sent,
+    async (writable) => {
+      await parts.send(writable, (bytes) => {
+        sent += bytes;
+      });
+      await writable.close();
+    },
+  );
+  notifyAfter(call, head, length, () => sent, ended);
+  return new Response(readable, init);
+}
+
+/** A body of fixed length that is written behind the answer; what breaks is logged, and the client cut. */
+function sendInto(
+  { edge, request, target }: Call,
+  length: number,
+  sent: () => number,
+  write: (writable: WritableStream<Uint8Array>) => Promise<void>,
+): { readonly readable: ReadableStream<Uint8Array>; readonly ended: Promise<void> } {
+  const { readable, writable } = new FixedLengthStream(length);
+  const ended = write(writable).catch(async (cause: unknown) => {
+    if (!request.signal.aborted) edge.log.error("download.cut", cause, { image_id: target.imageId, sent: sent() });
+    await writable.abort(cause).catch(() => undefined);
+  });
+  edge.background(ended);
+  return { readable, ended };
+}
+
 /** Through the image's fill. @throws OriginUnreachable */
 export async function answerFollow(call: Call, { head, range }: PlanOf<"follow">): Promise<Response> {
   const { edge, request, target } = call;
@@ -117,6 +170,7 @@ export async function answerFollow(call: Call, { head, range }: PlanOf<"follow">
     fill: new FillClient(edge.fills, target.imageId, edge.log),
     slices: edge.slices,
     objects: edge.objects,
+    parts: edge.parts,
     signal: request.signal,
     log: edge.log,
   });
@@ -145,19 +199,12 @@ export async function answerFollow(call: Call, { head, range }: PlanOf<"follow">
 }
 
 function send(call: Call, head: ImageHead, range: ByteRange | null, reader: Reader): Response {
-  const { edge, request, target } = call;
   const length = range === null ? head.size : range.to - range.from;
-  const { readable, writable } = new FixedLengthStream(length);
-  const running = run(call, head, reader, writable).catch(async (cause: unknown) => {
-    if (!request.signal.aborted) {
-      edge.log.error("download.cut", cause, { image_id: target.imageId, sent: reader.sent });
-    }
-    await writable.abort(cause).catch(() => undefined);
-  });
-  edge.background(running);
-  notifyAfter(call, head, length, () => reader.sent, running);
+  const sent = () => reader.sent;
+  const { readable, ended } = sendInto(call, length, sent, (writable) => run(call, head, reader, writable));
+  notifyAfter(call, head, length, sent, ended);
   const outcome: CacheOutcome = reader.began ? { kind: "miss", stored: true } : { kind: "collapsed" };
-  const headers = imageHeaders(head, outcome, edge.requestId);
+  const headers = imageHeaders(head, outcome, call.edge.requestId);
   return new Response(readable, dataInit(headers, head.size, range));
 }
 

@@ -7,9 +7,11 @@ import { Digester } from "../digest/digester.ts";
 import type { FillClient } from "../fill/client.ts";
 import type { Answer, Ask, Cut, Errand, FillProblem, Subject } from "../fill/protocol.ts";
 import type { Log } from "../observe/log.ts";
-import type { ObjectStore } from "../store/objects.ts";
+import { isCopyOf, type ObjectStore } from "../store/objects.ts";
+import type { PartStore } from "../store/parts.ts";
 import { partsOf, type SlicePart, sliceCount, sliceLength, sliceStart } from "../store/slice-plan.ts";
 import type { SliceStore } from "../store/slices.ts";
+import { InParts } from "./in-parts.ts";
 import type { ByteRange } from "./range.ts";
 
 /** How long one question may wait at the Fill. */
@@ -32,6 +34,7 @@ export interface ReaderJob {
   readonly fill: FillClient;
   readonly slices: SliceStore;
   readonly objects: ObjectStore;
+  readonly parts: PartStore;
   readonly signal: AbortSignal;
   readonly log: Log;
 }
@@ -111,7 +114,7 @@ export class Reader {
         // Told at once that it is kept: nothing but the object is known of it.
         const moved = this.#cut === null && this.#attempt !== null ? "missing" : await this.#sendStored(writable);
         if (this.#position >= this.#end) break;
-        if (moved === "missing" && (await this.#sendObject(writable))) break;
+        if (moved === "missing" && (await this.#sendKept(writable))) break;
         if (this.#job.signal.aborted) throw new Unfinishable("the client left");
         const answer = await this.#ask();
         switch (answer.do) {
@@ -120,7 +123,7 @@ export class Reader {
           case "lend":
             break;
           case "kept":
-            if (await this.#sendObject(writable)) break;
+            if (await this.#sendKept(writable)) break;
             if (this.#misses++ >= MISSES) throw new Unfinishable("what is kept can't be found");
             this.#missed = answer.attempt;
             break;
@@ -249,25 +252,35 @@ export class Reader {
     }
   }
 
-  /** Sends all that is left from the kept object. @returns false when it is not there, or of another attempt */
-  async #sendObject(writable: WritableStream<Uint8Array>): Promise<boolean> {
-    const { objects, subject, log } = this.#job;
-    const range = { offset: this.#position, length: this.#end - this.#position };
+  /** Sends all that is left from what is kept. @returns false when it is not there, or of another attempt */
+  async #sendKept(writable: WritableStream<Uint8Array>): Promise<boolean> {
+    const { objects, parts, subject, log } = this.#job;
+    const rest: ByteRange = { from: this.#position, to: this.#end };
     try {
-      const open = await objects.open(subject.imageId, range);
+      const open = await objects.open(subject.imageId, { offset: rest.from, length: rest.to - rest.from });
       if (open === null) return false;
       const mine = open.image.attempt === this.#attempt || this.sent === 0;
-      if (!mine || open.image.kind !== "image" || open.image.size !== subject.size) {
+      if (!mine || !isCopyOf(open.image, subject.digest, subject.size)) {
         await open.body.cancel();
         return false;
       }
-      await open.body.pipeTo(writable, { preventClose: true, preventAbort: true });
+      if (open.image.kind === "image") {
+        await open.body.pipeTo(writable, { preventClose: true, preventAbort: true });
+        this.#position = this.#end;
+        return true;
+      }
+      const plan = await objects.readPlan(open);
+      if (plan === null) return false;
+      const inParts = new InParts(parts, open.image, plan, rest);
+      if (!(await inParts.isThere())) return false;
+      await inParts.send(writable, (bytes) => {
+        this.#position += bytes;
+      });
+      return true;
     } catch (cause) {
       log.error("store.unavailable", cause, { image_id: subject.imageId });
-      throw new Unfinishable("the kept image broke off", { cause });
+      throw new Unfinishable("what is kept broke off", { cause });
     }
-    this.#position = this.#end;
-    return true;
   }
 }
 

@@ -5,17 +5,13 @@
  * Images too large for one put are parts and a manifest in the object's place (./manifest.ts); which of the two it is only
  * the metadata says, never the content: an image may look like a manifest.
  */
-import { withDeadline } from "../deadline.ts";
-import type { Algorithm, Digest } from "../digest/algorithms.ts";
+import { type Algorithm, type Digest, toDigest } from "../digest/algorithms.ts";
 import { toHex } from "../hex.ts";
-import { retry } from "../lib/retry.ts";
+import { headObject, isR2Error, openObject } from "./bucket.ts";
+import { type PartPlan, readManifest, writeManifest } from "./manifest.ts";
 
 const ROOT = "images/";
 
-/** R2 answers within some 100 ms; a store that takes this long is as good as gone. */
-const OPEN_MS = 5_000;
-/** R2's error for a range behind the object's end. developers.cloudflare.com/r2/api/error-codes/ */
-const RANGE_NOT_SATISFIABLE = "(10039)";
 /** R2's error for content that is not what the put's digest says. */
 const BAD_DIGEST = "(10037)";
 
@@ -67,19 +63,7 @@ export class ObjectStore {
    * @throws whatever R2 throws twice, DeadlineExceeded
    */
   async open(imageId: string, range: R2Range | null): Promise<OpenImage | null> {
-    const options = range === null ? {} : { range };
-    const opening = retry(() => this.#bucket.get(ROOT + imageId, options), {
-      delaysMs: [100],
-      retryable: (cause) => !isError(cause, RANGE_NOT_SATISFIABLE),
-    }).catch((cause: unknown) => {
-      if (isError(cause, RANGE_NOT_SATISFIABLE)) return null;
-      throw cause;
-    });
-    const object = await withDeadline("opening a kept image", OPEN_MS, opening).catch((cause: unknown) => {
-      // Should it open after all, nobody reads it.
-      void opening.then((late) => late?.body.cancel()).catch(() => undefined);
-      throw cause;
-    });
+    const object = await openObject(this.#bucket, ROOT + imageId, range);
     if (object === null) return null;
     const image = describe(imageId, object);
     if (image === null || (image.kind === "manifest" && range !== null)) {
@@ -91,7 +75,7 @@ export class ObjectStore {
 
   /** @returns null when nothing is kept; `"foreign"` when what is there is nothing that a Fill has put. @throws whatever R2 throws twice */
   async head(imageId: string): Promise<StoredImage | "foreign" | null> {
-    const object = await retry(() => this.#bucket.head(ROOT + imageId), { delaysMs: [100] });
+    const object = await headObject(this.#bucket, ROOT + imageId);
     return object === null ? null : (describe(imageId, object) ?? "foreign");
   }
 
@@ -110,9 +94,34 @@ export class ObjectStore {
       });
       return object === null ? "exists" : "created";
     } catch (cause) {
-      if (isError(cause, BAD_DIGEST)) return "wrong-digest";
+      if (isR2Error(cause, BAD_DIGEST)) return "wrong-digest";
       throw cause;
     }
+  }
+
+  /**
+   * Keeps an image in parts, all of which are stored: its manifest is the commit. Never overwrites.
+   * @throws whatever R2 throws: whether it was stored is not known then
+   */
+  async putManifest(imageId: string, size: number, plan: PartPlan, options: PutOptions): Promise<PutAnswer> {
+    const { attempt, digest, rangesFrom } = options;
+    const object = await this.#bucket.put(ROOT + imageId, writeManifest(plan), {
+      onlyIf: { etagDoesNotMatch: "*" },
+      customMetadata: {
+        kind: "manifest",
+        attempt,
+        rangesFrom: String(rangesFrom),
+        size: String(size),
+        algorithm: digest.algorithm,
+        hex: digest.hex,
+      },
+    });
+    return object === null ? "exists" : "created";
+  }
+
+  /** The parts of an opened manifest. @returns null when it is none. @throws whatever the body throws */
+  async readPlan({ image, body }: OpenImage): Promise<PartPlan | null> {
+    return readManifest(await new Response(body).text(), image.size);
   }
 
   /** Safe to call again. @throws whatever R2 throws */
@@ -155,7 +164,10 @@ function describe(imageId: string, object: R2Object): StoredImage | null {
   const common = { imageId, attempt, rangesFrom: Number(rangesFrom ?? 0), storedAt: object.uploaded.getTime() };
   if (kind === "image") return { ...common, kind, size: object.size, digests: digestsOf(object.checksums) };
   if (kind === "manifest" && algorithm !== undefined && hex !== undefined) {
-    return { ...common, kind, size: Number(size), digests: { [algorithm]: hex } };
+    const digest = toDigest(algorithm, hex);
+    const bytes = Number(size);
+    if (digest === null || !Number.isSafeInteger(bytes)) return null;
+    return { ...common, kind, size: bytes, digests: { [digest.algorithm]: digest.hex } };
   }
   return null;
 }
@@ -167,8 +179,4 @@ function digestsOf(checksums: R2Checksums): Partial<Record<Algorithm, string>> {
     if (bytes !== undefined) digests[algorithm] = toHex(bytes);
   }
   return digests;
-}
-
-function isError(cause: unknown, code: string): boolean {
-  return cause instanceof Error && cause.message.includes(code);
 }

@@ -2,17 +2,12 @@
  * The slices of running fills in R2: one object each, `fills/<image>/<attempt>/<slice>`. Puts are create-only; an attempt's
  * name is never used twice. Written and removed by the image's Fill alone, read by whoever follows it.
  */
-import { withDeadline } from "../deadline.ts";
 import { toHex } from "../hex.ts";
-import { retry } from "../lib/retry.ts";
+import { openKeyed, removePrefix } from "./bucket.ts";
 
 const ROOT = "fills/";
-
-/** R2's error for a range behind the object's end: the object is too short. developers.cloudflare.com/r2/api/error-codes/ */
-const RANGE_NOT_SATISFIABLE = "(10039)";
-
-/** R2 answers within some 100 ms; a store that takes this long is as good as gone. */
-const OPEN_MS = 5_000;
+/** What clean looks through for attempts that are nobody's any more. */
+const ROOTS = [ROOT, "parts/"] as const;
 
 /** One attempt to fetch one image. */
 export interface Attempt {
@@ -40,8 +35,8 @@ export class SliceStore {
    * @returns whether it is stored now; false when its key is taken by other bytes, put by this attempt in a former life
    * @throws whatever R2 throws
    */
-  async put({ imageId, attempt }: Attempt, slice: number, bytes: Uint8Array): Promise<boolean> {
-    const key = sliceKey(imageId, attempt, slice);
+  async put(attempt: Attempt, slice: number, bytes: Uint8Array): Promise<boolean> {
+    const key = sliceKey(attempt, slice);
     const created = await this.#bucket.put(key, bytes, { onlyIf: { etagDoesNotMatch: "*" } });
     if (created !== null) return true;
     const there = await this.#bucket.head(key);
@@ -54,60 +49,34 @@ export class SliceStore {
    * @returns null when the slice is missing, or not `size` bytes long
    * @throws whatever R2 throws twice, DeadlineExceeded
    */
-  async open({ imageId, attempt }: Attempt, piece: SlicePiece): Promise<ReadableStream<Uint8Array> | null> {
-    const { slice, size, offset, length } = piece;
-    const options = length === size ? {} : { range: { offset, length } };
-    const opening = retry(() => this.#bucket.get(sliceKey(imageId, attempt, slice), options), {
-      delaysMs: [100],
-      retryable: (cause) => !isTooShort(cause),
-    }).catch((cause: unknown) => {
-      if (isTooShort(cause)) return null;
-      throw cause;
-    });
-    const object = await withDeadline("opening a slice", OPEN_MS, opening).catch((cause: unknown) => {
-      // Should it open after all, nobody reads it.
-      void opening.then((late) => late?.body.cancel()).catch(() => undefined);
-      throw cause;
-    });
-    if (object === null) return null;
-    if (object.size !== size) {
-      await object.body.cancel();
-      return null;
-    }
-    return object.body;
+  async open(attempt: Attempt, piece: SlicePiece): Promise<ReadableStream<Uint8Array> | null> {
+    return openKeyed(this.#bucket, { key: sliceKey(attempt, piece.slice), ...piece });
   }
 
   /**
-   * Some of the attempts that have slices, in the order of their keys: a page of at most 1,000 slices.
+   * Some of the attempts that have slices or parts, in the order of their keys: a page of at most 1,000 objects.
    * @param after a key, or "" for the beginning
    * @returns `next`: where the next page begins, or null at the end
    */
   async attemptsAfter(after: string): Promise<{ readonly found: readonly Attempt[]; readonly next: string | null }> {
-    const page = await this.#bucket.list({ prefix: ROOT, ...(after === "" ? {} : { startAfter: after }) });
+    const root = ROOTS.find((prefix) => after < prefix || after.startsWith(prefix));
+    if (root === undefined) return { found: [], next: null };
+    const page = await this.#bucket.list({ prefix: root, ...(after > root ? { startAfter: after } : {}) });
     const found = new Map<string, Attempt>();
     for (const { key } of page.objects) {
-      const [imageId, attempt] = key.slice(ROOT.length).split("/");
+      const [imageId, attempt] = key.slice(root.length).split("/");
       if (imageId !== undefined && attempt !== undefined) found.set(`${imageId}/${attempt}`, { imageId, attempt });
     }
-    return { found: [...found.values()], next: page.truncated ? (page.objects.at(-1)?.key ?? null) : null };
+    const last = page.truncated ? page.objects.at(-1)?.key : ROOTS[ROOTS.indexOf(root) + 1];
+    return { found: [...found.values()], next: last ?? null };
   }
 
-  /** Removes all slices of an attempt, or of all attempts at an image. Safe to call again. @throws whatever R2 throws */
-  async removeAll(imageId: string, attempt: string | null): Promise<void> {
-    const prefix = attempt === null ? `${ROOT}${imageId}/` : `${ROOT}${imageId}/${attempt}/`;
-    for (;;) {
-      // From the start each time: a cursor into a list that is being deleted could skip some.
-      const page = await this.#bucket.list({ prefix });
-      if (page.objects.length > 0) await this.#bucket.delete(page.objects.map((object) => object.key));
-      if (!page.truncated) return;
-    }
+  /** Removes all slices of an attempt. Safe to call again. @throws whatever R2 throws */
+  async removeAll(imageId: string, attempt: string): Promise<void> {
+    await removePrefix(this.#bucket, `${ROOT}${imageId}/${attempt}/`);
   }
 }
 
-function sliceKey(imageId: string, attempt: string, slice: number): string {
+function sliceKey({ imageId, attempt }: Attempt, slice: number): string {
   return `${ROOT}${imageId}/${attempt}/${slice}`;
-}
-
-function isTooShort(cause: unknown): boolean {
-  return cause instanceof Error && cause.message.includes(RANGE_NOT_SATISFIABLE);
 }

@@ -7,7 +7,9 @@ import type { Algorithm } from "../digest/algorithms.ts";
 import { Digester } from "../digest/digester.ts";
 import type { Edge } from "../edge.ts";
 import { FillClient } from "../fill/client.ts";
+import { type PartPlan, piecesOf } from "../store/manifest.ts";
 import type { StoredImage } from "../store/objects.ts";
+import type { PartStore } from "../store/parts.ts";
 
 /** Images that are looked at in one run. */
 const IMAGES = 200;
@@ -20,7 +22,7 @@ export interface Scrubbed {
   readonly bytes: number;
 }
 
-type ScrubTools = Pick<Edge, "catalog" | "objects" | "fills" | "settings" | "now" | "log">;
+type ScrubTools = Pick<Edge, "catalog" | "objects" | "parts" | "fills" | "settings" | "now" | "log">;
 
 /**
  * @param deadline ms since the epoch: nothing new is begun after it
@@ -57,17 +59,34 @@ export async function scrub(edge: ScrubTools, deadline: number): Promise<Scrubbe
 }
 
 /** @throws whatever R2 throws */
-async function verify({ objects }: ScrubTools, imageId: string): Promise<"agrees" | "disagrees" | "gone"> {
+async function verify({ objects, parts }: ScrubTools, imageId: string): Promise<"agrees" | "disagrees" | "gone"> {
   const open = await objects.open(imageId, null);
   if (open === null) return "gone";
-  const algorithm = strongestOf(open.image);
+  const { image } = open;
+  if (image.kind === "manifest") {
+    const plan = await objects.readPlan(open);
+    return plan === null ? "disagrees" : verifyParts(parts, image, plan);
+  }
+  const algorithm = strongestOf(image);
   if (algorithm === null) {
     await open.body.cancel();
     return "disagrees";
   }
   const digester = new Digester(algorithm);
   await digester.absorb(open.body);
-  return (await digester.finish()) === open.image.digests[algorithm] ? "agrees" : "disagrees";
+  return (await digester.finish()) === image.digests[algorithm] ? "agrees" : "disagrees";
+}
+
+/** Each part against its SHA-256, which was taken of what the digest gate had let through. */
+async function verifyParts(parts: PartStore, image: StoredImage, plan: PartPlan): Promise<"agrees" | "disagrees"> {
+  for (const piece of piecesOf(plan, image.size, 0, image.size)) {
+    const body = await parts.open(image, piece);
+    if (body === null) return "disagrees";
+    const digester = new Digester("sha256");
+    await digester.absorb(body);
+    if ((await digester.finish()) !== piece.sum) return "disagrees";
+  }
+  return "agrees";
 }
 
 function strongestOf({ digests }: StoredImage): Algorithm | null {

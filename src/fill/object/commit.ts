@@ -1,71 +1,113 @@
 /**
- * The one put: the slices of a complete fill, piped natively into one object that R2 digests while it stores it. That put is
- * the commit. It gives way to readers, who want the same slices from the same store.
+ * The commit: the slices of a complete fill, piped natively into one object that R2 digests while it stores it. An image too
+ * large for one put becomes parts, each checked by R2 as well, and then a manifest in the object's place. Either gives way to
+ * readers, who want the same slices from the same store.
  */
-import type { ObjectStore } from "../../store/objects.ts";
-import { sliceCount, sliceLength } from "../../store/slice-plan.ts";
+import type { ObjectStore, PutAnswer } from "../../store/objects.ts";
+import type { PartStore } from "../../store/parts.ts";
+import { sliceCount, sliceLength, sliceStart } from "../../store/slice-plan.ts";
 import type { SliceStore } from "../../store/slices.ts";
+import { slicesOf } from "./parts.ts";
 import type { Filling } from "./rules.ts";
 
 export interface CommitJob {
   readonly filling: Filling;
   readonly slices: SliceStore;
   readonly objects: ObjectStore;
+  readonly parts: PartStore;
   /** ms since the epoch; until then ranges of the object are refused. */
   readonly rangesFrom: number;
   /** How long to wait before each slice, ms. */
   readonly pause: () => number;
+  /** Whether the image was taken out meanwhile. */
+  readonly stopped: () => boolean;
 }
 
 export type CommitEnd = "kept" | "wrong-digest" | "unknown";
-
-/**
- * Keeps a complete fill as one object.
- * @throws whatever R2 throws before or after the put itself
- */
-export async function commit({ filling, slices, objects, rangesFrom, pause }: CommitJob): Promise<CommitEnd> {
-  const { subject, attempt } = filling;
-  const { imageId, digest } = subject;
-  // Looked at first: a put that finds its key taken costs as much as any other (the simulator digests all of it).
-  const there = await objects.head(imageId);
-  if (there !== null) {
-    if (there !== "foreign" && there.attempt === attempt) return "kept";
-    // Of an attempt before this one, or of nobody.
-    await objects.remove(imageId);
-    return "unknown";
-  }
-  const { readable, writable } = new FixedLengthStream(filling.size);
-  const piping = pipe(filling, slices, writable, pause);
-  try {
-    const put = await objects.put(imageId, readable, { attempt, digest, rangesFrom });
-    await piping;
-    return put === "created" ? "kept" : put === "exists" ? "unknown" : "wrong-digest";
-  } catch (cause) {
-    const broken = await piping.then(
-      () => cause,
-      (reason: unknown) => reason,
-    );
-    // Its fate is not known: it may have been stored, and only its answer was lost.
-    const now = await objects.head(imageId);
-    if (now !== null && now !== "foreign" && now.attempt === attempt) return "kept";
-    throw broken;
-  }
-}
 
 /** A slice is gone, or R2 gives none. */
 export class SliceMissing extends Error {
   override readonly name = "SliceMissing";
 }
 
+/**
+ * Keeps a complete fill.
+ * @throws whatever R2 throws: the next try begins with a look at what is there
+ */
+export async function commit(job: CommitJob): Promise<CommitEnd> {
+  const { filling, objects } = job;
+  const { subject, attempt } = filling;
+  // Looked at first: a put that finds its key taken costs as much as any other (the simulator digests all of it).
+  const there = await objects.head(subject.imageId);
+  if (there !== null) {
+    if (there !== "foreign" && there.attempt === attempt) return "kept";
+    // Of an attempt before this one, or of nobody.
+    await objects.remove(subject.imageId);
+    return "unknown";
+  }
+  try {
+    const put = filling.partBytes === null ? await putWhole(job) : await putParts(job, filling.partBytes);
+    return put === "created" ? "kept" : put === "exists" ? "unknown" : "wrong-digest";
+  } catch (cause) {
+    // Its fate is not known: it may have been stored, and only its answer was lost.
+    const now = await objects.head(subject.imageId);
+    if (now !== null && now !== "foreign" && now.attempt === attempt) return "kept";
+    throw cause;
+  }
+}
+
+async function putWhole(job: CommitJob): Promise<PutAnswer> {
+  const { filling, objects, rangesFrom } = job;
+  const { subject, attempt, size } = filling;
+  const put = { attempt, digest: subject.digest, rangesFrom };
+  return putPiped(job, 0, sliceCount(filling), size, (body) => objects.put(subject.imageId, body, put));
+}
+
+async function putParts(job: CommitJob, partBytes: number): Promise<PutAnswer> {
+  const { filling, objects, parts, rangesFrom, stopped } = job;
+  const { subject, attempt, size, sums } = filling;
+  const source = { imageId: subject.imageId, attempt };
+  const count = sliceCount(filling);
+  for (const [part, sum] of sums.entries()) {
+    if (stopped()) return "exists";
+    // Stored by a try before this one.
+    if (await parts.has(source, part, sum)) continue;
+    const { from, to } = slicesOf(filling, partBytes, part, count);
+    const bytes = Math.min(size, sliceStart(filling, to)) - sliceStart(filling, from);
+    await putPiped(job, from, to, bytes, (body) => parts.put(source, part, sum, body));
+  }
+  return objects.putManifest(
+    subject.imageId,
+    size,
+    { partBytes, sums },
+    { attempt, digest: subject.digest, rangesFrom },
+  );
+}
+
+/** One put of the slices `from` (inclusive) to `to` (exclusive), `bytes` in all. @throws why either side broke */
+async function putPiped<T>(
+  job: CommitJob,
+  from: number,
+  to: number,
+  bytes: number,
+  put: (body: ReadableStream<Uint8Array>) => Promise<T>,
+): Promise<T> {
+  const { readable, writable } = new FixedLengthStream(bytes);
+  const [piped, answer] = await Promise.allSettled([pipe(job, from, to, writable), put(readable)]);
+  // A put that its source broke fails with it: the source's own word tells why.
+  if (answer.status === "rejected") throw piped.status === "rejected" ? piped.reason : answer.reason;
+  return answer.value;
+}
+
 async function pipe(
-  filling: Filling,
-  slices: SliceStore,
+  { filling, slices, pause }: CommitJob,
+  from: number,
+  to: number,
   writable: WritableStream<Uint8Array>,
-  pause: () => number,
 ): Promise<void> {
   const source = { imageId: filling.subject.imageId, attempt: filling.attempt };
   try {
-    for (let slice = 0; slice < sliceCount(filling); slice++) {
+    for (let slice = from; slice < to; slice++) {
       const ms = pause();
       if (ms > 0) await scheduler.wait(ms);
       const length = sliceLength(filling, slice);

@@ -12,6 +12,7 @@ import { ServiceTokenMemory, serviceTokens } from "../../keystone/service-tokens
 import { createLog } from "../../observe/log.ts";
 import { Catalog } from "../../store/catalog.ts";
 import { isCopyOf, ObjectStore } from "../../store/objects.ts";
+import { PartStore } from "../../store/parts.ts";
 import { PrefetchQueue } from "../../store/queue.ts";
 import { RoomBook } from "../../store/room.ts";
 import { planSlices, sliceStart } from "../../store/slice-plan.ts";
@@ -33,6 +34,7 @@ import type {
 import { AttemptStorage } from "./attempt.ts";
 import { commit, SliceMissing } from "./commit.ts";
 import { LentRights } from "./lent.ts";
+import { planParts } from "./parts.ts";
 import { BufferPool } from "./pool.ts";
 import { Prefetch } from "./prefetch.ts";
 import { type PullEnd, pull } from "./pull.ts";
@@ -89,6 +91,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     this.#tools = {
       slices: new SliceStore(env.BUCKET),
       objects: new ObjectStore(env.BUCKET),
+      parts: new PartStore(env.BUCKET),
       catalog: new Catalog(env.CATALOG),
       room: new RoomBook(env.CATALOG),
       queue: new PrefetchQueue(env.CATALOG),
@@ -197,7 +200,11 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const { phase, tombstones } = this.#of(imageId);
     const current = phase.is === "failed" ? phase.resume?.attempt : phase.is === "idle" ? undefined : phase.attempt;
     if (current === attempt || tombstones.some((stone) => stone.attempt === attempt)) return "in-use";
-    await this.#drop(imageId, attempt);
+    const there = await this.#tools.objects.head(imageId);
+    // What is kept names its parts, and is done with its slices.
+    const kept = there !== null && there !== "foreign" && there.attempt === attempt;
+    if (kept && there.kind === "manifest") return "in-use";
+    await (kept ? this.#dropSlices(imageId, attempt) : this.#drop(imageId, attempt));
     return "removed";
   }
 
@@ -217,7 +224,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
         this.ctx.waitUntil(this.#put(state));
         break;
       case "sweep-slices":
-        if (state.phase.is === "kept") await this.#drop(imageId, state.phase.attempt);
+        if (state.phase.is === "kept") await this.#dropSlices(imageId, state.phase.attempt);
         await this.#apply(imageId, { on: "swept" });
         break;
       case "bury":
@@ -250,13 +257,14 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       this.#storage.write(state);
       this.#readers.wake();
     }
-    const done = effects.map((effect) => this.#do(imageId, effect));
-    await this.#schedule(state);
-    await Promise.all(done);
+    const scheduled = this.#schedule(state);
+    // In their order: an object goes before the parts that it names.
+    for (const effect of effects) await this.#do(imageId, effect);
+    await scheduled;
   }
 
   async #do(imageId: string, effect: Effect): Promise<void> {
-    const { objects, catalog, queue, log } = this.#tools;
+    const { objects, parts, catalog, queue, log } = this.#tools;
     try {
       switch (effect.do) {
         case "pull":
@@ -267,7 +275,9 @@ export class Fill extends DurableObject<Env> implements FillCalls {
         case "drop":
           return await this.#drop(imageId, effect.attempt);
         case "remove-object":
+          // First what names the parts.
           await objects.remove(imageId);
+          await parts.removeAll(imageId, null);
           return await catalog.remove(imageId);
         case "index": {
           const { attempt, size, subject } = effect.filling;
@@ -306,7 +316,8 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       return { do: "alone", why: "store-unavailable" };
     }
     const sliceBytes = planSlices(subject.size, settings.sliceBytes);
-    await this.#apply(imageId, { on: "begin", subject, attempt: crypto.randomUUID(), sliceBytes });
+    const partBytes = planParts(subject.size, sliceBytes, settings.objectMaxBytes);
+    await this.#apply(imageId, { on: "begin", subject, attempt: crypto.randomUUID(), sliceBytes, partBytes });
     return null;
   }
 
@@ -334,7 +345,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
         return "over";
       })
       .then((next) => {
-        this.#pulling = null;
+        if (this.#pulling?.abort === abort) this.#pulling = null;
         this.#readers.wake();
         if (next === "under-other-rights" || !this.#isCurrent(phase.subject.imageId, phase.attempt)) this.#startPull();
       });
@@ -366,8 +377,11 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       signal,
       log,
       admitted,
-      stored: (stored, bytes) => void this.#apply(imageId, { on: "stored", attempt, stored, fetched: bytes }),
+      stored: (stored, bytes, sums) =>
+        void this.#apply(imageId, { on: "stored", attempt, stored, fetched: bytes, sums }),
     });
+    // Its puts have ended: what is to be done about its end may wait for that.
+    this.#pulling = null;
     if (ending.end === "refused") {
       log.info("fill.right-refused", { image_id: imageId, status: ending.status, from: taken.from });
       this.#lent.refused(taken, ending.status);
@@ -418,14 +432,22 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const { imageId, phase, leftAloneUntil } = state;
     if (this.#putting || phase.is !== "complete") return;
     const { attempt } = phase;
-    const { objects, slices, log } = this.#tools;
+    const { objects, slices, parts, log } = this.#tools;
     this.#putting = true;
     try {
       if (phase.room !== "had" && (await this.#askRoom(imageId, attempt, phase.size)) === "denied") return;
       await this.#apply(imageId, { on: "putting", attempt });
       const rangesFrom = leftAloneUntil === 0 ? 0 : Date.now() + RANGES_AFTER_MISMATCH_MS;
       const pause = () => (this.#readers.count(Date.now()) > 0 ? GIVE_WAY_MS : 0);
-      const end = await commit({ filling: phase, slices, objects, rangesFrom, pause });
+      const end = await commit({
+        filling: phase,
+        slices,
+        objects,
+        parts,
+        rangesFrom,
+        pause,
+        stopped: () => !this.#isCurrent(imageId, attempt),
+      });
       // Stopped while it was put: it is there all the same.
       if (!this.#isCurrent(imageId, attempt)) return await this.#bury(imageId, [attempt]);
       await this.#apply(imageId, { on: "put", attempt, answer: end });
@@ -448,9 +470,15 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     return (phase.is === "filling" || phase.is === "complete" || phase.is === "kept") && phase.attempt === attempt;
   }
 
-  /** Removes an attempt's slices, then gives its room back. Its puts under way have ended then. @throws whatever R2 or D1 throw */
+  /** Removes all that an attempt has stored, then gives its room back. @throws whatever R2 or D1 throw */
   async #drop(imageId: string, attempt: string): Promise<void> {
+    // Its puts under way have ended then.
     if (this.#pulling?.attempt === attempt && !this.#isCurrent(imageId, attempt)) await this.#pulling.ended;
+    await this.#tools.parts.removeAll(imageId, attempt);
+    await this.#dropSlices(imageId, attempt);
+  }
+
+  async #dropSlices(imageId: string, attempt: string): Promise<void> {
     await this.#tools.slices.removeAll(imageId, attempt);
     await this.#tools.room.release(attempt);
   }

@@ -12,6 +12,7 @@ import { ImageBody, ImageBodyError } from "../../origin/image-body.ts";
 import { sliceCount, sliceLength, sliceStart } from "../../store/slice-plan.ts";
 import type { SliceStore } from "../../store/slices.ts";
 import { type Errand, errandHeaders, type Relay } from "../protocol.ts";
+import { PartSums } from "./parts.ts";
 import type { BufferPool } from "./pool.ts";
 import { readRelay } from "./relay.ts";
 import type { Filling } from "./rules.ts";
@@ -51,8 +52,12 @@ export interface PullJob {
   readonly log: Log;
   /** Whether the first slice may be stored: false ends the pull. */
   readonly admitted: Promise<boolean>;
-  /** All slices before this one are stored now. @param fetched bytes from the origin in this attempt */
-  readonly stored: (stored: number, fetched: number) => void;
+  /**
+   * All slices before this one are stored now.
+   * @param fetched bytes from the origin in this attempt
+   * @param sums of the parts that are whole with them
+   */
+  readonly stored: (stored: number, fetched: number, sums: readonly string[]) => void;
 }
 
 /** Pulls from the first slice that is not stored to the end. Never throws. */
@@ -95,13 +100,16 @@ class Pull {
   readonly #puts = new Set<Promise<void>>();
   /** Slices that are stored, but not all before them. */
   readonly #early = new Set<number>();
+  readonly #parts: PartSums | null;
   #stored: number;
   #failure: unknown = null;
 
   constructor(job: PullJob, body: ImageBody) {
     this.#job = job;
     this.#body = body;
-    this.#stored = job.filling.stored;
+    const { filling } = job;
+    this.#stored = filling.stored;
+    this.#parts = filling.partBytes === null ? null : new PartSums(filling, filling.partBytes, filling.sums);
   }
 
   async run(): Promise<PullEnd> {
@@ -127,16 +135,22 @@ class Pull {
 
   /** A digester that has seen what is stored already. */
   async #prefix(): Promise<Digester> {
-    const { filling, slices } = this.#job;
+    const { filling } = this.#job;
     const digester = new Digester(filling.subject.digest.algorithm);
     for (let slice = 0; slice < filling.stored; slice++) {
-      const length = sliceLength(filling, slice);
-      const source = { imageId: filling.subject.imageId, attempt: filling.attempt };
-      const body = await slices.open(source, { slice, size: length, offset: 0, length });
-      if (body === null) throw new SlicesLost(`slice ${slice} is gone`);
-      await digester.absorb(body);
+      await digester.absorb(await this.#openStored(slice));
+      if (this.#parts?.wants(slice)) await this.#parts.absorb(slice, await this.#openStored(slice));
     }
     return digester;
+  }
+
+  async #openStored(slice: number): Promise<ReadableStream<Uint8Array>> {
+    const { filling, slices } = this.#job;
+    const length = sliceLength(filling, slice);
+    const source = { imageId: filling.subject.imageId, attempt: filling.attempt };
+    const body = await slices.open(source, { slice, size: length, offset: 0, length });
+    if (body === null) throw new SlicesLost(`slice ${slice} is gone`);
+    return body;
   }
 
   /** The origin's bytes into the gate, from this one on. */
@@ -161,6 +175,7 @@ class Pull {
         const { value } = await reader.readAtLeast(length, new Uint8Array(length));
         if (value === undefined || value.byteLength < length) throw new Error("the gate ended early");
         if (this.#failure !== null) throw this.#failure;
+        await this.#parts?.add(slice, value);
         if (!(await this.#job.admitted)) throw new NotAdmitted("there is no room for the image");
         this.#store(slice, value, give);
         give = () => undefined;
@@ -183,7 +198,7 @@ class Pull {
         if (!agrees) throw new StoreFailed(`slice ${slice} has other bytes in R2`);
         this.#early.add(slice);
         while (this.#early.delete(this.#stored)) this.#stored++;
-        stored(this.#stored, filling.fetched + this.#body.fetched);
+        stored(this.#stored, filling.fetched + this.#body.fetched, this.#wholeSums());
       })
       .catch((cause: unknown) => {
         this.#failure ??=
@@ -193,6 +208,15 @@ class Pull {
       });
     this.#puts.add(done);
     void done.then(() => this.#puts.delete(done));
+  }
+
+  /** Sums of the parts whose slices are all stored: what was read ahead of them may have to be read again. */
+  #wholeSums(): readonly string[] {
+    const { filling } = this.#job;
+    if (this.#parts === null || filling.partBytes === null) return [];
+    const bytes = storedBytes(filling, this.#stored);
+    const whole = bytes === filling.size ? this.#parts.sums.length : Math.floor(bytes / filling.partBytes);
+    return this.#parts.sums.slice(0, whole);
   }
 
   async #endOf(cause: unknown): Promise<PullEnd> {
@@ -220,7 +244,7 @@ class Pull {
   }
 }
 
-/** The image's byte up to which slices are stored. */
-export function storedBytes(filling: Filling): number {
-  return Math.min(filling.size, sliceStart(filling, filling.stored));
+/** Bytes of the image that so many slices hold. */
+function storedBytes(filling: Filling, stored: number): number {
+  return Math.min(filling.size, sliceStart(filling, stored));
 }

@@ -41,6 +41,10 @@ export interface Filling extends Cut {
   readonly reopenings: number;
   /** Bytes that this attempt took from the origin. */
   readonly fetched: number;
+  /** Bytes of each part of an image that one object can't hold; else null. */
+  readonly partBytes: number | null;
+  /** SHA-256 of the parts whose slices are all stored. */
+  readonly sums: readonly string[];
   /** Whether CACHE_MAX_BYTES has room for it: without, its slices serve those who read along and nothing is kept. */
   readonly room: "unknown" | "had";
 }
@@ -78,10 +82,22 @@ export interface FillState {
 }
 
 export type Event =
-  | { readonly on: "begin"; readonly subject: Subject; readonly attempt: string; readonly sliceBytes: number }
+  | {
+      readonly on: "begin";
+      readonly subject: Subject;
+      readonly attempt: string;
+      readonly sliceBytes: number;
+      readonly partBytes: number | null;
+    }
   | { readonly on: "queued"; readonly queued: boolean }
   | { readonly on: "room"; readonly attempt: string; readonly answer: "had" | "denied" }
-  | { readonly on: "stored"; readonly attempt: string; readonly stored: number; readonly fetched: number }
+  | {
+      readonly on: "stored";
+      readonly attempt: string;
+      readonly stored: number;
+      readonly fetched: number;
+      readonly sums: readonly string[];
+    }
   /** The origin broke off, stalled, or failed. */
   | { readonly on: "broken"; readonly attempt: string; readonly fetched: number }
   /** The attempt can't go on: the store refused, or its slices are gone. `keep`: what is stored is good. */
@@ -107,7 +123,7 @@ export interface Kept {
 export type Effect =
   | { readonly do: "pull" }
   | { readonly do: "abort-pull" }
-  /** Its slices are removed, and then its room is given back. */
+  /** All that is stored of it is removed, and then its room is given back. */
   | { readonly do: "drop"; readonly attempt: string }
   | { readonly do: "remove-object" }
   /** The image is kept now: the index is to be told, and the queue. */
@@ -139,7 +155,8 @@ export function step(state: FillState, event: Event, now: number): Step {
       return fail(state, phase, "no-room", false, now);
     case "stored": {
       if (phase.is !== "filling" || phase.attempt !== event.attempt || event.stored <= phase.stored) return same();
-      const next = { ...phase, stored: event.stored, storedAt: now, reopenings: 0, fetched: event.fetched };
+      const { stored, fetched, sums } = event;
+      const next = { ...phase, stored, storedAt: now, reopenings: 0, fetched, sums };
       if (event.stored < sliceCount(phase)) return { state: { ...state, phase: next }, effects: [] };
       const { notBefore: _, ...filling } = next;
       const complete = { ...filling, is: "complete" as const, putAt: now + COMMIT_AFTER_MS, puts: 0, putting: false };
@@ -185,7 +202,7 @@ export function step(state: FillState, event: Event, now: number): Step {
 function begin(state: FillState, event: Extract<Event, { on: "begin" }>, now: number): Step {
   const { phase } = state;
   if (phase.is === "filling" || phase.is === "complete") return { state, effects: [] };
-  const { subject, attempt, sliceBytes } = event;
+  const { subject, attempt, sliceBytes, partBytes } = event;
   const resume = phase.is === "failed" ? phase.resume : null;
   if (resume !== null && isSame(resume.subject, subject)) {
     const filling = { ...resume, is: "filling" as const, reopenings: 0, notBefore: now };
@@ -203,6 +220,8 @@ function begin(state: FillState, event: Extract<Event, { on: "begin" }>, now: nu
     storedAt: now,
     reopenings: 0,
     fetched: 0,
+    partBytes,
+    sums: [],
     room: "unknown",
     notBefore: now,
   };
@@ -273,6 +292,8 @@ function found(state: FillState, kept: Kept | null, now: number): Step {
     storedAt: now,
     reopenings: 0,
     fetched: 0,
+    partBytes: null,
+    sums: [],
     room: "had",
     since: now,
     slices: false,
@@ -303,8 +324,8 @@ function bury(tombstones: readonly Tombstone[], attempt: string, now: number): r
 }
 
 function strip(phase: Filling): Filling {
-  const { attempt, size, sliceBytes, subject, stored, storedAt, reopenings, fetched, room } = phase;
-  return { attempt, size, sliceBytes, subject, stored, storedAt, reopenings, fetched, room };
+  const { attempt, size, sliceBytes, subject, stored, storedAt, reopenings, fetched, partBytes, sums, room } = phase;
+  return { attempt, size, sliceBytes, subject, stored, storedAt, reopenings, fetched, partBytes, sums, room };
 }
 
 /** What a reader is told, where the state alone can say. */

@@ -3,6 +3,7 @@ import type { Settings } from "../../config.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Catalog } from "../../store/catalog.ts";
 import type { ObjectStore } from "../../store/objects.ts";
+import type { PartStore } from "../../store/parts.ts";
 import type { PrefetchQueue } from "../../store/queue.ts";
 import type { RoomBook } from "../../store/room.ts";
 import type { SliceStore } from "../../store/slices.ts";
@@ -10,6 +11,7 @@ import type { SliceStore } from "../../store/slices.ts";
 export interface FillTools {
   readonly slices: SliceStore;
   readonly objects: ObjectStore;
+  readonly parts: PartStore;
   readonly catalog: Catalog;
   readonly room: RoomBook;
   readonly queue: PrefetchQueue;

@@ -1,0 +1,55 @@
+/** Sends an image that is kept in parts: natively, one part after the other, the next one opened before this one ends. */
+import { type PartPiece, type PartPlan, piecesOf } from "../store/manifest.ts";
+import type { StoredImage } from "../store/objects.ts";
+import type { PartStore } from "../store/parts.ts";
+import type { ByteRange } from "./range.ts";
+
+/** A part is missing, or not what the manifest says. */
+export class PartMissing extends Error {
+  override readonly name = "PartMissing";
+}
+
+export class InParts {
+  readonly #store: PartStore;
+  readonly #image: StoredImage;
+  readonly #pieces: readonly PartPiece[];
+  #opening: Promise<ReadableStream<Uint8Array> | null>;
+
+  constructor(store: PartStore, image: StoredImage, plan: PartPlan, range: ByteRange) {
+    this.#store = store;
+    this.#image = image;
+    this.#pieces = piecesOf(plan, image.size, range.from, range.to);
+    this.#opening = this.#open(0);
+  }
+
+  /** Whether the first part is there. @throws whatever R2 throws twice */
+  async isThere(): Promise<boolean> {
+    return (await this.#opening) !== null;
+  }
+
+  /** Sends all of it; the writable stays open. @throws PartMissing, whatever R2 or the client's side throw */
+  async send(writable: WritableStream<Uint8Array>, sent: (bytes: number) => void): Promise<void> {
+    try {
+      for (const [index, piece] of this.#pieces.entries()) {
+        const body = await this.#opening;
+        if (body === null) throw new PartMissing(`part ${piece.part} is missing or changed`);
+        this.#opening = this.#open(index + 1);
+        await body.pipeTo(writable, { preventClose: true, preventAbort: true });
+        sent(piece.length);
+      }
+    } finally {
+      // What was opened ahead and not sent would hold a connection to the store.
+      void this.#opening.then((body) => (body?.locked === false ? body.cancel() : undefined)).catch(() => undefined);
+    }
+  }
+
+  #open(index: number): Promise<ReadableStream<Uint8Array> | null> {
+    const piece = this.#pieces[index];
+    if (piece === undefined) return Promise.resolve(null);
+    const { imageId, attempt } = this.#image;
+    const opening = this.#store.open({ imageId, attempt }, piece);
+    // Awaited when its turn comes, or never.
+    opening.catch(() => undefined);
+    return opening;
+  }
+}

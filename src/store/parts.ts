@@ -1,0 +1,55 @@
+/**
+ * The parts of images too large for one put: `parts/<image>/<attempt>/<n>`, each with a SHA-256 that R2 checked while it was
+ * put and that each read compares. Put and removed by the image's Fill alone.
+ */
+import { toHex } from "../hex.ts";
+import { type Keyed, openKeyed, removePrefix } from "./bucket.ts";
+import type { PartPiece } from "./manifest.ts";
+import type { Attempt } from "./slices.ts";
+
+const ROOT = "parts/";
+
+export class PartStore {
+  readonly #bucket: R2Bucket;
+
+  constructor(bucket: R2Bucket) {
+    this.#bucket = bucket;
+  }
+
+  /** Whether a part is stored, as it should be. @throws whatever R2 throws */
+  async has(attempt: Attempt, part: number, sum: string): Promise<boolean> {
+    const there = await this.#bucket.head(partKey(attempt, part));
+    const sha256 = there?.checksums.sha256;
+    return sha256 !== undefined && toHex(sha256) === sum;
+  }
+
+  /**
+   * Stores a part; R2 refuses other bytes than the sum says.
+   * @param body of known length
+   * @throws whatever R2 throws
+   */
+  async put(attempt: Attempt, part: number, sum: string, body: ReadableStream<Uint8Array>): Promise<void> {
+    await this.#bucket.put(partKey(attempt, part), body, { sha256: sum, onlyIf: { etagDoesNotMatch: "*" } });
+  }
+
+  /**
+   * Opens a piece of a part.
+   * @returns null when the part is missing, shortened, or not of this sum
+   * @throws whatever R2 throws twice, DeadlineExceeded
+   */
+  async open(attempt: Attempt, piece: PartPiece): Promise<ReadableStream<Uint8Array> | null> {
+    const keyed: Keyed = { key: partKey(attempt, piece.part), ...piece };
+    return openKeyed(this.#bucket, keyed, ({ checksums }) => {
+      return checksums.sha256 !== undefined && toHex(checksums.sha256) === piece.sum;
+    });
+  }
+
+  /** Removes all parts of an attempt, or of all attempts at an image. Safe to call again. @throws whatever R2 throws */
+  async removeAll(imageId: string, attempt: string | null): Promise<void> {
+    await removePrefix(this.#bucket, attempt === null ? `${ROOT}${imageId}/` : `${ROOT}${imageId}/${attempt}/`);
+  }
+}
+
+function partKey({ imageId, attempt }: Attempt, part: number): string {
+  return `${ROOT}${imageId}/${attempt}/${part}`;
+}

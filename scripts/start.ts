@@ -3,14 +3,12 @@
  * a line that begins with "ready" when requests are answered. All flags go to `wrangler dev`. Ends with all it started.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type DemoOrigin, startDemoOrigin } from "../demo/origin.ts";
+import { CONTROL_PORT, type DemoOrigin, ORIGIN_PORT, startDemoOrigin } from "../demo/origin.ts";
 import { LARGE_IMAGE } from "../demo/seeds.ts";
 import { freePort, isFree } from "./ports.ts";
 import { readStartFlags, type StartFlags } from "./start-flags.ts";
 import { startWrangler, type Wrangler } from "./wrangler.ts";
 
-/** Glance's own port (https://docs.openstack.org/install-guide/firewalls-default-ports.html). */
-const ORIGIN_PORT = 9292;
 /** How long the first build and start may take. */
 const READY_MS = 120_000;
 const POLL_MS = 200;
@@ -46,12 +44,15 @@ async function main(flags: StartFlags): Promise<number> {
   if (!(await isFree(flags.ip, flags.port))) {
     throw new Error(`port ${flags.port} is taken: name another one, \`npm start -- --port ${flags.port + 1}\``);
   }
+
   const edgeUrl = `http://${flags.ip}:${flags.port}`;
 
   // 2. The origin. Its Keystone's catalogue names the edge, as an operator's would.
   const vars: string[] = [];
   if (flags.originUrl === null) {
-    origin = await startDemoOrigin({ port: await freePort(ORIGIN_PORT), seed: true, imageEndpoint: edgeUrl });
+    const port = await freePort(ORIGIN_PORT, flags.port);
+    const controlPort = await freePort(CONTROL_PORT, flags.port);
+    origin = await startDemoOrigin({ port, controlPort, seed: true, imageEndpoint: edgeUrl });
     vars.push("--var", `ORIGIN_URL:${origin.url}`);
     if (!flags.hasKeystone) vars.push("--var", `KEYSTONE_URL:${origin.url}/v3`);
   }
@@ -90,7 +91,7 @@ async function untilAnswers(url: string): Promise<void> {
 
 function greeting(edgeUrl: string, demo: DemoOrigin | null): string {
   if (demo === null) return `\nready: the edge is on ${edgeUrl}`;
-  const curl = `curl -sS -o /dev/null -D - -H 'X-Auth-Token: demo' ${edgeUrl}/v2/images/${LARGE_IMAGE.id}/file`;
+  const curl = `curl -sS -o /dev/null -D - -H 'X-Auth-Token: demo' '${edgeUrl}/v2/images/${LARGE_IMAGE.id}/file'`;
   return `
 ready: the edge is on ${edgeUrl}, the demo origin on ${demo.url}
 
@@ -99,7 +100,7 @@ ready: the edge is on ${edgeUrl}, the demo origin on ${demo.url}
   # A moment later the same one is a hit:
   ${curl}
   # What the origin was asked: a hit costs it one record and one byte.
-  curl -sS ${demo.url}/_demo/requests
+  curl -sS ${demo.controlUrl}/_demo/requests
 `;
 }
 

@@ -40,19 +40,17 @@ try {
 
 /** @returns the exit code */
 async function main(flags: StartFlags): Promise<number> {
-  // 1. A taken port would show only after the build, as a long error of workerd's.
-  if (!(await isFree(flags.ip, flags.port))) {
+  // 1. A taken port would show only after the build, as a long error of workerd's; a wrong address never.
+  if (!(await isFree(flags.ip, flags.port).catch((cause: unknown) => refuseAddress(flags.ip, cause)))) {
     throw new Error(`port ${flags.port} is taken: name another one, \`npm start -- --port ${flags.port + 1}\``);
   }
-
-  const edgeUrl = `http://${flags.ip}:${flags.port}`;
 
   // 2. The origin. Its Keystone's catalogue names the edge, as an operator's would.
   const vars: string[] = [];
   if (flags.originUrl === null) {
     const port = await freePort(ORIGIN_PORT, flags.port);
     const controlPort = await freePort(CONTROL_PORT, flags.port);
-    origin = await startDemoOrigin({ port, controlPort, seed: true, imageEndpoint: edgeUrl });
+    origin = await startDemoOrigin({ port, controlPort, seed: true, imageEndpoint: flags.url });
     vars.push("--var", `ORIGIN_URL:${origin.url}`);
     if (!flags.hasKeystone) vars.push("--var", `KEYSTONE_URL:${origin.url}/v3`);
   }
@@ -72,9 +70,14 @@ async function main(flags: StartFlags): Promise<number> {
   const dev = startWrangler(["dev", ...flags.defaults, ...vars, ...flags.given], "shown");
   running = dev;
   void dev.ended.then((code) => end(code));
-  await untilAnswers(`${edgeUrl}/versions`);
-  if (!ending) console.log(greeting(edgeUrl, origin));
+  await untilAnswers(`${flags.url}/versions`);
+  if (!ending) console.log(greeting(flags.url, origin));
   return dev.ended;
+}
+
+function refuseAddress(ip: string, cause: unknown): never {
+  const code = cause instanceof Error && "code" in cause ? cause.code : cause;
+  throw new Error(`--ip ${ip} is no address of this machine (${code})`, { cause });
 }
 
 async function untilAnswers(url: string): Promise<void> {

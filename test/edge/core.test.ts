@@ -36,3 +36,26 @@ describe("core", () => {
     console.log(await drain());
   });
 });
+describe("large", () => {
+  it("is kept in parts, hit, ranged across a part's boundary, deleted", async () => {
+    const { fillEnv } = await import("../support/fill-env.ts");
+    fillEnv.changes = { OBJECT_MAX_BYTES: String(1024 * 1024) };
+    const image = await createImage({ size: 3_500_000 });
+    const r = await download(image.id);
+    expect(await sha512(await r.arrayBuffer())).toBe(image.os_hash_value);
+    expect(await kept(image.id)).toBe(true);
+    console.log((await bindings.BUCKET.list()).objects.map((o) => o.key).filter((k) => k.includes(image.id)));
+    const h = await download(image.id);
+    console.log(h.status, h.headers.get("cache-status"));
+    expect(await sha512(await h.arrayBuffer())).toBe(image.os_hash_value);
+    const bytes = await trueBytes(image.id);
+    const p = await download(image.id, { headers: { range: "bytes=1000000-2999999" } });
+    expect(p.status).toBe(206);
+    expect(new Uint8Array(await p.arrayBuffer())).toEqual(bytes.slice(1000000, 3000000));
+    await settled();
+    const d = await ask(`/v2/images/${image.id}`, { method: "DELETE" });
+    console.log(d.status);
+    console.log((await bindings.BUCKET.list()).objects.map((o) => o.key).filter((k) => k.includes(image.id)));
+    await drain();
+  });
+});

@@ -126,7 +126,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
           break;
         }
         case "replace":
-          await this.#apply(subject.imageId, { on: "stop" });
+          await this.#apply(subject.imageId, { on: "stop", read: false });
           break;
         case "failed":
           return { ...say, relay: this.#relay };
@@ -152,9 +152,10 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   async remove(imageId: string, rule: "always" | "unless-read"): Promise<RemoveAnswer> {
     const { phase } = this.#of(imageId);
     const running = phase.is === "filling" || phase.is === "complete";
-    if (rule === "unless-read" && running && this.#readers.count(Date.now()) > 0) return "busy";
+    const read = rule === "unless-read" && this.#readers.count(Date.now()) > 0;
+    if (read && running) return "busy";
     const there = (await this.#tools.objects.head(imageId)) !== null || phase.is !== "idle";
-    await this.#apply(imageId, { on: "stop" });
+    await this.#apply(imageId, { on: "stop", read });
     return there ? "removed" : "nothing";
   }
 
@@ -164,7 +165,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     if (!queued) return;
     await this.#apply(imageId, { on: "queued", queued: false });
     const running = phase.is === "filling" || phase.is === "complete";
-    if (running && this.#readers.count(Date.now()) === 0) await this.#apply(imageId, { on: "stop" });
+    if (running && this.#readers.count(Date.now()) === 0) await this.#apply(imageId, { on: "stop", read: false });
   }
 
   async lend(imageId: string, errand: Errand): Promise<void> {
@@ -232,7 +233,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
         break;
       case "stop":
         this.#tools.log.info("fill.dropped", { image_id: imageId, why: "stalled" });
-        await this.#apply(imageId, { on: "stop" });
+        await this.#apply(imageId, { on: "stop", read: false });
         break;
       case "forget":
         if (Date.now() < this.#awakeUntil && this.#lent.queuerLent) break;
@@ -378,7 +379,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       log,
       admitted,
       stored: (stored, bytes, sums) =>
-        void this.#apply(imageId, { on: "stored", attempt, stored, fetched: bytes, sums }),
+        this.ctx.waitUntil(this.#apply(imageId, { on: "stored", attempt, stored, fetched: bytes, sums })),
     });
     // Its puts have ended: what is to be done about its end may wait for that.
     this.#pulling = null;
@@ -422,7 +423,8 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const fill = (id: string) => new FillClient(this.env.FILL, id, log);
     const tools = { catalog, room, fill, log, now: Date.now };
     const word = await takeRoom(tools, settings.cacheMaxBytes, { imageId, attempt, size });
-    await this.#apply(imageId, { on: "room", attempt, answer: word });
+    // Not waited for: a refusal ends the pull, which waits for this word.
+    this.ctx.waitUntil(this.#apply(imageId, { on: "room", attempt, answer: word }));
     // Stopped while it was asked: whoever did that gave the room back before it was taken.
     if (word === "had" && !this.#isCurrent(imageId, attempt)) await room.release(attempt);
     return word;
@@ -513,6 +515,10 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const busy = state.phase.is === "filling" || state.phase.is === "complete";
     const awake = now < this.#awakeUntil && this.#lent.queuerLent;
     const beat = now + HEARTBEAT_MS;
+    if (due.do === "pull" && !this.#lent.any && this.#readers.count(now) === 0 && state.phase.is === "filling") {
+      // Nobody's rights, and nobody to ask for them: the next reader wakes it, or its end.
+      return this.#storage.wakeAt(state.phase.storedAt + this.#tools.settings.cleanStallMs);
+    }
     if (due.do === "wait") return this.#storage.wakeAt(busy || awake ? Math.min(due.until, beat) : due.until);
     if (due.do === "forget" && !awake && this.#storage.imageId() === null) return;
     // What is due is under way, or is done when the alarm rings.

@@ -176,7 +176,9 @@ class Pull {
         if (value === undefined || value.byteLength < length) throw new Error("the gate ended early");
         if (this.#failure !== null) throw this.#failure;
         await this.#parts?.add(slice, value);
-        if (!(await this.#job.admitted)) throw new NotAdmitted("there is no room for the image");
+        const admitted = await this.#job.admitted;
+        signal.throwIfAborted();
+        if (!admitted) throw new NotAdmitted("there is no room for the image");
         this.#store(slice, value, give);
         give = () => undefined;
       }

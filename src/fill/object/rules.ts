@@ -112,7 +112,8 @@ export type Event =
   /** The slices of a kept image have had their time. */
   | { readonly on: "swept" }
   | { readonly on: "buried"; readonly attempts: readonly string[] }
-  | { readonly on: "stop" };
+  /** The image is to go. `read`: clients read its slices, which stay for them until the tombstone is due. */
+  | { readonly on: "stop"; readonly read: boolean };
 
 /** A kept image that this Fill knows only from R2. */
 export interface Kept {
@@ -195,7 +196,7 @@ export function step(state: FillState, event: Event, now: number): Step {
       return { state: { ...state, tombstones }, effects: [] };
     }
     case "stop":
-      return stop(state, now);
+      return stop(state, event.read, now);
   }
 }
 
@@ -208,8 +209,9 @@ function begin(state: FillState, event: Extract<Event, { on: "begin" }>, now: nu
     const filling = { ...resume, is: "filling" as const, reopenings: 0, notBefore: now };
     return { state: { ...state, phase: filling }, effects: [{ do: "pull" }] };
   }
-  const left: Effect[] = resume === null ? [] : dropped(resume.attempt);
-  const tombstones = resume === null ? state.tombstones : bury(state.tombstones, resume.attempt, now);
+  const left = phase.is === "kept" && phase.slices ? phase.attempt : (resume?.attempt ?? null);
+  const before: Effect[] = left === null ? [] : dropped(left);
+  const tombstones = left === null ? state.tombstones : bury(state.tombstones, left, now);
   const filling: Phase = {
     is: "filling",
     attempt,
@@ -225,7 +227,7 @@ function begin(state: FillState, event: Extract<Event, { on: "begin" }>, now: nu
     room: "unknown",
     notBefore: now,
   };
-  return { state: { ...state, phase: filling, tombstones }, effects: [...left, { do: "pull" }] };
+  return { state: { ...state, phase: filling, tombstones }, effects: [...before, { do: "pull" }] };
 }
 
 /** @param keep what is stored is good, and the attempt can go on later */
@@ -301,16 +303,17 @@ function found(state: FillState, kept: Kept | null, now: number): Step {
   return { state: { ...state, phase: known }, effects };
 }
 
-function stop(state: FillState, now: number): Step {
+function stop(state: FillState, read: boolean, now: number): Step {
   const { phase } = state;
   const effects: Effect[] = [{ do: "remove-object" }];
+  if (phase.is === "idle" && !state.queued) return { state, effects };
   let { tombstones } = state;
   if (phase.is === "filling") effects.unshift({ do: "abort-pull" });
   const attempt = phase.is === "idle" ? null : phase.is === "failed" ? (phase.resume?.attempt ?? null) : phase.attempt;
   if (attempt !== null) {
     // Also the object: its put may be under way.
     tombstones = bury(tombstones, attempt, now);
-    effects.push(...dropped(attempt));
+    if (!read) effects.push(...dropped(attempt));
   }
   return { state: { ...state, phase: { is: "idle" }, tombstones, queued: false }, effects };
 }
@@ -345,7 +348,8 @@ export function answer(state: FillState, ask: Ask, askAgainMs: number, now: numb
   }
   switch (phase.is) {
     case "idle":
-      if (ask.sent) return { do: "cut", why: "fill-stopped" };
+      // What it has been sent may be there still: read once more, it proves itself.
+      if (ask.sent) return { do: "alone", why: "fill-stopped" };
       return isFarAhead(ask, 0) ? { do: "origin" } : { do: "begin" };
     case "failed": {
       const mine = ask.attempt === phase.attempt;

@@ -17,6 +17,7 @@ CREATE TABLE images (
 
 CREATE INDEX images_by_use ON images (last_accessed, image_id);
 CREATE INDEX images_by_reconciled ON images (reconciled_at);
+CREATE INDEX images_by_commit ON images (committed_at);
 -- The sum of all sizes is taken from it without reading the rows themselves.
 CREATE INDEX images_by_scrubbed ON images (scrubbed_at, size);
 
@@ -31,6 +32,7 @@ CREATE TABLE fills (
 ) STRICT;
 
 CREATE INDEX fills_by_image ON fills (image_id);
+CREATE INDEX fills_by_age ON fills (since, image_id);
 
 CREATE TABLE queue (
   image_id   TEXT PRIMARY KEY,
@@ -41,9 +43,12 @@ CREATE TABLE queue (
   started_at INTEGER                      -- ms since the epoch; null while the image waits for its turn
 ) STRICT;
 
+-- The order in which queued images are started and listed, so that neither looks at the whole queue for a part of it.
 CREATE INDEX queue_by_age ON queue (queued_at, image_id);
+-- Those that are under way: PREFETCH_CONCURRENCY at most, among any number that wait.
+CREATE INDEX queue_started ON queue (started_at) WHERE started_at IS NOT NULL;
 
--- Where a task that goes through everything in many runs has got to.
+-- Where a task that goes through everything in many runs has got to; `cleared`: up to which commit images are to go.
 CREATE TABLE upkeep (
   task   TEXT PRIMARY KEY,
   cursor TEXT NOT NULL

@@ -42,8 +42,13 @@ export class FillClient {
     return this.#call("remove", 0, (fill) => fill.remove(this.#imageId, rule));
   }
 
-  async unqueue(): Promise<void> {
-    await this.#call("unqueue", 0, (fill) => fill.unqueue(this.#imageId));
+  /** Ends what is being fetched for the queue alone. @returns whether the Fill was told */
+  async unqueue(): Promise<boolean> {
+    const told = await this.#call("unqueue", 0, async (fill) => {
+      await fill.unqueue(this.#imageId);
+      return true;
+    });
+    return told ?? false;
   }
 
   async lend(errand: Errand): Promise<void> {

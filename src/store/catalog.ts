@@ -3,6 +3,8 @@
  * costs a list, never a byte. Schema: migrations/0001_catalog.sql.
  */
 
+import { LISTED_MS } from "./queue.ts";
+
 /** How long a newly kept image counts as in use, ms: those who followed its fill go on reading it. */
 const FRESH_MS = 60_000;
 
@@ -44,6 +46,12 @@ export interface Indexed {
 /** Rows of one statement's answer: some 100 bytes each. */
 const PAGE = 10_000;
 
+/**
+ * Not cleared: emptying a long cache takes its Fills many calls, and goes on behind the request that asked for it. What was
+ * kept until then is not listed any more.
+ */
+const LISTED = "committed_at > COALESCE((SELECT CAST(cursor AS INTEGER) FROM upkeep WHERE task = 'cleared'), -1)";
+
 export class Catalog {
   readonly #db: D1Database;
 
@@ -52,7 +60,9 @@ export class Catalog {
   }
 
   async has(imageId: string): Promise<boolean> {
-    return (await this.#db.prepare("SELECT 1 FROM images WHERE image_id = ?1").bind(imageId).first()) !== null;
+    return (
+      (await this.#db.prepare(`SELECT 1 FROM images WHERE image_id = ?1 AND ${LISTED}`).bind(imageId).first()) !== null
+    );
   }
 
   /** All kept images, the least recently used first. */
@@ -62,7 +72,7 @@ export class Catalog {
       const { results } = await this.#db
         .prepare(
           `SELECT image_id, size, hits, last_accessed, committed_at FROM images
-            WHERE (last_accessed, image_id) > (?1, ?2) ORDER BY last_accessed, image_id LIMIT ?3`,
+            WHERE (last_accessed, image_id) > (?1, ?2) AND ${LISTED} ORDER BY last_accessed, image_id LIMIT ?3`,
         )
         .bind(last.lastAccessed, last.imageId, PAGE)
         .all<{ image_id: string; size: number; hits: number; last_accessed: number; committed_at: number }>();
@@ -147,13 +157,31 @@ export class Catalog {
     }));
   }
 
-  /** Until when an image may be in use, ms since the epoch; 0 when it is not in the index. */
-  async inUseUntil(imageId: string): Promise<number> {
-    const until = await this.#db
-      .prepare("SELECT in_use_until FROM images WHERE image_id = ?1")
-      .bind(imageId)
-      .first<number>("in_use_until");
-    return until ?? 0;
+  /**
+   * Clears the index: what is in it now is listed no more, and goes as {@link cleared} tells.
+   * @param now ms since the epoch
+   * @returns number of images
+   */
+  async clear(now: number): Promise<number> {
+    const [listed] = await this.#db.batch<{ images: number }>([
+      this.#db.prepare(`SELECT COUNT(*) AS images FROM images WHERE ${LISTED}`),
+      this.#db
+        .prepare(
+          `INSERT INTO upkeep (task, cursor) VALUES ('cleared', ?1)
+           ON CONFLICT (task) DO UPDATE SET cursor = excluded.cursor`,
+        )
+        .bind(String(now)),
+    ]);
+    return listed?.results[0]?.images ?? 0;
+  }
+
+  /** Images that were cleared, and are still kept. @param limit number of them */
+  async cleared(limit: number): Promise<string[]> {
+    const { results } = await this.#db
+      .prepare(`SELECT image_id FROM images WHERE NOT ${LISTED} ORDER BY committed_at LIMIT ?1`)
+      .bind(limit)
+      .all<{ image_id: string }>();
+    return results.map((row) => row.image_id);
   }
 
   /**
@@ -213,6 +241,3 @@ export class Catalog {
       .run();
   }
 }
-
-/** How long a queued image is listed at the least, ms: OpenStack's own acceptance tests look for it after they queued it. */
-export const LISTED_MS = 2_000;

@@ -14,6 +14,31 @@ export interface QueuedImage {
   readonly startedAt: number | null;
 }
 
+/** A queued image as it is listed. */
+export interface ListedQueued extends QueuedImage {
+  /** Whether some of it is stored, or about to be: a Fill has taken room for it. */
+  readonly hasRoom: boolean;
+}
+
+/** A place in the order of the queue: by time, then by id. */
+export interface Place {
+  /** ms since the epoch */
+  readonly at: number;
+  readonly imageId: string;
+}
+
+/**
+ * How long a queued image is listed at the least, ms, also when it is stored sooner: who queued it looks for it there
+ * (OpenStack's own acceptance tests do).
+ */
+export const LISTED_MS = 2_000;
+
+/** Before every other one. */
+export const BEGINNING: Place = { at: -1, imageId: "" };
+
+/** Ids that come in one answer of D1, about half a megabyte of JSON. */
+const PAGE = 10_000;
+
 interface Row {
   image_id: string;
   queued_at: number;
@@ -60,19 +85,80 @@ export class PrefetchQueue {
     return meta.changes > 0;
   }
 
-  /** @returns all that were queued */
-  async clear(): Promise<QueuedImage[]> {
-    const { results } = await this.#db.prepare("DELETE FROM queue RETURNING *").all<Row>();
-    return results.map(toImage);
+  /** As {@link remove} for many, in one statement. @returns how many were queued */
+  async removeAll(imageIds: readonly string[]): Promise<number> {
+    const { meta } = await this.#db
+      .prepare("DELETE FROM queue WHERE image_id IN (SELECT value FROM json_each(?1))")
+      .bind(JSON.stringify(imageIds))
+      .run();
+    return meta.changes;
   }
 
   /**
-   * All queued images, the oldest first. One that was stored within two seconds is listed for so long: who queued it
-   * looks for it here.
+   * Takes out all images that nothing was done for yet: none was started, or has left some of it in the store.
+   * @returns how many these were, and the ids of those that stay
    */
-  async list(): Promise<QueuedImage[]> {
-    const { results } = await this.#db.prepare("SELECT * FROM queue ORDER BY queued_at, image_id").all<Row>();
-    return results.map(toImage);
+  async clearIdle(): Promise<{ readonly removed: number; readonly busy: string[] }> {
+    const [removed, busy] = await this.#db.batch<{ image_id: string }>([
+      this.#db.prepare(`DELETE FROM queue WHERE started_at IS NULL AND NOT ${HAS_ROOM}`),
+      this.#db.prepare("SELECT image_id FROM queue"),
+    ]);
+    return { removed: removed?.meta.changes ?? 0, busy: (busy?.results ?? []).map((row) => row.image_id) };
+  }
+
+  /** The ids of all queued images, the oldest first. @param now ms since the epoch */
+  async ids(now: number): Promise<string[]> {
+    const ids: string[] = [];
+    for (let place = BEGINNING; ; ) {
+      const { results } = await this.#db
+        .prepare(
+          `SELECT image_id, queued_at FROM queue
+            WHERE (queued_at, image_id) > (?1, ?2) AND (queued_at > ?4 OR NOT ${DONE})
+            ORDER BY queued_at, image_id LIMIT ?3`,
+        )
+        .bind(place.at, place.imageId, PAGE, now - LISTED_MS)
+        .all<{ image_id: string; queued_at: number }>();
+      for (const row of results) ids.push(row.image_id);
+      const last = results.at(-1);
+      if (last === undefined || results.length < PAGE) return ids;
+      place = { at: last.queued_at, imageId: last.image_id };
+    }
+  }
+
+  /** Queued images behind a place, the oldest first. @param limit number of them */
+  async page(behind: Place, limit: number): Promise<ListedQueued[]> {
+    const { results } = await this.#db
+      .prepare(
+        `SELECT *, ${HAS_ROOM} AS has_room FROM queue WHERE (queued_at, image_id) > (?1, ?2) AND NOT ${DONE}
+          ORDER BY queued_at, image_id LIMIT ?3`,
+      )
+      .bind(behind.at, behind.imageId, limit)
+      .all<Row & { has_room: number }>();
+    return results.map((row) => ({ ...toImage(row), hasRoom: row.has_room === 1 }));
+  }
+
+  /** When an image was queued, in ms since the epoch; null when it is not. */
+  async queuedAt(imageId: string): Promise<number | null> {
+    return this.#db.prepare("SELECT queued_at FROM queue WHERE image_id = ?1").bind(imageId).first<number>("queued_at");
+  }
+
+  /** The ids of the images that are under way since then or longer. @param time ms since the epoch */
+  async startedUntil(time: number): Promise<string[]> {
+    const { results } = await this.#db
+      .prepare(`SELECT image_id FROM queue WHERE started_at <= ?1 AND NOT ${DONE}`)
+      .bind(time)
+      .all<{ image_id: string }>();
+    return results.map((row) => row.image_id);
+  }
+
+  /** How many images are queued, and how many of them have failed attempts. */
+  async counts(): Promise<{ readonly queued: number; readonly failing: number }> {
+    const row = await this.#db
+      .prepare(
+        `SELECT COUNT(*) AS queued, COUNT(*) FILTER (WHERE attempts > 0) AS failing FROM queue WHERE NOT ${DONE}`,
+      )
+      .first<{ queued: number; failing: number }>();
+    return row ?? { queued: 0, failing: 0 };
   }
 
   async has(imageId: string): Promise<boolean> {
@@ -85,15 +171,19 @@ export class PrefetchQueue {
    * @returns the ids of those that were started by this call
    */
   async claim(concurrency: number, now: number): Promise<string[]> {
-    const { results } = await this.#db
-      .prepare(
-        `UPDATE queue SET started_at = ?2 WHERE image_id IN (
-           SELECT image_id FROM queue WHERE started_at IS NULL AND not_before <= ?2 ORDER BY queued_at, image_id
-            LIMIT MAX(0, ?1 - (SELECT COUNT(*) FROM queue WHERE started_at IS NOT NULL)))
-         RETURNING image_id, queued_at`,
-      )
-      .bind(concurrency, now)
-      .all<{ image_id: string; queued_at: number }>();
+    const [, claimed] = await this.#db.batch<{ image_id: string; queued_at: number }>([
+      this.#db.prepare(`DELETE FROM queue WHERE queued_at <= ?1 AND ${DONE}`).bind(now - LISTED_MS),
+      this.#db
+        .prepare(
+          `UPDATE queue SET started_at = ?2 WHERE image_id IN (
+             SELECT image_id FROM queue WHERE started_at IS NULL AND not_before <= ?2 AND NOT ${DONE}
+              ORDER BY queued_at, image_id
+              LIMIT MAX(0, ?1 - (SELECT COUNT(*) FROM queue WHERE started_at IS NOT NULL AND NOT ${DONE})))
+           RETURNING image_id, queued_at`,
+        )
+        .bind(concurrency, now),
+    ]);
+    const results = claimed?.results ?? [];
     return results.sort((a, b) => a.queued_at - b.queued_at).map((row) => row.image_id);
   }
 
@@ -121,6 +211,12 @@ export class PrefetchQueue {
       .run();
   }
 }
+
+/** Whether a Fill has taken room for the image of a row. */
+const HAS_ROOM = "(image_id IN (SELECT image_id FROM fills))";
+
+/** Stored already: such a row is only listed, for as long as {@link LISTED_MS} says. */
+const DONE = "image_id IN (SELECT image_id FROM images)";
 
 function toImage(row: Row): QueuedImage {
   return {

@@ -3,6 +3,8 @@
  * CACHE_MAX_BYTES but for fills that ran while D1 was away. Schema: migrations/0001_catalog.sql.
  */
 
+import type { Place } from "./queue.ts";
+
 export interface Taker {
   readonly imageId: string;
   readonly attempt: string;
@@ -67,9 +69,30 @@ export class RoomBook {
   /** Attempts that have taken room, the oldest first. @param limit number of them */
   async takers(limit: number): Promise<Taker[]> {
     const { results } = await this.#db
-      .prepare("SELECT image_id, attempt, size FROM fills ORDER BY since, attempt LIMIT ?1")
+      .prepare("SELECT image_id, attempt, size FROM fills ORDER BY since, image_id LIMIT ?1")
       .bind(limit)
       .all<{ image_id: string; attempt: string; size: number }>();
     return results.map(({ image_id, attempt, size }) => ({ imageId: image_id, attempt, size }));
+  }
+
+  /** Fills of images that are not queued, behind a place, the oldest first. @param limit number of them */
+  async unqueued(behind: Place, limit: number): Promise<(Place & { readonly size: number })[]> {
+    const { results } = await this.#db
+      .prepare(
+        `SELECT image_id, since, size FROM fills
+          WHERE (since, image_id) > (?1, ?2) AND image_id NOT IN (SELECT image_id FROM queue)
+          ORDER BY since, image_id LIMIT ?3`,
+      )
+      .bind(behind.at, behind.imageId, limit)
+      .all<{ image_id: string; since: number; size: number }>();
+    return results.map(({ image_id, since, size }) => ({ imageId: image_id, at: since, size }));
+  }
+
+  /** Since when an image's fill has room, in ms since the epoch; null when none has. */
+  async since(imageId: string): Promise<number | null> {
+    return this.#db
+      .prepare("SELECT MIN(since) AS since FROM fills WHERE image_id = ?1")
+      .bind(imageId)
+      .first<number>("since");
   }
 }

@@ -1,0 +1,33 @@
+/** Removes what was cleared from the index: each image by its Fill, so a long cache takes many calls and many runs. */
+import type { Edge } from "../edge.ts";
+import { FillClient } from "../fill/client.ts";
+
+/** Images that are read from the index at a time, and Fills that are asked at a time. */
+const PAGE = 200;
+const AT_ONCE = 20;
+
+type ClearTools = Pick<Edge, "catalog" | "fills" | "now" | "log">;
+
+/**
+ * @param deadline ms since the epoch: nothing new is begun after it
+ * @returns number of images that are gone
+ * @throws whatever D1 throws
+ */
+export async function removeCleared({ catalog, fills, now, log }: ClearTools, deadline: number): Promise<number> {
+  let removed = 0;
+  while (now() < deadline) {
+    const ids = await catalog.cleared(PAGE);
+    let gone = 0;
+    for (let at = 0; at < ids.length && now() < deadline; at += AT_ONCE) {
+      const some = ids.slice(at, at + AT_ONCE);
+      const answers = await Promise.all(
+        some.map((imageId) => new FillClient(fills, imageId, log).remove("unless-read")),
+      );
+      gone += answers.filter((answer) => answer === "removed" || answer === "nothing").length;
+    }
+    removed += gone;
+    // Those that can't be removed now would come again and again.
+    if (ids.length < PAGE || gone === 0) break;
+  }
+  return removed;
+}

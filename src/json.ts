@@ -1,19 +1,16 @@
-/** Looking into JSON of others, which may be anything. */
+/** JSON of others, which may be anything: read here, and checked by schemas where it is used. */
+import * as v from "valibot";
 
 /** @returns undefined for what is no JSON */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined; // A web page, say: no field of it is there.
+    return undefined; // A web page, say: no schema takes it.
   }
 }
 
-/** A field of an object; undefined where there is none. */
-export function field(value: unknown, name: string): unknown {
-  return isObject(value) ? value[name] : undefined;
-}
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+/** An object, and no list: valibot's `object` alone takes both. */
+export const PlainObject = v.custom<object>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+);

@@ -2,8 +2,10 @@
  * One request to Keystone's v3 API (docs.openstack.org/api-ref/identity/v3/), and how to tell Keystone's own word from that
  * of a web server in front of it.
  */
+
+import * as v from "valibot";
 import { readText } from "../http/read-text.ts";
-import { field, isObject, parseJson } from "../json.ts";
+import { PlainObject, parseJson } from "../json.ts";
 
 /** Keystone did not answer, or not as Keystone does, or not to the edge. Its message holds no secret. */
 export class KeystoneUnavailable extends Error {
@@ -52,7 +54,9 @@ export function unexpected(status: number): KeystoneUnavailable {
   return new KeystoneUnavailable(`what answered with status ${status} at KEYSTONE_URL is no working Keystone`);
 }
 
+const Refusal = v.object({ error: PlainObject });
+
 /** Whether the text is Keystone's way to say no, and not that of a web server in front of it. */
 export function isRefusal(text: string): boolean {
-  return isObject(field(parseJson(text), "error"));
+  return v.is(Refusal, parseJson(text));
 }

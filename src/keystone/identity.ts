@@ -1,6 +1,6 @@
 /** Keystone's token document: who a token speaks for, and for how long. Pure. */
-
-import { field, isObject, parseJson } from "../json.ts";
+import * as v from "valibot";
+import { PlainObject, parseJson } from "../json.ts";
 import { KeystoneUnavailable } from "./api.ts";
 
 /** Who a token speaks for. */
@@ -26,18 +26,37 @@ export interface TokenDocument {
   readonly lifetimeMs: number | null;
 }
 
+/** What a field says that is no text, or an empty one, counts as nothing: only the shape around it must be a token's. */
+const Text = v.fallback(v.nullish(v.pipe(v.string(), v.nonEmpty())), null);
+const Named = v.fallback(v.object({ name: Text }), { name: null });
+const Owner = v.fallback(v.nullish(v.object({ id: Text })), null);
+
+/** docs.openstack.org/api-ref/identity/v3/, "Validate and show information for token". */
+const Document = v.object({
+  token: v.pipe(
+    PlainObject,
+    v.object({
+      roles: v.nullish(v.array(Named), []),
+      user: Owner,
+      project: Owner,
+      issued_at: Text,
+      expires_at: Text,
+    }),
+  ),
+});
+
 /** Keystone's token, as it is shown after a log-in or a validation. @throws KeystoneUnavailable for any other text */
 export function readToken(text: string): TokenDocument {
-  const token = field(parseJson(text), "token");
-  const roles = field(token, "roles") ?? [];
-  if (!isObject(token) || !Array.isArray(roles)) throw new KeystoneUnavailable("Keystone's answer is no token");
-  const issued = readTime(field(token, "issued_at"));
-  const expires = readTime(field(token, "expires_at"));
+  const read = v.safeParse(Document, parseJson(text));
+  if (!read.success) throw new KeystoneUnavailable("Keystone's answer is no token");
+  const { roles, user, project, issued_at, expires_at } = read.output.token;
+  const issued = readTime(issued_at ?? null);
+  const expires = readTime(expires_at ?? null);
   return {
     identity: {
-      userId: readText(field(field(token, "user"), "id")),
-      projectId: readText(field(field(token, "project"), "id")),
-      roles: roles.map((role: unknown) => readText(field(role, "name"))).filter((name) => name !== null),
+      userId: user?.id ?? null,
+      projectId: project?.id ?? null,
+      roles: (roles ?? []).map(({ name }) => name ?? null).filter((name) => name !== null),
     },
     lifetimeMs: issued === null || expires === null ? null : expires - issued,
   };
@@ -47,12 +66,8 @@ export function readToken(text: string): TokenDocument {
  * ms since the epoch. Keystone's times are UTC in microseconds, and one that comes from the expiry of an application
  * credential lacks the Z (seen on Keystone 22).
  */
-function readTime(value: unknown): number | null {
-  if (typeof value !== "string") return null;
+function readTime(value: string | null): number | null {
+  if (value === null) return null;
   const time = Date.parse(value.endsWith("Z") ? value : `${value}Z`);
   return Number.isNaN(time) ? null : time;
-}
-
-function readText(value: unknown): string | null {
-  return typeof value === "string" && value !== "" ? value : null;
 }

@@ -3,9 +3,10 @@
  * record and for the right to download it. Anything but a clear yes to both is a no here, and the original request
  * is then forwarded, so that every refusal is the origin's own.
  */
+import * as v from "valibot";
 import { callerHeaders } from "../http/headers.ts";
 import { readText } from "../http/read-text.ts";
-import { field, parseJson } from "../json.ts";
+import { parseJson } from "../json.ts";
 import { fetchOrigin } from "./forward.ts";
 import { type ImageRecord, parseRecordV1, parseRecordV2 } from "./record.ts";
 import { dataPath, type ImageTarget, recordPath } from "./target.ts";
@@ -18,6 +19,8 @@ const MAX_BYTES = 2 ** 20;
 /** From the head of an answer to its end. Glance has it whole before it sends the head. */
 const BODY_MS = 10_000;
 
+const ImageList = v.object({ images: v.array(v.unknown()) });
+
 export type RecordAnswer =
   /** `headers`: those of the answer; in v1 they are the record, and what an answer with data carries as well. */
   | { readonly kind: "found"; readonly record: ImageRecord; readonly headers: Headers }
@@ -27,7 +30,7 @@ export type RecordAnswer =
 /**
  * Asks for the image's record as the caller.
  * @throws OriginUnreachable
- * @throws TypeError or SyntaxError when the origin's 200 is no image record
+ * @throws TypeError when the origin's 200 is no image record
  * @throws AnswerTooLarge, DeadlineExceeded
  */
 export async function askRecord(target: ImageTarget, client: Headers, origin: string): Promise<RecordAnswer> {
@@ -78,7 +81,7 @@ export async function isGlance(client: Headers, origin: string): Promise<boolean
     await response.body?.cancel();
     return false;
   }
-  return Array.isArray(field(parseJson(await readAnswer(response, "the origin's list of images")), "images"));
+  return v.is(ImageList, parseJson(await readAnswer(response, "the origin's list of images")));
 }
 
 function readAnswer(response: Response, what: string): Promise<string> {

@@ -2,6 +2,8 @@
  * The image record as the caller sees it: Glance's own answer to "may this caller see the image, and what is it". v2
  * gives JSON (glance/api/v2/images.py), v1 gives x-image-meta-* headers to a HEAD (Glance up to Queens).
  */
+import * as v from "valibot";
+import { parseJson } from "../json.ts";
 
 export type ApiVersion = "v1" | "v2";
 
@@ -15,21 +17,29 @@ export interface ImageRecord {
   readonly owner: string | null;
 }
 
-/** @throws TypeError when the text is no image record */
+/** A text; whatever else a field holds counts as nothing. */
+const Text = v.fallback(v.nullish(v.pipe(v.string(), v.nonEmpty())), null);
+/** A size that is 0, negative or no number is no size that a download could be checked against. */
+const Bytes = v.fallback(v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(1))), null);
+
+/** glance/api/v2/images.py, of which only so much is read. */
+const RecordV2 = v.object({
+  id: v.string(),
+  status: v.string(),
+  size: Bytes,
+  checksum: Text,
+  os_hash_algo: Text,
+  os_hash_value: Text,
+  owner: Text,
+});
+
+/** @throws TypeError when the text is no image record, or another image's */
 export function parseRecordV2(text: string, imageId: string): ImageRecord {
-  const value: unknown = JSON.parse(text);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new TypeError("not an image record");
-  const record = value as Readonly<Record<string, unknown>>;
-  if (record.id !== imageId || typeof record.status !== "string") throw new TypeError("not this image's record");
-  const algorithm = text_(record.os_hash_algo);
-  const hash = text_(record.os_hash_value);
-  return {
-    status: record.status,
-    size: byteCount(record.size),
-    checksum: text_(record.checksum),
-    hash: algorithm === null || hash === null ? null : { algorithm, value: hash },
-    owner: text_(record.owner),
-  };
+  const read = v.safeParse(RecordV2, parseJson(text));
+  if (!read.success || read.output.id !== imageId) throw new TypeError("not this image's record");
+  const { status, size, checksum, os_hash_algo, os_hash_value, owner } = read.output;
+  const hash = os_hash_algo && os_hash_value ? { algorithm: os_hash_algo, value: os_hash_value } : null;
+  return { status, size: size ?? null, checksum: checksum ?? null, hash, owner: owner ?? null };
 }
 
 /** @throws TypeError when the headers are no image record */
@@ -40,18 +50,13 @@ export function parseRecordV1(headers: Headers, imageId: string): ImageRecord {
   const size = headers.get("x-image-meta-size");
   return {
     status: deleted ? "deleted" : status,
-    size: size === null || !/^\d+$/.test(size) ? null : byteCount(Number(size)),
-    checksum: text_(headers.get("x-image-meta-checksum")),
+    size: size === null || !/^\d+$/.test(size) ? null : (v.parse(Bytes, Number(size)) ?? null),
+    checksum: text(headers.get("x-image-meta-checksum")),
     hash: null,
-    owner: text_(headers.get("x-image-meta-owner")),
+    owner: text(headers.get("x-image-meta-owner")),
   };
 }
 
-function text_(value: unknown): string | null {
-  return typeof value === "string" && value !== "" ? value : null;
-}
-
-/** A size that is 0, negative or no number is no size that a download could be checked against. */
-function byteCount(value: unknown): number | null {
-  return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : null;
+function text(value: string | null): string | null {
+  return value === "" ? null : value;
 }

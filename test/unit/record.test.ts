@@ -55,7 +55,7 @@ describe("a v2 record", () => {
   );
 
   it.each(["", "<html>", "{", "undefined"])("is not %j", (text) => {
-    expect(() => parseRecordV2(text, "a")).toThrow(SyntaxError);
+    expect(() => parseRecordV2(text, "a")).toThrow(TypeError);
   });
 
   it.each(["null", "[]", '"a"', "5", "{}", '{"id":"b","status":"active"}', '{"id":"a"}', '{"id":"a","status":1}'])(

@@ -212,7 +212,7 @@ function notifyAfter({ edge, request, target, head }: Allowed, client: ClientBod
         expected: client.length,
         // Cloudflare's word for who connected; what a client says of itself is stripped or worth nothing.
         destinationIp: request.headers.get("cf-connecting-ip"),
-        token: request.headers.get("x-auth-token"),
+        token: callerHeaders(request.headers).get("x-auth-token"),
       },
       edge.notifier,
     ),

@@ -6,6 +6,7 @@
  * Refusals are never kept. Tokens are kept as SHA-256 only.
  */
 import { toHex } from "../hex.ts";
+import { callerIdentity } from "../http/headers.ts";
 import type { RecordAnswer } from "./authorize.ts";
 
 /** Bound of the memory: about 1 KB an entry, so some MB of an isolate's 128 MB. The oldest go first. */
@@ -49,23 +50,13 @@ export class Permissions {
 }
 
 /**
- * The headers by which a service behind the edge may tell callers apart. Whoever sends the same ones is the same caller to
- * Glance. X-Storage-Token is X-Auth-Token's old name, and access rules limit what a token is good for
- * (keystonemiddleware/auth_token/__init__.py and _request.py).
+ * A key for one caller and one image in one API; never reversible to a token. It is made of exactly what tells callers
+ * apart in the questions that the edge asks as them: whoever looks different to the origin is somebody else here.
  */
-const IDENTITY_FIELDS = new Set([
-  "authorization",
-  "cookie",
-  "openstack-identity-access-rules",
-  "x-auth-token",
-  "x-service-token",
-  "x-storage-token",
-]);
-
-/** A key for one caller and one image in one API; never reversible to a token. */
 export async function permissionKey(client: Headers, api: string, imageId: string): Promise<string> {
-  // To a WSGI server X_Auth_Token and X-Auth-Token are the same variable: any spelling makes another caller here.
-  const caller = [...client].filter(([name]) => IDENTITY_FIELDS.has(name.replaceAll("_", "-")));
+  const caller = callerIdentity(client);
+  // Bytes that are no ASCII all read alike in JavaScript, and are sent as they came: such a caller is known to nobody.
+  if (!caller.every(([, value]) => /^[\t -~]*$/.test(value))) return crypto.randomUUID();
   const identity = JSON.stringify([api, imageId, caller]);
   return toHex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity)));
 }

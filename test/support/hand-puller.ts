@@ -7,7 +7,7 @@ import type { Subject, Turn } from "../../src/fill/protocol.ts";
 import { sliceLength, sliceStart } from "../../src/store/slice-plan.ts";
 import { SliceStore } from "../../src/store/slices.ts";
 import { fillClient, fillStub } from "./bindings.ts";
-import { atOrigin, bindings, type Image, type OriginCall, trueBytes } from "./scenario.ts";
+import { atOrigin, bindings, type Image, MARK, type OriginCall, trueBytes } from "./scenario.ts";
 
 export interface HandPuller {
   readonly turn: Extract<Turn, { do: "pull" }>;
@@ -61,6 +61,6 @@ export async function pullByHand(image: Image): Promise<HandPuller> {
 export async function callsOnErrand(image: Image): Promise<OriginCall[]> {
   const all: OriginCall[] = await (await atOrigin("/_demo/requests", { token: null })).json();
   return all.filter(
-    (call) => call.path === `/v2/images/${image.id}/file` && call.token === "demo" && !("x-test" in call.headers),
+    (call) => call.path === `/v2/images/${image.id}/file` && call.token === "demo" && !(MARK in call.headers),
   );
 }

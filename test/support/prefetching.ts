@@ -8,7 +8,7 @@ import { advanceQueue } from "../../src/fill/advance-queue.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { PrefetchQueue, type QueuedImage } from "../../src/store/queue.ts";
 import { fillClient } from "./bindings.ts";
-import { atOrigin, bindings, committed, type Image, type OriginCall } from "./scenario.ts";
+import { atOrigin, bindings, committed, type Image, MARK, type OriginCall } from "./scenario.ts";
 
 export const queue = new PrefetchQueue(bindings.CATALOG);
 const keystoneUrl = () => `${inject("originUrl")}/v3`;
@@ -67,7 +67,7 @@ export async function backOffIsOver(): Promise<void> {
 /** What the origin was asked about these images without a client, in order. */
 export async function backgroundCalls(...images: readonly Image[]): Promise<OriginCall[]> {
   const all: OriginCall[] = await (await atOrigin("/_demo/requests", { token: null })).json();
-  return all.filter((call) => !("x-test" in call.headers) && images.some(({ id }) => call.path.includes(id)));
+  return all.filter((call) => !(MARK in call.headers) && images.some(({ id }) => call.path.includes(id)));
 }
 
 /** Those for the data. */

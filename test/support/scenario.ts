@@ -55,7 +55,8 @@ export interface Ask extends RequestInit {
   readonly env?: Partial<Env>;
 }
 
-const MARK = "x-test";
+/** A header that goes along with all that the edge asks for a client. */
+export const MARK = "traceparent";
 let mark = crypto.randomUUID();
 let claimed = 0;
 const pending: Promise<void>[] = [];

@@ -67,6 +67,24 @@ describe("the key of a caller and an image", () => {
     expect(await key({ "X-Auth-Token": "t", "user-agent": "b" })).toBe(one);
   });
 
+  it("is the same whatever the request is traced by, or says in names that never reach the origin", async () => {
+    const one = await key({ "x-auth-token": "t" });
+    const more = { "x-openstack-request-id": "req-1", traceparent: "00-1", x_auth_token: "u", x_service_token: "s" };
+    expect(await key({ "x-auth-token": "t", ...more })).toBe(one);
+  });
+
+  it.each([["x-auth-token"], ["x_auth_token"], ["close, X-Auth-Token"]])(
+    "with Connection: %s is that of nobody, whose questions carry no token either",
+    async (connection) => {
+      expect(await key({ "x-auth-token": "t", connection })).toBe(await key({}));
+    },
+  );
+
+  it("is new each time for bytes that read alike but are sent as they came", async () => {
+    const client = { cookie: "session=\ufffd" };
+    expect(await key(client)).not.toBe(await key(client));
+  });
+
   it.each([
     [{}, "v2", "a"],
     [{ "x-auth-token": "u" }, "v2", "a"],
@@ -78,7 +96,8 @@ describe("the key of a caller and an image", () => {
     [{ "x-storage-token": "t" }, "v2", "a"],
     [{ "x-auth-token": "t", "x-storage-token": "u" }, "v2", "a"],
     [{ x_auth_token: "t" }, "v2", "a"],
-    [{ "x-auth-token": "t", "openstack-identity-access-rules": "1.0" }, "v2", "a"],
+    [{ "x-auth-token": "t", connection: "x-auth-token" }, "v2", "a"],
+    [{ "x-auth-token": "t\u00e9" }, "v2", "a"],
     [{ "x-service-token": "t" }, "v2", "a"],
     [{ authorization: "t" }, "v2", "a"],
     [{ "x-auth-token": 't","a' }, "v2", "a"],

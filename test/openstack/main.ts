@@ -14,6 +14,7 @@ import { startEdge } from "./lib/edge.ts";
 import { startCachingGlance, startGlance } from "./lib/glance.ts";
 import { createApplicationCredential, startKeystone } from "./lib/keystone.ts";
 import { Processes } from "./lib/processes.ts";
+import { startUwsgiGlance } from "./lib/uwsgi-glance.ts";
 
 const repository = resolve(import.meta.dirname, "../..");
 const state = mkdtempSync(join(tmpdir(), "glance-edge-openstack-"));
@@ -51,7 +52,8 @@ try {
 
 /** @returns what the suite has to know, as environment variables (read by suite/cloud.ts) */
 async function bringUp(): Promise<Record<string, string>> {
-  const [keystonePort = 0, glancePort = 0, cachingPort = 0, edgePort = 0, freePort = 0] = await freePorts(5);
+  const [keystonePort = 0, glancePort = 0, cachingPort = 0, edgePort = 0, uwsgiPort = 0, freePort = 0] =
+    await freePorts(6);
   const given = process.env.EDGE_URL;
   const proxy = await startCountingProxy({
     origin: { host: "127.0.0.1", port: glancePort },
@@ -63,6 +65,7 @@ async function bringUp(): Promise<Record<string, string>> {
   const keystoneUrl = `http://127.0.0.1:${keystonePort}/v3`;
   const glanceUrl = `http://127.0.0.1:${glancePort}`;
   const cachingGlanceUrl = `http://127.0.0.1:${cachingPort}`;
+  const uwsgiGlanceUrl = `http://127.0.0.1:${uwsgiPort}`;
 
   const bringKeystoneUp = async () => {
     await startKeystone(processes, state, keystonePort, edgeUrl);
@@ -73,6 +76,8 @@ async function bringUp(): Promise<Record<string, string>> {
     say(`Glance answers at ${glanceUrl}, counted at ${proxy.url}`);
     await startCachingGlance(processes, state, cachingPort, keystoneUrl);
     say(`a Glance with its own cache answers at ${cachingGlanceUrl}`);
+    await startUwsgiGlance(processes, state, uwsgiPort, keystoneUrl);
+    say(`a Glance under uWSGI answers at ${uwsgiGlanceUrl}`);
   };
   const bringEdgeUp = async (keystoneUp: Promise<void>) => {
     if (given !== undefined) return;
@@ -102,10 +107,12 @@ async function bringUp(): Promise<Record<string, string>> {
     NO_EDGE: noEdge ? "1" : "",
     GLANCE_URL: glanceUrl,
     CACHING_GLANCE_URL: cachingGlanceUrl,
+    UWSGI_GLANCE_URL: uwsgiGlanceUrl,
     PROXY_URL: proxy.url,
     COUNTS_URL: proxy.countsUrl,
     KEYSTONE_URL: keystoneUrl,
     WORK_DIR: work,
+    LOGS_DIR: logs,
   };
 }
 

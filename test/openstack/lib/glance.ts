@@ -13,7 +13,7 @@ import { useWriteAheadLog } from "./sqlite.ts";
 
 const DATABASE = "glance.sqlite";
 
-const PASTE = "/usr/share/glance-common/glance-api-paste.ini";
+export const PASTE = "/usr/share/glance-common/glance-api-paste.ini";
 
 /** Needs no Keystone until the first request comes, so both can be brought up at once. */
 export async function startGlance(
@@ -58,7 +58,7 @@ interface Config {
 }
 
 /** @returns the file's path */
-function writeConfig(state: string, { name, port, keystoneUrl, flavor }: Config): string {
+export function writeConfig(state: string, { name, port, keystoneUrl, flavor }: Config): string {
   const at = (name: string) => join(state, name);
   const locks = at(`${name}-locks`);
   const cache = at(`${name}-cache`);

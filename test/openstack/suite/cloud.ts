@@ -20,7 +20,11 @@ export const CACHING_GLANCE = fromMain("CACHING_GLANCE_URL");
 /** What the edge knows as its origin: the counting proxy before Glance. */
 export const PROXY = fromMain("PROXY_URL");
 export const KEYSTONE = fromMain("KEYSTONE_URL");
+/** The same Glance under uWSGI; the edge of main.ts never asks it. */
+export const UWSGI_GLANCE_URL = fromMain("UWSGI_GLANCE_URL");
 export const WORK_DIR = fromMain("WORK_DIR");
+/** Where each program of this run writes NAME.log. */
+export const LOGS_DIR = fromMain("LOGS_DIR");
 const COUNTS = fromMain("COUNTS_URL");
 
 /** For `{ skip }`: a reason when this run has no edge (EDGE_URL=none), false otherwise. */

@@ -27,7 +27,11 @@ const HOP_BY_HOP = new Set([
   "upgrade",
   // Section 10.1.1: the edge has done that handshake itself.
   "expect",
+  // RFC 7540 section 3.2.1: part of an Upgrade to h2c.
+  "http2-settings",
 ]);
+/** RFC 6455 section 11.3: parts of an Upgrade to a WebSocket, which the edge never makes. */
+const HOP_BY_HOP_PREFIX = "sec-websocket-";
 
 /** How long a message is and whom it is for: the runtime writes both itself, for the request that it makes. */
 const FRAMING = new Set(["content-length", "host"]);
@@ -129,6 +133,7 @@ export function requestHeadersFor(client: Headers): Headers {
   for (const name of client.keys()) {
     if (!PLAIN_NAME.test(name) || isOfOneHop(name, named) || FRAMING.has(name) || isClaim(name)) headers.delete(name);
   }
+  joinCookies(headers);
   return headers;
 }
 
@@ -158,7 +163,7 @@ export function responseHeadersFor(origin: Headers): Headers {
 
 function isOfOneHop(name: string, named: ReadonlySet<string>): boolean {
   const plain = normalised(name);
-  return HOP_BY_HOP.has(plain) || named.has(plain);
+  return HOP_BY_HOP.has(plain) || plain.startsWith(HOP_BY_HOP_PREFIX) || named.has(plain);
 }
 
 function isClaim(name: string): boolean {
@@ -176,4 +181,13 @@ function connectionFields(headers: Headers): Set<string> {
       .map(normalised)
       .filter((name) => name !== ""),
   );
+}
+
+/**
+ * Cookie fields become one, by "; " (RFC 9113 section 8.2.3), since the comma of other lists separates no cookies. Headers
+ * joins them by ", ", which is in no cookie itself (RFC 6265 section 4.1.1, cookie-octet).
+ */
+function joinCookies(headers: Headers): void {
+  const cookies = headers.get("cookie");
+  if (cookies?.includes(", ") === true) headers.set("cookie", cookies.replaceAll(", ", "; "));
 }

@@ -4,11 +4,16 @@ import { callerHeaders, callerIdentity, requestHeadersFor, responseHeadersFor } 
 const HOP_BY_HOP = [
   "connection",
   "expect",
+  "http2-settings",
   "keep-alive",
   "proxy-authenticate",
   "proxy-authentication-info",
   "proxy-authorization",
   "proxy-connection",
+  "sec-websocket-extensions",
+  "sec-websocket-key",
+  "sec-websocket-protocol",
+  "sec-websocket-version",
   "te",
   "trailer",
   "transfer-encoding",
@@ -198,6 +203,17 @@ describe("who the caller is", () => {
     expect(names(callerHeaders(client))).toEqual(["user-agent"]);
     expect(names(requestHeadersFor(client))).toEqual([]);
   });
+});
+
+it.each([
+  [["a=1", "b=2"], "a=1; b=2"],
+  [["a=1; b=2", "c=3", "d=4"], "a=1; b=2; c=3; d=4"],
+  [["a=1,2"], "a=1,2"],
+  [["a=1"], "a=1"],
+])("Cookie fields %j become one: %s", (fields, joined) => {
+  const client = new Headers();
+  for (const value of fields) client.append("cookie", value);
+  expect(requestHeadersFor(client).get("cookie")).toBe(joined);
 });
 
 it("the client's own headers stay as they are", () => {

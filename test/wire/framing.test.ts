@@ -4,7 +4,7 @@
  * answer of the one before.
  */
 import { describe, expect, it } from "vitest";
-import { statusesOf } from "../support/node/raw-client.ts";
+import { exchange, statusesOf } from "../support/node/raw-client.ts";
 import { attack, EARLY_END, HOST, request, SMUGGLED, useWsgiOrigin } from "./framing.ts";
 import { useEdge } from "./support.ts";
 
@@ -67,6 +67,15 @@ it.each(METHODS)("a %s without a body has none when other names say that it has"
   const fields = "Content_Length: 5\r\nTransfer_Encoding: chunked\r\nConnection: close\r\n";
   const answer = await attack(edge.process.url, origin, `${method} /v2/images HTTP/1.1\r\n${HOST}${fields}\r\n`);
   expect(statusesOf(answer)).toEqual([200]);
+});
+
+it.each(["GET", "HEAD"])("a %s with a chunked body reaches the origin without it", async (method) => {
+  const fields = "Transfer-Encoding: chunked\r\nConnection: close\r\n";
+  origin.takeSeen();
+  await exchange(edge.process.url, `${method} /v2/images HTTP/1.1\r\n${HOST}${fields}\r\n2\r\nhi\r\n0\r\n\r\n`);
+  const seen = origin.takeSeen();
+  expect(seen.map(({ body, whole }) => [body, whole])).toEqual([["", true]]);
+  expect(seen[0]?.head).not.toMatch(/transfer-encoding|content-length/i);
 });
 
 /** Fields, then the bytes behind them; what the client is answered. */

@@ -53,7 +53,6 @@ const PROXY_CLAIMS = new Set([
   "x-real-ip",
   "x-rewrite-url",
 ]);
-const PROXY_CLAIM_PREFIXES = ["cf-", "x-forwarded-"];
 
 /**
  * The identity that keystonemiddleware's auth_token sets for the service behind it. It removes them from a request
@@ -72,7 +71,10 @@ const IDENTITY_CLAIMS = new Set([
   "x-tenant",
   "x-user",
 ]);
-const IDENTITY_CLAIM_PREFIXES = [
+/** Of both kinds. */
+const CLAIM_PREFIXES = [
+  "cf-",
+  "x-forwarded-",
   "x-domain-",
   "x-project-",
   "x-tenant-",
@@ -131,7 +133,9 @@ export function requestHeadersFor(client: Headers): Headers {
   const named = connectionFields(client);
   const headers = new Headers(client);
   for (const name of client.keys()) {
-    if (!PLAIN_NAME.test(name) || isOfOneHop(name, named) || FRAMING.has(name) || isClaim(name)) headers.delete(name);
+    const plain = normalised(name);
+    const dropped = !PLAIN_NAME.test(name) || isOfOneHop(plain, named) || FRAMING.has(plain) || isClaim(plain);
+    if (dropped) headers.delete(name);
   }
   joinCookies(headers);
   return headers;
@@ -157,19 +161,17 @@ export function callerIdentity(client: Headers): [string, string][] {
 export function responseHeadersFor(origin: Headers): Headers {
   const named = connectionFields(origin);
   const headers = new Headers(origin);
-  for (const name of origin.keys()) if (isOfOneHop(name, named)) headers.delete(name);
+  for (const name of origin.keys()) if (isOfOneHop(normalised(name), named)) headers.delete(name);
   return headers;
 }
 
 function isOfOneHop(name: string, named: ReadonlySet<string>): boolean {
-  const plain = normalised(name);
-  return HOP_BY_HOP.has(plain) || plain.startsWith(HOP_BY_HOP_PREFIX) || named.has(plain);
+  return HOP_BY_HOP.has(name) || name.startsWith(HOP_BY_HOP_PREFIX) || named.has(name);
 }
 
 function isClaim(name: string): boolean {
-  const plain = normalised(name);
-  const prefixes = [...PROXY_CLAIM_PREFIXES, ...IDENTITY_CLAIM_PREFIXES];
-  return PROXY_CLAIMS.has(plain) || IDENTITY_CLAIMS.has(plain) || prefixes.some((prefix) => plain.startsWith(prefix));
+  if (PROXY_CLAIMS.has(name) || IDENTITY_CLAIMS.has(name)) return true;
+  return CLAIM_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
 /** The field names that a Connection header makes hop-by-hop, normalised. */

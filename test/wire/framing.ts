@@ -1,7 +1,7 @@
 /** Attacks on the framing of a connection that others share, and the victims behind them. */
 import { afterAll, expect } from "vitest";
 import { exchange, statusesOf } from "../support/node/raw-client.ts";
-import { WsgiOrigin } from "../support/node/wsgi-origin.ts";
+import { type SeenRequest, WsgiOrigin } from "../support/node/wsgi-origin.ts";
 
 export const HOST = "Host: edge.example\r\n";
 
@@ -10,6 +10,8 @@ export const SMUGGLED = "DELETE /v2/smuggled HTTP/1.1\r\nHost: x\r\nX-Mark: smug
 
 /** A body that ends a chunked message early and goes on with a second request. */
 export const EARLY_END = `0\r\n\r\n${SMUGGLED}`;
+
+const VICTIMS: readonly string[] = ["one", "two", "three", "four"].map((victim) => `/v2/images/${victim}`);
 
 /** An origin for all tests of a file. */
 export function useWsgiOrigin(): WsgiOrigin {
@@ -32,18 +34,17 @@ export function request(method: string, fields: readonly string[], body: string,
 export async function attack(edgeUrl: string, origin: WsgiOrigin, bytes: string, quietMs?: number): Promise<string> {
   origin.takeSeen();
   const answer = await exchange(edgeUrl, bytes, quietMs);
-  for (const victim of ["one", "two", "three", "four"]) {
-    const target = `/v2/images/${victim}`;
-    const text = await exchange(
-      edgeUrl,
-      `GET ${target} HTTP/1.1\r\n${HOST}X-Mark: ${victim}\r\nConnection: close\r\n\r\n`,
-    );
-    expect(text).toContain(JSON.stringify({ method: "GET", target, mark: victim }));
+  const answered = statusesOf(answer.text).filter((status) => status === 200).length;
+  for (const target of VICTIMS) {
+    const bytes = `GET ${target} HTTP/1.1\r\n${HOST}X-Mark: ${target}\r\nConnection: close\r\n\r\n`;
+    const { text } = await exchange(edgeUrl, bytes);
+    expect(text).toContain(JSON.stringify({ method: "GET", target, mark: target }));
   }
   const whole = origin.takeSeen().filter((seen) => seen.whole);
-  expect(whole.map(({ target }) => target).slice(-4)).toEqual(
-    ["one", "two", "three", "four"].map((victim) => `/v2/images/${victim}`),
-  );
-  expect(whole.length - 4).toBe(statusesOf(answer).filter((status) => status === 200).length);
-  return answer;
+  const isVictims = ({ target }: SeenRequest) => VICTIMS.includes(target);
+  expect(whole.filter(isVictims).map(({ target }) => target)).toEqual(VICTIMS);
+  const asked = whole.length - VICTIMS.length;
+  // Of one that was left before its answer came, the origin may have been asked, but once.
+  if (answer.closed || asked > 1) expect(asked).toBe(answered);
+  return answer.text;
 }

@@ -92,13 +92,13 @@ for (const { server, url, log, request } of SERVERS) {
       const [method = "", path = ""] = line.replace("ID", randomUUID()).split(" ");
       const head = `${method} ${path} HTTP/1.1\r\nHost: edge\r\nAccept: application/json\r\n`;
       const framed = body === "" ? "" : `Content-Length: ${body.length}\r\n`;
-      const answer = await exchange(edge.url, `${head}${fields}${framed}Connection: close\r\n\r\n${body}`, 5000);
+      const { text: answer } = await exchange(edge.url, `${head}${fields}${framed}Connection: close\r\n\r\n${body}`);
       assert.equal(statusesOf(answer).filter((status) => status !== 100).length, 1, answer);
       const expected = [`${method} ${path}`];
       for (let victim = 1; victim <= 4; victim++) {
         const id = randomUUID();
         const its = `GET /v2/images/${id} HTTP/1.1\r\nHost: edge\r\nX-Auth-Token: ${token}\r\nConnection: close\r\n\r\n`;
-        const text = await exchange(edge.url, its, 5000);
+        const { text } = await exchange(edge.url, its);
         assert.deepEqual(statusesOf(text), [404], `victim ${victim}: ${text}`);
         assert.ok(text.includes(`No image found with ID ${id}`), `victim ${victim}: ${text}`);
         expected.push(`GET /v2/images/${id}`);

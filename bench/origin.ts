@@ -16,21 +16,25 @@ export interface Image {
 
 export class Origin {
   readonly url: string;
+  readonly #controlUrl: string;
   readonly #process: ChildProcess;
 
-  private constructor(url: string, child: ChildProcess) {
+  private constructor(url: string, controlUrl: string, child: ChildProcess) {
     this.url = url;
+    this.#controlUrl = controlUrl;
     this.#process = child;
   }
 
   static async start(): Promise<Origin> {
     const program = fileURLToPath(new URL("../demo/main.ts", import.meta.url));
-    const child = spawn(process.execPath, [program, "--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [program, "--port", "0", "--control-port", "0"], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     // Also when the bench itself fails.
     process.once("exit", () => child.kill());
     for await (const line of createInterface({ input: child.stdout })) {
-      const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(line) ?? [];
-      if (url !== undefined) return new Origin(url, child);
+      const [url, controlUrl] = line.match(/http:\/\/127\.0\.0\.1:\d+/g) ?? [];
+      if (url !== undefined && controlUrl !== undefined) return new Origin(url, controlUrl, child);
     }
     throw new Error("the demo origin did not start");
   }
@@ -80,7 +84,7 @@ export class Origin {
 
   async #control(method: string, path: string, body?: unknown): Promise<Response> {
     const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
-    const response = await fetch(`${this.url}/_demo/${path}`, init);
+    const response = await fetch(`${this.#controlUrl}/_demo/${path}`, init);
     if (!response.ok) throw new Error(`the demo origin refused ${method} ${path}: ${await response.text()}`);
     return response;
   }

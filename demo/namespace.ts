@@ -6,33 +6,45 @@ import { join } from "node:path";
 import { Pacer } from "./content/pacer.ts";
 import { Receiver } from "./control/notifications.ts";
 import type { Image } from "./glance/image.ts";
-import type { RequestEntry } from "./http/request-log.ts";
+import type { RequestLog } from "./http/request-log.ts";
 import type { KeystoneFaults } from "./keystone/faults.ts";
 import { Tokens } from "./keystone/tokens.ts";
+import type { Room } from "./limits.ts";
+
+/** What all namespaces of an origin have in common. */
+export interface Shared {
+  /** What the Keystone catalogue names as Glance; null: this origin itself. */
+  readonly imageEndpoint: string | null;
+  /** Whether the store can read from the middle of an image, where an image's faults don't say. */
+  readonly randomAccess: boolean;
+  readonly room: Room;
+  readonly log: RequestLog;
+  /** Where uploaded data goes. */
+  readonly directory: TemporaryDirectory;
+}
 
 export class Namespace {
   /** What all paths of the namespace begin with: "" or "/t/NAME". */
   readonly prefix: string;
-  /** What the Keystone catalogue names as Glance; null: this origin itself. */
-  readonly imageEndpoint: string | null;
-  readonly images = new Map<string, Image>();
+  readonly shared: Shared;
   readonly tokens = new Tokens();
   /** What goes wrong with its Keystone. */
   keystoneFaults: KeystoneFaults = {};
-  readonly requests: RequestEntry[] = [];
   readonly receiver = new Receiver();
   /** The line that all its downloads share. */
   readonly link = new Pacer(null);
   /** Every connection is cut, now and until the line is up again. */
   down = false;
+  readonly #images = new Map<string, Image>();
   readonly #sockets = new Set<Socket>();
-  readonly #uploads: () => Promise<string>;
 
-  /** @param uploads the directory for uploaded data */
-  constructor(prefix: string, imageEndpoint: string | null, uploads: () => Promise<string>) {
+  constructor(prefix: string, shared: Shared) {
     this.prefix = prefix;
-    this.imageEndpoint = imageEndpoint;
-    this.#uploads = uploads;
+    this.shared = shared;
+  }
+
+  get images(): ReadonlyMap<string, Image> {
+    return this.#images;
   }
 
   /** Notes that this connection's last request was for this namespace. */
@@ -44,18 +56,24 @@ export class Namespace {
     this.#sockets.delete(socket);
   }
 
-  /** Cuts every connection but the one that asks for it. */
-  cut(spared: Socket): void {
-    for (const socket of this.#sockets) if (socket !== spared) socket.destroy();
+  /** Cuts every connection. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   /** A path for one more uploaded file. */
   async uploadPath(): Promise<string> {
-    return join(await this.#uploads(), crypto.randomUUID());
+    return join(await this.shared.directory.path, crypto.randomUUID());
+  }
+
+  /** @throws HttpError 413 when there is no room for one more */
+  addImage(image: Image): void {
+    this.shared.room.takeImage();
+    this.#images.set(image.id, image);
   }
 
   async removeImage(image: Image): Promise<void> {
-    this.images.delete(image.id);
+    if (this.#images.delete(image.id)) this.shared.room.giveImage();
     const content = image.content;
     image.content = null;
     await content?.discard();

@@ -10,8 +10,9 @@ export const LARGE_IMAGE = {
 };
 
 export async function seedImages(namespace: Namespace): Promise<void> {
+  const never = new AbortController().signal;
   for (const { id, name, size } of [SMALL_IMAGE, LARGE_IMAGE]) {
-    const image = await generateImage(id, { name, size, owner: "admin", visibility: "public" });
-    namespace.images.set(id, image);
+    const image = await generateImage(id, { name, size, owner: "admin", visibility: "public" }, never);
+    namespace.addImage(image);
   }
 }

@@ -2,11 +2,11 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-/** Whether a server could listen there now. @throws when the address itself is wrong */
+/** Whether a server could listen there now. @param host "*": every address. @throws when there is no such address here */
 export async function isFree(host: string, port: number): Promise<boolean> {
   const server = createServer();
   try {
-    await once(server.listen(port, host), "listening");
+    await once(host === "*" ? server.listen(port) : server.listen(port, host), "listening");
   } catch (error) {
     if (error instanceof Error && "code" in error && (error.code === "EADDRINUSE" || error.code === "EACCES"))
       return false;
@@ -16,7 +16,7 @@ export async function isFree(host: string, port: number): Promise<boolean> {
   return true;
 }
 
-/** This port if it's free, else 0: any. */
-export async function freePort(preferred: number): Promise<number> {
-  return (await isFree("127.0.0.1", preferred)) ? preferred : 0;
+/** This port if it's free and no other one's, else 0: any. */
+export async function freePort(preferred: number, reserved: number): Promise<number> {
+  return preferred !== reserved && (await isFree("127.0.0.1", preferred)) ? preferred : 0;
 }

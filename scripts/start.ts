@@ -3,14 +3,12 @@
  * a line that begins with "ready" when requests are answered. All flags go to `wrangler dev`. Ends with all it started.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type DemoOrigin, startDemoOrigin } from "../demo/origin.ts";
+import { CONTROL_PORT, type DemoOrigin, ORIGIN_PORT, startDemoOrigin } from "../demo/origin.ts";
 import { LARGE_IMAGE } from "../demo/seeds.ts";
 import { freePort, isFree } from "./ports.ts";
 import { readStartFlags, type StartFlags } from "./start-flags.ts";
 import { startWrangler, type Wrangler } from "./wrangler.ts";
 
-/** Glance's own port (https://docs.openstack.org/install-guide/firewalls-default-ports.html). */
-const ORIGIN_PORT = 9292;
 /** How long the first build and start may take. */
 const READY_MS = 120_000;
 const POLL_MS = 200;
@@ -42,16 +40,17 @@ try {
 
 /** @returns the exit code */
 async function main(flags: StartFlags): Promise<number> {
-  // 1. A taken port would show only after the build, as a long error of workerd's.
-  if (!(await isFree(flags.ip, flags.port))) {
+  // 1. A taken port would show only after the build, as a long error of workerd's; a wrong address never.
+  if (!(await isFree(flags.ip, flags.port).catch((cause: unknown) => refuseAddress(flags.ip, cause)))) {
     throw new Error(`port ${flags.port} is taken: name another one, \`npm start -- --port ${flags.port + 1}\``);
   }
-  const edgeUrl = `http://${flags.ip}:${flags.port}`;
 
   // 2. The origin. Its Keystone's catalogue names the edge, as an operator's would.
   const vars: string[] = [];
   if (flags.originUrl === null) {
-    origin = await startDemoOrigin({ port: await freePort(ORIGIN_PORT), seed: true, imageEndpoint: edgeUrl });
+    const port = await freePort(ORIGIN_PORT, flags.port);
+    const controlPort = await freePort(CONTROL_PORT, flags.port);
+    origin = await startDemoOrigin({ port, controlPort, seed: true, imageEndpoint: flags.url });
     vars.push("--var", `ORIGIN_URL:${origin.url}`);
     if (!flags.hasKeystone) vars.push("--var", `KEYSTONE_URL:${origin.url}/v3`);
   }
@@ -71,9 +70,14 @@ async function main(flags: StartFlags): Promise<number> {
   const dev = startWrangler(["dev", ...flags.defaults, ...vars, ...flags.given], "shown");
   running = dev;
   void dev.ended.then((code) => end(code));
-  await untilAnswers(`${edgeUrl}/versions`);
-  if (!ending) console.log(greeting(edgeUrl, origin));
+  await untilAnswers(`${flags.url}/versions`);
+  if (!ending) console.log(greeting(flags.url, origin));
   return dev.ended;
+}
+
+function refuseAddress(ip: string, cause: unknown): never {
+  const code = cause instanceof Error && "code" in cause ? cause.code : cause;
+  throw new Error(`--ip ${ip} is no address of this machine (${code})`, { cause });
 }
 
 async function untilAnswers(url: string): Promise<void> {
@@ -90,7 +94,7 @@ async function untilAnswers(url: string): Promise<void> {
 
 function greeting(edgeUrl: string, demo: DemoOrigin | null): string {
   if (demo === null) return `\nready: the edge is on ${edgeUrl}`;
-  const curl = `curl -sS -o /dev/null -D - -H 'X-Auth-Token: demo' ${edgeUrl}/v2/images/${LARGE_IMAGE.id}/file`;
+  const curl = `curl -sS -o /dev/null -D - -H 'X-Auth-Token: demo' '${edgeUrl}/v2/images/${LARGE_IMAGE.id}/file'`;
   return `
 ready: the edge is on ${edgeUrl}, the demo origin on ${demo.url}
 
@@ -99,7 +103,7 @@ ready: the edge is on ${edgeUrl}, the demo origin on ${demo.url}
   # A moment later the same one is a hit:
   ${curl}
   # What the origin was asked: a hit costs it one record and one byte.
-  curl -sS ${demo.url}/_demo/requests
+  curl -sS ${demo.controlUrl}/_demo/requests
 `;
 }
 

@@ -51,10 +51,13 @@ export class FileContent implements ImageContent {
   readonly size: number;
   readonly key = null;
   readonly #path: string;
+  readonly #discarded: () => void;
 
-  constructor(path: string, size: number) {
+  /** @param discarded called when the file is gone */
+  constructor(path: string, size: number, discarded: () => void) {
     this.#path = path;
     this.size = size;
+    this.#discarded = discarded;
   }
 
   async open(): Promise<ContentReader> {
@@ -64,6 +67,7 @@ export class FileContent implements ImageContent {
 
   async discard(): Promise<void> {
     await rm(this.#path, { force: true });
+    this.#discarded();
   }
 }
 

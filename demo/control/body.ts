@@ -1,5 +1,6 @@
 /** Reads the control API's JSON bodies strictly: a misspelt fault must not make a test that tests nothing. */
 import { HttpError } from "../http/webob-error.ts";
+import { MAX_DELAY_MS } from "../limits.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -27,11 +28,15 @@ export function optional<const N extends string, T>(
   return value === undefined ? {} : ({ [name]: read(value, name) } as { readonly [K in N]?: T });
 }
 
-export function readWhole(value: unknown, name: string, least = 0): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < least) {
-    throw wrong(name, `a whole number from ${least}`);
+export function readWhole(value: unknown, name: string, least = 0, most = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < least || value > most) {
+    throw wrong(name, `a whole number from ${least} to ${most}`);
   }
   return value;
+}
+
+export function readDelay(value: unknown, name: string): number {
+  return readWhole(value, name, 0, MAX_DELAY_MS);
 }
 
 export function readStatus(value: unknown, name: string): number {

@@ -1,12 +1,14 @@
 /**
  * The control API below /_demo: how tests make images, make things go wrong, and see what the origin was asked. It is for
- * tests and the demo only; a Glance has nothing like it. It asks for no token and is in no log.
+ * tests and the demo only; a Glance has nothing like it. It asks for no token and is in no log, so it has a port of its own
+ * on loopback, to which no edge forwards.
  *
  *     PUT    /_demo/images/{id}          makes (or replaces) an image; answers its v2 record
  *     PUT    /_demo/images/{id}/faults   what goes wrong with it from now on; {} clears
  *     PUT    /_demo/keystone             what is wrong or different with the Keystone from now on; {} clears
  *     PUT    /_demo/link                 {rate?, down?}: the line that all downloads share; {} is a fast line that is up
  *     GET    /_demo/requests             the log; DELETE empties it
+ *     DELETE /_demo/tokens/{name}        revokes the token that the log calls so
  *     POST   /_demo/notifications        a receiver of notifications; GET shows what came, DELETE empties it
  *     PUT    /_demo/notifications        {status?, times?, delayMs?}: how it answers from now on; {} takes all
  *     DELETE /_demo                      drops the namespace and cuts its connections
@@ -24,12 +26,14 @@ export async function control(exchange: Exchange, drop: () => Promise<void>): Pr
   const { path } = exchange;
   if (path === "/_demo") {
     expectMethod(exchange, "DELETE");
-    exchange.namespace.cut(exchange.request.socket);
+    exchange.namespace.cut();
     await drop();
     return replyEmpty(exchange, 204);
   }
   if (path === "/_demo/requests") return requests(exchange);
   if (path === "/_demo/notifications") return notifications(exchange);
+  const token = /^\/_demo\/tokens\/([^/]+)$/.exec(path)?.[1];
+  if (token !== undefined) return revoke(exchange, token);
   expectMethod(exchange, "PUT");
   if (path === "/_demo/link") return setLink(exchange);
   if (path === "/_demo/keystone") return putKeystoneFaults(exchange);
@@ -39,13 +43,19 @@ export async function control(exchange: Exchange, drop: () => Promise<void>): Pr
 }
 
 function requests(exchange: Exchange): void {
-  const log = exchange.namespace.requests;
+  const { prefix, shared } = exchange.namespace;
   if (exchange.method === "GET") {
-    replyJson(exchange, 200, log);
+    replyJson(exchange, 200, shared.log.of(prefix));
     return;
   }
   expectMethod(exchange, "DELETE", "GET, DELETE");
-  log.length = 0;
+  shared.log.forget(prefix);
+  replyEmpty(exchange, 204);
+}
+
+function revoke(exchange: Exchange, name: string): void {
+  expectMethod(exchange, "DELETE");
+  if (!exchange.namespace.tokens.revokeNamed(name)) throw new HttpError(404, `no token ${name} in this namespace`);
   replyEmpty(exchange, 204);
 }
 
@@ -57,15 +67,15 @@ async function setLink(exchange: Exchange): Promise<void> {
   const { namespace } = exchange;
   namespace.link.rate = rate;
   namespace.down = down;
-  if (down) namespace.cut(exchange.request.socket);
+  if (down) namespace.cut();
   replyEmpty(exchange, 204);
 }
 
 async function putImage(exchange: Exchange, id: string): Promise<void> {
-  const image = await generateImage(id, readFields(await readJson(exchange)));
+  const image = await generateImage(id, readFields(await readJson(exchange)), exchange.gone);
   const before = exchange.namespace.images.get(id);
   if (before !== undefined) await exchange.namespace.removeImage(before);
-  exchange.namespace.images.set(id, image);
+  exchange.namespace.addImage(image);
   replyJson(exchange, 201, recordOf(image));
 }
 

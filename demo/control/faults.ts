@@ -3,11 +3,13 @@
  * also in a range.
  */
 import type { KeystoneFaults } from "../keystone/faults.ts";
+import { MAX_IMAGE_BYTES } from "../limits.ts";
 import {
   type Fields,
   onlyFields,
   optional,
   readBoolean,
+  readDelay,
   readHeaders,
   readOneOf,
   readStatus,
@@ -44,18 +46,20 @@ export interface Faults {
   readonly extraHeaders?: Readonly<Record<string, string>>;
   /** Before the data's headers. */
   readonly delayMs?: number;
+  /** False: the image is in a store that can't read from the middle (Ceph, S3, Swift, VMware, HTTP). */
+  readonly randomAccess?: boolean;
 }
 
 /** @throws HttpError 400 that names the wrong field */
 export function readFaults(body: Fields): Faults {
   onlyFields(body, [
     ...["corruptAt", "shortBy", "longBy", "cutAt", "cutTimes", "stallAt", "ignoreRange", "contentLength", "rate"],
-    ...["status", "recordStatus", "contentEncoding", "extraHeaders", "delayMs"],
+    ...["status", "recordStatus", "contentEncoding", "extraHeaders", "delayMs", "randomAccess"],
   ]);
   return {
     ...optional(body, "corruptAt", readWhole),
     ...optional(body, "shortBy", readWhole),
-    ...optional(body, "longBy", readWhole),
+    ...optional(body, "longBy", (value, name) => readWhole(value, name, 0, MAX_IMAGE_BYTES)),
     ...optional(body, "cutAt", readWhole),
     ...optional(body, "cutTimes", readWhole),
     ...optional(body, "stallAt", readWhole),
@@ -66,7 +70,8 @@ export function readFaults(body: Fields): Faults {
     ...optional(body, "recordStatus", readStatus),
     ...optional(body, "contentEncoding", readText),
     ...optional(body, "extraHeaders", readHeaders),
-    ...optional(body, "delayMs", readWhole),
+    ...optional(body, "delayMs", readDelay),
+    ...optional(body, "randomAccess", readBoolean),
   };
 }
 

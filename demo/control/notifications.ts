@@ -2,9 +2,10 @@
  * The receiver of notifications that an operator would have: takes what the edge's queue consumer posts, or refuses it as a
  * test wants, and shows all that came.
  */
-import { type Exchange, pause, readJson, replyEmpty, replyJson } from "../http/exchange.ts";
+import { type Exchange, headerOf, pause, readJson, replyEmpty, replyJson } from "../http/exchange.ts";
 import { methodNotAllowed } from "../http/webob-error.ts";
-import { onlyFields, readFields, readStatus, readWhole } from "./body.ts";
+import { MAX_DELIVERIES } from "../limits.ts";
+import { onlyFields, readDelay, readFields, readStatus, readWhole } from "./body.ts";
 
 export interface Delivery {
   /** What it was answered with. */
@@ -56,11 +57,11 @@ async function receive(exchange: Exchange, receiver: Receiver): Promise<void> {
   const chosen = reception.times > 0;
   if (chosen) reception.times--;
   const status = chosen ? reception.status : TAKES_ALL.status;
-  const { headers } = exchange.entry;
+  if (receiver.deliveries.length >= MAX_DELIVERIES) receiver.deliveries.shift();
   receiver.deliveries.push({
     status,
-    contentType: headers["content-type"] ?? null,
-    authorization: headers.authorization ?? null,
+    contentType: headerOf(exchange.request, "content-type"),
+    authorization: headerOf(exchange.request, "authorization"),
     body,
     at: Date.now(),
   });
@@ -74,6 +75,6 @@ function readReception(value: unknown): Reception {
   return {
     status: readStatus(body.status ?? TAKES_ALL.status, "status"),
     times: body.times === undefined ? Number.POSITIVE_INFINITY : readWhole(body.times, "times"),
-    delayMs: readWhole(body.delayMs ?? 0, "delayMs"),
+    delayMs: readDelay(body.delayMs ?? 0, "delayMs"),
   };
 }

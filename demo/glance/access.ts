@@ -6,7 +6,7 @@ import type { Image } from "./image.ts";
 
 /** @throws HttpError 401 */
 export function authenticate(exchange: Exchange): Identity {
-  const token = exchange.entry.token;
+  const { token } = exchange;
   const identity = token === null ? null : exchange.namespace.tokens.find(token);
   if (identity === null) throw authenticationRequired(exchange);
   return identity;
@@ -16,7 +16,7 @@ export function authenticate(exchange: Exchange): Identity {
 export function authenticationRequired(exchange: Exchange): HttpError {
   return new HttpError(401, "Authentication required", {
     headers: { "Www-Authenticate": `Keystone uri="${exchange.base}/v3"` },
-    verbatim: true,
+    verbatim: "text/html; charset=UTF-8",
   });
 }
 

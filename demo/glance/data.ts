@@ -2,12 +2,12 @@
 import { createHash } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import { FileContent } from "../content/image-content.ts";
-import { type Exchange, pause, replyEmpty } from "../http/exchange.ts";
+import { bodyOf, type Exchange, headerOf, pause, replyEmpty } from "../http/exchange.ts";
 import { HttpError } from "../http/webob-error.ts";
 import type { Identity } from "../keystone/tokens.ts";
 import { authenticationRequired, findImage, mayChange } from "./access.ts";
 import { checksumOf, type Image } from "./image.ts";
-import { requestedPart } from "./range.ts";
+import { refusePart, requestedPart } from "./range.ts";
 import { sendData } from "./send.ts";
 
 export const DEACTIVATED = "The requested image has been deactivated. Image data download is forbidden.";
@@ -21,6 +21,8 @@ export async function download(exchange: Exchange, identity: Identity, id: strin
   const size = content?.size ?? null;
   const part = faults.ignoreRange ? null : requestedPart(exchange.entry.range, exchange.entry.contentRange, size);
   if (content === null || size === null) return replyEmptyData(exchange);
+  // Only now is the store opened.
+  if (part !== null && !(faults.randomAccess ?? exchange.namespace.shared.randomAccess)) refusePart(part);
   const checksum = checksumOf(image);
   await sendData(exchange, {
     image,
@@ -69,6 +71,8 @@ export async function upload(exchange: Exchange, identity: Identity, id: string)
   if (image.status !== "queued") {
     throw new HttpError(409, `Image status transition from ${image.status} to saving is not allowed`);
   }
+  const { room } = namespace.shared;
+  room.expectBytes(Number(headerOf(request, "content-length") ?? 0));
   image.status = "saving";
   const path = await namespace.uploadPath();
   let size = 0;
@@ -77,8 +81,8 @@ export async function upload(exchange: Exchange, identity: Identity, id: string)
     const sha512 = createHash("sha512");
     const file = await open(path, "w");
     try {
-      for await (const chunk of request) {
-        if (!Buffer.isBuffer(chunk)) throw new TypeError("a request body in text mode");
+      for await (const chunk of bodyOf(exchange)) {
+        room.takeBytes(chunk.length);
         size += chunk.length;
         md5.update(chunk);
         sha512.update(chunk);
@@ -87,13 +91,20 @@ export async function upload(exchange: Exchange, identity: Identity, id: string)
     } finally {
       await file.close();
     }
-    image.content = new FileContent(path, size);
+    if (namespace.images.get(id) !== image) {
+      throw new HttpError(
+        410,
+        `Image ${id} could not be found after upload. It may have been deleted during the upload.`,
+      );
+    }
+    image.content = new FileContent(path, size, () => room.giveBytes(size));
     image.checksum = md5.digest("hex");
     image.hash = { algorithm: "sha512", value: sha512.digest("hex") };
   } catch (error) {
     // As Glance: an upload that broke off may be tried again.
     image.status = "queued";
     await rm(path, { force: true });
+    room.giveBytes(size);
     throw error;
   }
   image.status = "active";

@@ -1,6 +1,8 @@
 /** An image as the origin keeps it, and its record as API v2 shows it (glance/api/v2/images.py, ResponseSerializer). */
 import type { ImageContent } from "../content/image-content.ts";
 import type { Faults } from "../control/faults.ts";
+import { HttpError } from "../http/webob-error.ts";
+import { MAX_RECORD_BYTES } from "../limits.ts";
 
 export type Visibility = "public" | "private" | "shared" | "community";
 export type MemberStatus = "pending" | "accepted" | "rejected";
@@ -114,6 +116,13 @@ export function recordOf(image: Image): ImageRecord {
     schema: "/v2/schemas/image",
     ...image.overrides,
   };
+}
+
+/** @param changes what will be put into it. @throws HttpError 413 when the record would take more than a record may */
+export function expectSmall(image: Image, changes: unknown): void {
+  if (JSON.stringify([recordOf(image), changes]).length > MAX_RECORD_BYTES) {
+    throw new HttpError(413, `The image's record would be larger than ${MAX_RECORD_BYTES} bytes.`);
+  }
 }
 
 /** The MD5 that the image's headers tell: the record's, so that an override shows in both. */

@@ -4,7 +4,7 @@ import { HttpError } from "../http/webob-error.ts";
 import type { Identity } from "../keystone/tokens.ts";
 import { findImage, mayChange } from "./access.ts";
 import { refusal } from "./data.ts";
-import { type Image, newImage, recordOf } from "./image.ts";
+import { expectSmall, type Image, newImage, recordOf } from "./image.ts";
 import { setField } from "./image-fields.ts";
 
 const DEFAULT_LIMIT = 25;
@@ -19,10 +19,11 @@ export async function create(exchange: Exchange, identity: Identity): Promise<vo
   }
   if (exchange.namespace.images.has(id)) throw new HttpError(409, `Image ID ${id} already exists!`);
   const image = newImage(id, identity.projectId, {});
+  expectSmall(image, fields);
   for (const [name, value] of Object.entries(fields)) {
     if (name !== "owner" || value !== identity.projectId) setField(image, identity, name, value);
   }
-  exchange.namespace.images.set(id, image);
+  exchange.namespace.addImage(image);
   replyJson(exchange, 201, recordOf(image), {
     Location: `${exchange.base}/v2/images/${id}`,
     "Openstack-Image-Import-Methods": "glance-direct,web-download,copy-image",

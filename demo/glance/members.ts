@@ -2,8 +2,12 @@
 import { type Exchange, readJson, replyEmpty, replyJson } from "../http/exchange.ts";
 import { HttpError } from "../http/webob-error.ts";
 import type { Identity } from "../keystone/tokens.ts";
+import { MAX_MEMBERS } from "../limits.ts";
 import { findImage, mayChange } from "./access.ts";
 import { type Image, isoSeconds, MEMBER_STATUSES, type Member } from "./image.ts";
+
+/** As Glance's database has it (glance/db/sqlalchemy/models.py, ImageMember). */
+const MAX_MEMBER_LENGTH = 255;
 
 export function listMembers(exchange: Exchange, identity: Identity, id: string): void {
   const image = sharedImage(exchange, identity, id);
@@ -21,6 +25,10 @@ export async function addMember(exchange: Exchange, identity: Identity, id: stri
   const image = sharedImage(exchange, identity, id);
   if (!mayChange(identity, image)) throw new HttpError(403, `Not allowed to create members for image ${id}.`);
   if (image.members.has(memberId)) throw new HttpError(409, `Member ${memberId} is duplicated for image ${id}`);
+  if (memberId.length > MAX_MEMBER_LENGTH) throw new HttpError(400, `Member ID ${memberId.slice(0, 20)}… is too long`);
+  if (image.members.size >= MAX_MEMBERS) {
+    throw new HttpError(413, `The maximum number of image members has been exceeded. Maximum: ${MAX_MEMBERS}`);
+  }
   const now = new Date();
   const member: Member = { memberId, status: "pending", createdAt: now, updatedAt: now };
   image.members.set(memberId, member);

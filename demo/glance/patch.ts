@@ -3,7 +3,7 @@ import { type Exchange, readJson, replyJson } from "../http/exchange.ts";
 import { HttpError } from "../http/webob-error.ts";
 import type { Identity } from "../keystone/tokens.ts";
 import { findImage, mayChange } from "./access.ts";
-import { type Image, recordOf } from "./image.ts";
+import { expectSmall, type Image, recordOf } from "./image.ts";
 import { expectWritable, isBaseField, setField } from "./image-fields.ts";
 
 const TYPES = ["application/openstack-images-v2.0-json-patch", "application/openstack-images-v2.1-json-patch"];
@@ -24,6 +24,7 @@ export async function update(exchange: Exchange, identity: Identity, id: string)
   if (!mayChange(identity, image)) {
     throw new HttpError(403, "You are not authorized to complete modify_image action.");
   }
+  expectSmall(image, changes);
   for (const change of changes) apply(image, identity, change);
   if (changes.length > 0) image.updatedAt = new Date();
   replyJson(exchange, 200, recordOf(image));

@@ -2,7 +2,7 @@
  * Which part of an image a request asks for: Glance's own table, that is WebOb's parser (webob/byterange.py) and the
  * checks around it (glance/common/wsgi.py get_range_from_request, glance/api/v2/image_data.py ResponseSerializer).
  */
-import { HttpError } from "../http/webob-error.ts";
+import { crash, HttpError } from "../http/webob-error.ts";
 
 export interface Part {
   readonly start: number;
@@ -30,11 +30,11 @@ function partOfRange(header: string, size: number | null): Part {
   }
   const match = /^bytes *= *(\d*) *- *(\d*)/i.exec(header);
   const [, first = "", last = ""] = match ?? [];
-  if (match === null || (first !== "" && last !== "" && Number(last) < Number(first))) {
+  if (match === null || (first !== "" && last !== "" && BigInt(last) < BigInt(first))) {
     throw unsatisfiable("Invalid Range header.");
   }
   // "bytes=-": int("") raises in WebOb; and without data every range fails.
-  if ((first === "" && last === "") || size === null) throw new HttpError(500);
+  if ((first === "" && last === "") || size === null) throw crash();
   if (first === "") {
     const suffix = Number(last);
     // WebOb reads the suffix as a negative start: that of 0 bytes is the whole image, as is one that is too long.
@@ -46,12 +46,25 @@ function partOfRange(header: string, size: number | null): Part {
   return { start, end: last === "" ? size : Math.min(Number(last) + 1, size) };
 }
 
+/**
+ * What a store without random access says to a part (glance_store/capabilities.py, check): it looks at the offset and the
+ * length alone, so that the empty part of an empty image is none to it.
+ * @throws HttpError 400
+ */
+export function refusePart({ start, end }: Part): void {
+  if (start === 0 && end === 0) return;
+  throw new HttpError(
+    400,
+    `Getting images randomly from this store is not supported. Offset: ${start}, length: ${end - start}`,
+  );
+}
+
 /** Content-Range in a request is wrong by HTTP, but Glance still takes it. */
 function partOfContentRange(header: string, size: number | null): Part {
   const match = /^bytes (?:(\d+)-(\d+)|[*])\/(?:(\d+)|[*])/.exec(header);
   if (match === null) throw unsatisfiable("Invalid Content-Range header.");
   const [, first, last, length] = match;
-  if (first === undefined || last === undefined || size === null) throw new HttpError(500);
+  if (first === undefined || last === undefined || size === null) throw crash();
   const start = Number(first);
   const end = Number(last) + 1;
   if (start >= end || (length !== undefined && (start >= Number(length) || end > Number(length)))) {

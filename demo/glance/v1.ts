@@ -10,6 +10,9 @@ import { DEACTIVATED, faultHeaders, preface, refusal } from "./data.ts";
 import { type Image, recordOf } from "./image.ts";
 import { sendData } from "./send.ts";
 
+/** Glance's own bound of one page (api_limit_max). */
+const MAX_LISTED = 1000;
+
 export async function v1(exchange: Exchange, identity: Identity): Promise<void> {
   const { method, path } = exchange;
   if (path === "/v1/images" || path === "/v1/images/detail") {
@@ -88,9 +91,9 @@ function detailsOf(image: Image): Readonly<Record<string, unknown>> {
 }
 
 function listDetails(exchange: Exchange, identity: Identity): void {
-  const images = [...exchange.namespace.images.values()].filter(
-    (image) => image.status !== "deleted" && maySee(identity, image),
-  );
+  const images = [...exchange.namespace.images.values()]
+    .filter((image) => image.status !== "deleted" && maySee(identity, image))
+    .slice(0, MAX_LISTED);
   const listed = images.map((image) => ({ ...detailsOf(image), properties: Object.fromEntries(image.properties) }));
   replyJson(exchange, 200, { images: listed });
 }

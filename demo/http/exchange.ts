@@ -8,8 +8,12 @@ export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly namespace: Namespace;
-  /** The log's entry; a request for /_demo has one too, but it's in no log. */
+  /** The log's entry; a request to the control has one too, but it's in no log. */
   readonly entry: RequestEntry;
+  /** X-Auth-Token. */
+  readonly token: string | null;
+  /** Fires when the client is gone before its answer ended: nothing is done for it any longer. */
+  readonly gone: AbortSignal;
   readonly method: string;
   /** Decoded, without the namespace's prefix. */
   readonly path: string;
@@ -22,6 +26,12 @@ export type Headers = Readonly<Record<string, string>>;
 
 /** JSON bodies are small; more than this is a mistake or an attack. */
 const MAX_JSON_BYTES = 2 ** 20;
+
+/** A request header's value, several fields joined. */
+export function headerOf(request: IncomingMessage, name: string): string | null {
+  const value = request.headers[name];
+  return (Array.isArray(value) ? value.join(", ") : value) ?? null;
+}
 
 /** The status line and the headers. They go out with the first body byte, or by flushHeaders. */
 export function begin(exchange: Exchange, status: number, headers: Headers): void {
@@ -51,7 +61,9 @@ export function replyError(exchange: Exchange, error: HttpError): void {
   const reason = reasonOf(error.status, STATUS_CODES[error.status]);
   const body = errorBody(error, reason, exchange.request.headers.accept);
   const empty = exchange.method === "HEAD" || error.status === 204 || error.status === 304;
-  const type = empty ? "text/html; charset=UTF-8" : body.type;
+  const type = empty && error.verbatim === null ? "text/html; charset=UTF-8" : body.type;
+  // What the client still sends is read and forgotten: a connection that ends under it would take the answer along.
+  exchange.request.resume();
   reply(exchange, error.status, { "Content-Type": type, ...error.headers }, empty ? "" : body.text);
 }
 
@@ -59,8 +71,7 @@ export function replyError(exchange: Exchange, error: HttpError): void {
 export async function readJson(exchange: Exchange): Promise<unknown> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of exchange.request) {
-    if (!Buffer.isBuffer(chunk)) throw new TypeError("a request body in text mode");
+  for await (const chunk of bodyOf(exchange)) {
     length += chunk.length;
     if (length > MAX_JSON_BYTES) throw new HttpError(413, "The request body is too large.");
     chunks.push(chunk);
@@ -71,6 +82,14 @@ export async function readJson(exchange: Exchange): Promise<unknown> {
     throw new HttpError(400, "Unexpected body type. Expected list/dict.");
   }
   return value;
+}
+
+/** The request's body, piece by piece. A refusal in the middle of it can still be answered. */
+export async function* bodyOf(exchange: Exchange): AsyncGenerator<Buffer> {
+  for await (const chunk of exchange.request.iterator({ destroyOnReturn: false })) {
+    if (!Buffer.isBuffer(chunk)) throw new TypeError("a request body in text mode");
+    yield chunk;
+  }
 }
 
 /** Waits, but no longer than the connection lives. */

@@ -31,8 +31,8 @@ export class HttpError extends Error {
   /** Follows the explanation; Glance gives its own words here for a 416. */
   readonly detail: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** The explanation is the whole body, whatever Accept says. */
-  readonly verbatim: boolean;
+  /** The explanation is the whole body, of this type, whatever Accept says. */
+  readonly verbatim: string | null;
 
   constructor(
     status: number,
@@ -40,14 +40,14 @@ export class HttpError extends Error {
     options: {
       readonly detail?: string;
       readonly headers?: Readonly<Record<string, string>>;
-      readonly verbatim?: boolean;
+      readonly verbatim?: string;
     } = {},
   ) {
     super(explanation ?? EXPLANATIONS[status] ?? "");
     this.status = status;
     this.detail = options.detail ?? "";
     this.headers = options.headers ?? {};
-    this.verbatim = options.verbatim ?? false;
+    this.verbatim = options.verbatim ?? null;
   }
 }
 
@@ -65,6 +65,11 @@ export function reasonOf(status: number, fallback: string | undefined): string {
   return REASONS[status] ?? fallback ?? "";
 }
 
+/** Glance itself fails: eventlet's answer, without a word (eventlet/wsgi.py, handle_one_response). */
+export function crash(): HttpError {
+  return new HttpError(500, "", { verbatim: "text/plain" });
+}
+
 export interface ErrorBody {
   readonly type: string;
   readonly text: string;
@@ -72,7 +77,7 @@ export interface ErrorBody {
 
 /** @param accept the request's Accept header */
 export function errorBody(error: HttpError, reason: string, accept: string | undefined): ErrorBody {
-  if (error.verbatim) return { type: "text/html; charset=UTF-8", text: error.message };
+  if (error.verbatim !== null) return { type: error.verbatim, text: error.message };
   const code = `${error.status} ${reason}`;
   const form = formFor(accept);
   if (form === "json") {

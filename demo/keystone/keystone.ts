@@ -3,7 +3,7 @@
  * (https://docs.openstack.org/api-ref/identity/v3/): versions, log in by password or application credential, validate, revoke.
  */
 import { STATUS_CODES } from "node:http";
-import { begin, type Exchange, readJson, reply, replyJson } from "../http/exchange.ts";
+import { begin, type Exchange, headerOf, readJson, reply, replyJson } from "../http/exchange.ts";
 import { HttpError } from "../http/webob-error.ts";
 import { type Identity, USERS } from "./tokens.ts";
 
@@ -19,12 +19,12 @@ export async function keystone(exchange: Exchange): Promise<void> {
   if (method !== "GET" && method !== "HEAD" && method !== "DELETE") {
     return refuse(exchange, 405, "The method is not allowed for the requested URL.");
   }
-  const caller = exchange.namespace.tokens.find(exchange.entry.token ?? "");
+  const caller = exchange.namespace.tokens.find(exchange.token ?? "");
   if (caller === null) return refuse(exchange, 401, AUTHENTICATION);
-  const subject = exchange.entry.headers["x-subject-token"] ?? "";
+  const subject = headerOf(exchange.request, "x-subject-token") ?? "";
   const identity = exchange.namespace.tokens.find(subject);
   if (identity === null) return refuse(exchange, 404, "Could not recognize Fernet token");
-  if (!caller.isAdmin && (subject !== exchange.entry.token || noSelfValidation === true)) {
+  if (!caller.isAdmin && (subject !== exchange.token || noSelfValidation === true)) {
     return refuse(exchange, 403, "You are not authorized to perform the requested action: identity:validate_token.");
   }
   if (method === "DELETE") {
@@ -96,7 +96,7 @@ function replyToken(exchange: Exchange, status: number, token: string, identity:
         roles: identity.roles.map((name) => ({ id: name, name })),
         catalog: [
           service("identity", "keystone", `${exchange.base}/v3`),
-          service("image", "glance", exchange.namespace.imageEndpoint ?? exchange.base),
+          service("image", "glance", exchange.namespace.shared.imageEndpoint ?? exchange.base),
         ],
       },
     },

@@ -1,5 +1,6 @@
 /** The tokens of a namespace: three that are always good, and those that its Keystone gave out. */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { MAX_TOKENS } from "../limits.ts";
 
 export interface Identity {
   /** User and project bear the same id and name. */
@@ -45,12 +46,28 @@ export class Tokens {
     const token = `gAAAAA${randomBytes(96).toString("base64url")}`;
     const identity = identityOf(user, methods, lifetimeMs);
     this.#issued.set(token, identity);
+    if (this.#issued.size > MAX_TOKENS) {
+      const oldest = [...this.#issued.keys()].find((known) => !Object.hasOwn(USERS, known));
+      if (oldest !== undefined) this.#issued.delete(oldest);
+    }
     return { token, identity };
   }
 
   revoke(token: string): void {
     this.#issued.delete(token);
   }
+
+  /** Revokes the one that has this name. @returns false when there is none */
+  revokeNamed(name: string): boolean {
+    const token = [...this.#issued.keys()].find((known) => nameOfToken(known) === name);
+    return token !== undefined && this.#issued.delete(token);
+  }
+}
+
+/** What a token is called where it must not be read: one that everybody knows is its own name, else a digest's beginning. */
+export function nameOfToken(token: string): string {
+  if (token === "" || Object.hasOwn(USERS, token)) return token;
+  return `sha256:${createHash("sha256").update(token, "latin1").digest("hex").slice(0, 16)}`;
 }
 
 function identityOf(user: string, methods: readonly string[], lifetimeMs = LIFETIME_MS): Identity {

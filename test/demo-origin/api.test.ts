@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { request } from "node:http";
 import { describe, expect, test } from "vitest";
 import { virtualBytes } from "../../demo/content/virtual-bytes.ts";
-import { ask, bytesOf, IMAGE_ID, put, useDemoOrigin } from "./support.ts";
+import { ask, bytesOf, controlOf, IMAGE_ID, put, useDemoOrigin } from "./support.ts";
 
 const base = useDemoOrigin();
 const PATCH = { "content-type": "application/openstack-images-v2.1-json-patch" };
@@ -83,7 +83,7 @@ describe("the life of an image", () => {
 
   test("a project may not change what it only sees, and a member may not publish", async () => {
     const namespace = base();
-    await put(`${namespace}/_demo/images/${IMAGE_ID}`, { size: 1, visibility: "public" });
+    await put(`${controlOf(namespace)}/images/${IMAGE_ID}`, { size: 1, visibility: "public" });
     const url = `${namespace}/v2/images/${IMAGE_ID}`;
     const json = [{ op: "replace", path: "/name", value: "mine" }];
     expect((await ask(url, { method: "PATCH", headers: PATCH, json, token: "other" })).status).toBe(403);
@@ -97,7 +97,7 @@ describe("the life of an image", () => {
   test("the list shows each project its own and the public ones, page by page", async () => {
     const namespace = base();
     for (const [n, visibility] of ["public", "private", "community", "shared"].entries()) {
-      await put(`${namespace}/_demo/images/${IMAGE_ID.replace(/^1/, String(n))}`, {
+      await put(`${controlOf(namespace)}/images/${IMAGE_ID.replace(/^1/, String(n))}`, {
         size: 1,
         visibility,
         name: visibility,
@@ -135,7 +135,7 @@ test("the versions name the origin as the client knows it, 300 unasked and 200 a
 describe("v1", () => {
   test("gives the record in headers, the data with its length, and no ranges", async () => {
     const namespace = base();
-    const record = await put(`${namespace}/_demo/images/${IMAGE_ID}`, { size: 99, seed: 3, name: "n" });
+    const record = await put(`${controlOf(namespace)}/images/${IMAGE_ID}`, { size: 99, seed: 3, name: "n" });
     const url = `${namespace}/v1/images/${IMAGE_ID}`;
     const response = await ask(url, { headers: { range: "bytes=0-1" } });
     const { headers } = response;
@@ -155,7 +155,7 @@ describe("v1", () => {
 
   test("refuses a deactivated image to admins too", async () => {
     const namespace = base();
-    await put(`${namespace}/_demo/images/${IMAGE_ID}`, { size: 9, status: "deactivated" });
+    await put(`${controlOf(namespace)}/images/${IMAGE_ID}`, { size: 9, status: "deactivated" });
     expect((await ask(`${namespace}/v1/images/${IMAGE_ID}`, { token: "admin" })).status).toBe(403);
   });
 });

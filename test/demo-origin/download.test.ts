@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { seedOf, virtualBytes } from "../../demo/content/virtual-bytes.ts";
-import { ask, bytesOf, IMAGE_ID, put, useDemoOrigin } from "./support.ts";
+import { ask, bytesOf, controlOf, IMAGE_ID, put, useDemoOrigin } from "./support.ts";
 
 const base = useDemoOrigin();
 const SIZE = 200_001;
@@ -10,7 +10,7 @@ const SEED = 7;
 const expected = virtualBytes(SEED, 0, SIZE);
 
 async function imageIn(namespace: string, fields: Readonly<Record<string, unknown>> = {}): Promise<string> {
-  await put(`${namespace}/_demo/images/${IMAGE_ID}`, { size: SIZE, seed: SEED, ...fields });
+  await put(`${controlOf(namespace)}/images/${IMAGE_ID}`, { size: SIZE, seed: SEED, ...fields });
   return `${namespace}/v2/images/${IMAGE_ID}/file`;
 }
 
@@ -177,7 +177,7 @@ test("two images made without a seed differ, and each is what its id says", asyn
   const namespace = base();
   const ids = [IMAGE_ID, IMAGE_ID.replace("1", "2")];
   for (const id of ids) {
-    await put(`${namespace}/_demo/images/${id}`, { size: 100_000 });
+    await put(`${controlOf(namespace)}/images/${id}`, { size: 100_000 });
     const body = await bytesOf(await ask(`${namespace}/v2/images/${id}/file`));
     expect(Buffer.compare(body, virtualBytes(seedOf(id), 0, 100_000))).toBe(0);
   }

@@ -5,7 +5,7 @@ import { get } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { virtualBytes } from "../../demo/content/virtual-bytes.ts";
-import { ask, bytesOf, IMAGE_ID, put, requestsOf, useDemoOrigin } from "./support.ts";
+import { ask, bytesOf, controlOf, IMAGE_ID, put, requestsOf, useDemoOrigin } from "./support.ts";
 
 const base = useDemoOrigin();
 const SIZE = 1_000_003;
@@ -18,8 +18,8 @@ interface Setup {
 
 async function faulty(faults: unknown): Promise<Setup> {
   const namespace = base();
-  await put(`${namespace}/_demo/images/${IMAGE_ID}`, { size: SIZE, seed: 3 });
-  await put(`${namespace}/_demo/images/${IMAGE_ID}/faults`, faults);
+  await put(`${controlOf(namespace)}/images/${IMAGE_ID}`, { size: SIZE, seed: 3 });
+  await put(`${controlOf(namespace)}/images/${IMAGE_ID}/faults`, faults);
   return { namespace, url: `${namespace}/v2/images/${IMAGE_ID}/file` };
 }
 
@@ -40,7 +40,7 @@ async function raw(url: string, headers: Readonly<Record<string, string>> = {}) 
 /** An image that no test downloads to its end; digests of so much would take seconds. */
 async function endless(): Promise<Setup> {
   const namespace = base();
-  await put(`${namespace}/_demo/images/${IMAGE_ID}`, { size: 2 ** 40, hash: "none" });
+  await put(`${controlOf(namespace)}/images/${IMAGE_ID}`, { size: 64 * 2 ** 30, hash: "none" });
   return { namespace, url: `${namespace}/v2/images/${IMAGE_ID}/file` };
 }
 
@@ -72,7 +72,7 @@ describe("faults", () => {
         length,
         undefined,
       ]);
-      await put(`${namespace}/_demo/images/${IMAGE_ID}/faults`, { ...fault, contentLength: true });
+      await put(`${controlOf(namespace)}/images/${IMAGE_ID}/faults`, { ...fault, contentLength: true });
       const fixed = await raw(url);
       expect([fixed.whole, fixed.body.length, fixed.headers["content-length"]]).toEqual([true, length, String(length)]);
       expect(Buffer.compare(fixed.body.subarray(0, SIZE - 3), expected.subarray(0, SIZE - 3))).toBe(0);
@@ -143,9 +143,9 @@ describe("faults", () => {
 
   test("{} clears them, and a misspelt one is refused by name", async () => {
     const { namespace, url } = await faulty({ status: 503 });
-    await put(`${namespace}/_demo/images/${IMAGE_ID}/faults`, {});
+    await put(`${controlOf(namespace)}/images/${IMAGE_ID}/faults`, {});
     expect((await ask(url)).status).toBe(200);
-    const refused = await ask(`${namespace}/_demo/images/${IMAGE_ID}/faults`, {
+    const refused = await ask(`${controlOf(namespace)}/images/${IMAGE_ID}/faults`, {
       method: "PUT",
       json: { corruptat: 1 },
     });
@@ -165,26 +165,26 @@ describe("the Keystone's faults", () => {
 
   test("a status or a web page instead of any answer, and {} clears them", async () => {
     const namespace = base();
-    await put(`${namespace}/_demo/keystone`, { status: 500 });
+    await put(`${controlOf(namespace)}/keystone`, { status: 500 });
     const failed = await check(namespace);
     expect([failed.status, await failed.json()]).toMatchObject([
       500,
       { error: { code: 500, title: "Internal Server Error" } },
     ]);
-    await put(`${namespace}/_demo/keystone`, { page: "<html>" });
+    await put(`${controlOf(namespace)}/keystone`, { page: "<html>" });
     const page = await logIn(namespace);
     expect([page.status, page.headers.get("content-type"), await page.text()]).toEqual([200, "text/html", "<html>"]);
-    await put(`${namespace}/_demo/keystone`, { status: 404, page: "<html>", headers: { "X-Test": "1" } });
+    await put(`${controlOf(namespace)}/keystone`, { status: 404, page: "<html>", headers: { "X-Test": "1" } });
     const other = await check(namespace);
     expect([other.status, other.headers.get("x-test")]).toEqual([404, "1"]);
-    await put(`${namespace}/_demo/keystone`, {});
+    await put(`${controlOf(namespace)}/keystone`, {});
     expect((await check(namespace)).status).toBe(200);
     expect((await check(base())).status).toBe(200);
   });
 
   test("tokens live as long as is said, and no longer", async () => {
     const namespace = base();
-    await put(`${namespace}/_demo/keystone`, { lifetimeSeconds: 1 });
+    await put(`${controlOf(namespace)}/keystone`, { lifetimeSeconds: 1 });
     const given = await logIn(namespace);
     const token = given.headers.get("x-subject-token") ?? "";
     const body = (await given.json()) as { token: { issued_at: string; expires_at: string } };
@@ -195,24 +195,24 @@ describe("the Keystone's faults", () => {
 
   test("a policy that lets only admins validate", async () => {
     const namespace = base();
-    await put(`${namespace}/_demo/keystone`, { noSelfValidation: true });
+    await put(`${controlOf(namespace)}/keystone`, { noSelfValidation: true });
     expect((await check(namespace)).status).toBe(403);
     expect((await check(namespace, "admin")).status).toBe(200);
   });
 
   test("an answer that never begins, and one that never ends", async () => {
     const namespace = base();
-    await put(`${namespace}/_demo/keystone`, { hangAt: "headers" });
+    await put(`${controlOf(namespace)}/keystone`, { hangAt: "headers" });
     const signal = AbortSignal.timeout(300);
     await expect(fetch(tokens(namespace), { signal })).rejects.toThrow("timeout");
-    await put(`${namespace}/_demo/keystone`, { hangAt: "body" });
+    await put(`${controlOf(namespace)}/keystone`, { hangAt: "body" });
     const begun = await fetch(tokens(namespace), { signal: AbortSignal.timeout(300) });
     expect(begun.status).toBe(200);
     await expect(begun.text()).rejects.toThrow("timeout");
   });
 
   test("a misspelt one is refused by name", async () => {
-    const refused = await ask(`${base()}/_demo/keystone`, { method: "PUT", json: { hang: "body" } });
+    const refused = await ask(`${controlOf(base())}/keystone`, { method: "PUT", json: { hang: "body" } });
     expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining("hang")]);
   });
 });
@@ -221,7 +221,7 @@ describe("the line", () => {
   // Retried, because it needs a core to itself: with every core taken by other programs it was seen 10 % off.
   test("a shared rate is kept within 3 % by sixteen downloads at once", { retry: 2 }, async () => {
     const { namespace, url } = await endless();
-    await put(`${namespace}/_demo/link`, { rate: 20_000_000 });
+    await put(`${controlOf(namespace)}/link`, { rate: 20_000_000 });
     const abort = new AbortController();
     const downloads = Array.from({ length: 16 }, async () => {
       const response = await fetch(url, { headers: { "x-auth-token": "demo" }, signal: abort.signal });
@@ -254,11 +254,11 @@ describe("the line", () => {
     const running = raw(url);
     const other = raw(neighbour.url);
     await setTimeout(100);
-    await put(`${namespace}/_demo/link`, { down: true });
+    await put(`${controlOf(namespace)}/link`, { down: true });
     expect((await running).whole).toBe(false);
     await expect(ask(url)).rejects.toThrow();
     expect((await other).whole).toBe(true);
-    await put(`${namespace}/_demo/link`, {});
+    await put(`${controlOf(namespace)}/link`, {});
     expect((await ask(url.replace("/file", ""))).status).toBe(200);
   });
 });
@@ -279,7 +279,7 @@ describe("the log", () => {
       },
       { method: "GET", path: "/v2/images/none", range: null, token: "other", status: 404, aborted: false },
     ]);
-    await ask(`${namespace}/_demo/requests`, { method: "DELETE" });
+    await ask(`${controlOf(namespace)}/requests`, { method: "DELETE" });
     expect(await requestsOf(namespace)).toEqual([]);
   });
 
@@ -301,14 +301,14 @@ describe("the log", () => {
 describe("generated records", () => {
   const HASHES = ["sha512", "sha384", "sha256", "sha1"];
   test.each(HASHES)("%s is the content's digest, beside its MD5", async (hash) => {
-    const record = await put(`${base()}/_demo/images/${IMAGE_ID}`, { size: SIZE, seed: 3, hash });
+    const record = await put(`${controlOf(base())}/images/${IMAGE_ID}`, { size: SIZE, seed: 3, hash });
     expect(record.os_hash_algo).toBe(hash);
     expect(record.os_hash_value).toBe(createHash(hash).update(expected).digest("hex"));
     expect(record.checksum).toBe(createHash("md5").update(expected).digest("hex"));
   });
 
   test("md5 leaves the hash out, none both, and an unknown one has a value", async () => {
-    const url = `${base()}/_demo/images/${IMAGE_ID}`;
+    const url = `${controlOf(base())}/images/${IMAGE_ID}`;
     expect(await put(url, { size: 9, hash: "md5" })).toMatchObject({
       os_hash_algo: null,
       checksum: expect.any(String),
@@ -322,14 +322,14 @@ describe("generated records", () => {
 
   test("overrides stand in the record word for word", async () => {
     const overrides = { size: null, os_hash_value: "00", extra: { a: 1 } };
-    expect(await put(`${base()}/_demo/images/${IMAGE_ID}`, { size: 9, overrides })).toMatchObject(overrides);
+    expect(await put(`${controlOf(base())}/images/${IMAGE_ID}`, { size: 9, overrides })).toMatchObject(overrides);
   });
 });
 
 test("a dropped namespace is empty, and its neighbour is not", async () => {
   const one = await faulty({});
   const two = await faulty({});
-  expect((await ask(`${one.namespace}/_demo`, { method: "DELETE" })).status).toBe(204);
+  expect((await ask(`${controlOf(one.namespace)}`, { method: "DELETE" })).status).toBe(204);
   expect((await ask(one.url)).status).toBe(404);
   expect((await ask(two.url)).status).toBe(200);
   expect(await requestsOf(one.namespace)).toHaveLength(1);

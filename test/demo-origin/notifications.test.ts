@@ -1,9 +1,9 @@
 /** The receiver of notifications that the tests' origin has beside it. */
 import { expect, test } from "vitest";
-import { ask, put, useDemoOrigin } from "./support.ts";
+import { ask, controlOf, put, useDemoOrigin } from "./support.ts";
 
 const base = useDemoOrigin();
-const inbox = () => `${base()}/_demo/notifications`;
+const inbox = () => `${controlOf(base())}/notifications`;
 
 async function statuses(url: string): Promise<unknown[]> {
   const deliveries = (await (await ask(url)).json()) as { status: number }[];

@@ -1,23 +1,32 @@
 /** One demo origin per test file, and a namespace of its own for each test. */
 import { afterAll, beforeAll } from "vitest";
-import { type DemoOrigin, startDemoOrigin } from "../../demo/origin.ts";
+import { type DemoOrigin, type DemoOriginOptions, startDemoOrigin } from "../../demo/origin.ts";
 
 export const IMAGE_ID = "11111111-1111-4111-8111-111111111111";
 
+let running: DemoOrigin | null = null;
+
+function demoOrigin(): DemoOrigin {
+  if (running === null) throw new Error("the demo origin is not up yet");
+  return running;
+}
+
 /** @returns gives a fresh namespace's URL */
-export function useDemoOrigin(): () => string {
-  let origin: DemoOrigin | null = null;
+export function useDemoOrigin(options: DemoOriginOptions = {}): () => string {
   let count = 0;
   beforeAll(async () => {
-    origin = await startDemoOrigin();
+    running = await startDemoOrigin(options);
   });
   afterAll(async () => {
-    await origin?.close();
+    await running?.close();
+    running = null;
   });
-  return () => {
-    if (origin === null) throw new Error("the demo origin is not up yet");
-    return origin.namespace(`n${count++}`);
-  };
+  return () => `${demoOrigin().url}/t/n${count++}`;
+}
+
+/** The control of a namespace. */
+export function controlOf(namespace: string): string {
+  return `${namespace.replace(demoOrigin().url, demoOrigin().controlUrl)}/_demo`;
 }
 
 export interface Asked {
@@ -59,6 +68,6 @@ export interface Logged {
 }
 
 export async function requestsOf(base: string): Promise<Logged[]> {
-  const response = await ask(`${base}/_demo/requests`);
+  const response = await ask(`${controlOf(base)}/requests`);
   return (await response.json()) as Logged[];
 }

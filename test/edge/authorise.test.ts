@@ -9,6 +9,7 @@ import {
   download,
   expectCalls,
   type Image,
+  loggedName,
   setFaults,
   settled,
 } from "../support/scenario.ts";
@@ -116,7 +117,7 @@ describe("a stored image", () => {
     expect(response.headers.get("cache-status")).toBe("glance-edge; hit");
     await response.arrayBuffer();
     for (const call of await expectCalls(...asks(image.id))) {
-      expect(call.headers["x-service-token"]).toBe("service");
+      expect(call.headers["x-service-token"]).toBe(await loggedName("service"));
       expect(call.token).toBe("demo");
       const claims = Object.keys(call.headers).filter((name) =>
         /^(x-roles|x-user-id|x-project-id|x-tenant-id|x-identity-status|x-forwarded-for|forwarded|cf-connecting-ip|x-original-url)$/.test(

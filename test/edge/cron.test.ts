@@ -110,7 +110,7 @@ describe("each ten minutes", () => {
 
   it("the store is pruned though the origin can't be asked", async () => {
     await origin.cached();
-    await origin.send("PUT", "/_demo/keystone", { status: 503 });
+    await origin.control("PUT", "/keystone", { status: 503 });
     await storeImage("old", { at: 0 });
     await runUpkeep(edgeBefore(origin, "admin", { settings: { cacheMaxBytes: 10 } }), CRONS.tenMinutely);
     expect(summaries().map(({ event }) => event)).toEqual(["upkeep.prune", "upkeep.reconcile-failed"]);
@@ -168,8 +168,8 @@ describe("each minute", () => {
     const imageId = crypto.randomUUID();
     // At the origin that the fills of this test's workerd know.
     const shared = sharedOrigin();
-    await shared.send("PUT", `/_demo/images/${imageId}`, { size: 4_000_000 });
-    await shared.send("PUT", `/_demo/images/${imageId}/faults`, { rate: 100_000 });
+    await shared.control("PUT", `/images/${imageId}`, { size: 4_000_000 });
+    await shared.control("PUT", `/images/${imageId}/faults`, { rate: 100_000 });
     const fill = fillStub(imageId);
     await queue.add(imageId, 1);
     await queue.claim(1, Date.now() - 60 * MINUTE);

@@ -39,9 +39,11 @@ async function revoke(token: string): Promise<void> {
 
 /** A Keystone of this test's own, for settings, and how it is changed. */
 function ownKeystone() {
-  const origin = `${inject("originUrl")}/t/manage-${crypto.randomUUID()}`;
+  const prefix = `/t/manage-${crypto.randomUUID()}`;
+  const origin = inject("originUrl") + prefix;
+  const controlUrl = inject("controlUrl") + prefix;
   const become = async (faults: Readonly<Record<string, unknown>>) => {
-    const response = await fetch(`${origin}/_demo/keystone`, { method: "PUT", body: JSON.stringify(faults) });
+    const response = await fetch(`${controlUrl}/_demo/keystone`, { method: "PUT", body: JSON.stringify(faults) });
     expect(response.status, await response.text()).toBe(200);
   };
   const giveRoles = (...roles: string[]) => {

@@ -17,7 +17,7 @@ let receiver: string;
 let logged: string[];
 
 beforeEach(() => {
-  receiver = `${inject("originUrl")}/t/${crypto.randomUUID()}/_demo/notifications`;
+  receiver = `${inject("controlUrl")}/t/${crypto.randomUUID()}/_demo/notifications`;
   logged = [];
   vi.spyOn(console, "error").mockImplementation((line: string) => void logged.push(line));
 });

@@ -21,12 +21,15 @@ const SENT: Sent = {
 };
 
 let origin: string;
+let controlUrl: string;
 let queue: Put[];
 let logged: string[];
 let now: number;
 
 beforeEach(() => {
-  origin = `${inject("originUrl")}/t/${crypto.randomUUID()}`;
+  const prefix = `/t/${crypto.randomUUID()}`;
+  origin = inject("originUrl") + prefix;
+  controlUrl = inject("controlUrl") + prefix;
   queue = [];
   logged = [];
   now = NOW;
@@ -61,7 +64,7 @@ const receiverIds = () => messages().map(({ payload }) => [payload.receiver_user
 
 /** How often Keystone was asked. */
 async function asked(): Promise<number> {
-  const log: { path: string }[] = await (await fetch(`${origin}/_demo/requests`)).json();
+  const log: { path: string }[] = await (await fetch(`${controlUrl}/_demo/requests`)).json();
   return log.filter(({ path }) => path.startsWith("/v3/auth/tokens")).length;
 }
 

@@ -70,7 +70,7 @@ describe("an origin that does not say", () => {
   it.each([403, 500, 503])("but answers %i: the image is kept, and the others get their turn", async (status) => {
     const silent = await origin.cached();
     const gone = await origin.cached();
-    await origin.send("PUT", `/_demo/images/${silent}/faults`, { recordStatus: status });
+    await origin.control("PUT", `/images/${silent}/faults`, { recordStatus: status });
     await origin.send("DELETE", `/v2/images/${gone}`);
     const seen = await reconcile(edgeBefore(origin), NEVER);
     expect(seen).toEqual({ asked: 2, evicted: 1, hidden: 0, unanswered: 1 });
@@ -142,13 +142,13 @@ describe("a Keystone that gives no token", () => {
 
   it("because it is down: everything is kept", async () => {
     const imageId = await origin.cached();
-    await origin.send("PUT", "/_demo/keystone", { status: 503 });
+    await origin.control("PUT", "/keystone", { status: 503 });
     await expect(reconcile(edgeBefore(origin), NEVER)).rejects.toThrow(KeystoneUnavailable);
     expect(await imageIds()).toEqual([imageId]);
   });
 
   it("is not asked when there is nothing to ask about", async () => {
-    await origin.send("PUT", "/_demo/keystone", { status: 503 });
+    await origin.control("PUT", "/keystone", { status: 503 });
     expect(await reconcile(edgeBefore(origin), NEVER)).toMatchObject({ asked: 0 });
   });
 });

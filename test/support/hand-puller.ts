@@ -7,7 +7,7 @@ import type { Subject, Turn } from "../../src/fill/protocol.ts";
 import { sliceLength, sliceStart } from "../../src/store/slice-plan.ts";
 import { SliceStore } from "../../src/store/slices.ts";
 import { fillClient, fillStub } from "./bindings.ts";
-import { atOrigin, bindings, type Image, MARK, type OriginCall, trueBytes } from "./scenario.ts";
+import { bindings, control, type Image, MARK, type OriginCall, trueBytes } from "./scenario.ts";
 
 export interface HandPuller {
   readonly turn: Extract<Turn, { do: "pull" }>;
@@ -59,7 +59,7 @@ export async function pullByHand(image: Image): Promise<HandPuller> {
 
 /** The calls for an image's data under the rights that {@link pullByHand} left, which carry no test's mark. */
 export async function callsOnErrand(image: Image): Promise<OriginCall[]> {
-  const all: OriginCall[] = await (await atOrigin("/_demo/requests", { token: null })).json();
+  const all: OriginCall[] = await (await control("GET", "/requests")).json();
   return all.filter(
     (call) => call.path === `/v2/images/${image.id}/file` && call.token === "demo" && !(MARK in call.headers),
   );

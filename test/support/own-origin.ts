@@ -20,6 +20,8 @@ export interface OwnOrigin {
   cached(options?: Readonly<Record<string, unknown>>): Promise<string>;
   /** A request under an admin's token. @returns the answer's status */
   send(method: string, path: string, body?: unknown): Promise<number>;
+  /** Something done by its control. @param path behind /_demo. @returns the answer's status */
+  control(method: string, path: string, body?: unknown): Promise<number>;
   /** How often an image's record was asked for. */
   asked(imageId: string): Promise<number>;
   /** How often a list of images was asked for. */
@@ -29,32 +31,36 @@ export interface OwnOrigin {
 }
 
 export function ownOrigin(): OwnOrigin {
-  return originAt(`${inject("originUrl")}/t/${crypto.randomUUID()}`);
+  return originAt(`/t/${crypto.randomUUID()}`);
 }
 
 /** The one that all tests share, and that the Fills of this workerd know. */
 export function sharedOrigin(): OwnOrigin {
-  return originAt(inject("originUrl"));
+  return originAt("");
 }
 
-function originAt(url: string): OwnOrigin {
-  const send = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
-    const response = await fetch(url + path, {
+function originAt(prefix: string): OwnOrigin {
+  const url = inject("originUrl") + prefix;
+  const controlUrl = `${inject("controlUrl")}${prefix}/_demo`;
+  const ask = async (whole: string, method: string, body: unknown) => {
+    const response = await fetch(whole, {
       method,
-      headers: { "x-auth-token": "admin", ...headers },
+      headers: { "x-auth-token": "admin" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     await response.body?.cancel();
     return response.status;
   };
   const requests = async (): Promise<{ method: string; path: string; token: string | null }[]> =>
-    (await fetch(`${url}/_demo/requests`)).json();
+    (await fetch(`${controlUrl}/requests`)).json();
+  const control = (method: string, path: string, body?: unknown) => ask(controlUrl + path, method, body);
   return {
     url,
-    send,
+    control,
+    send: (method, path, body) => ask(url + path, method, body),
     async cached(options = {}) {
       const imageId = crypto.randomUUID();
-      const status = await send("PUT", `/_demo/images/${imageId}`, { size: 10, ...options });
+      const status = await control("PUT", `/images/${imageId}`, { size: 10, ...options });
       if (status !== 201) throw new Error(`the demo origin refused an image: ${status}`);
       await storeImage(imageId);
       return imageId;
@@ -66,8 +72,10 @@ function originAt(url: string): OwnOrigin {
       return (await requests()).filter(({ path }) => /^\/v2\/images(\?|$)/.test(path)).length;
     },
     async revokeSeen() {
-      const tokens = new Set((await requests()).map(({ token }) => token ?? "").filter((token) => token.length > 20));
-      for (const token of tokens) await send("DELETE", "/v3/auth/tokens", undefined, { "x-subject-token": token });
+      const names = new Set(
+        (await requests()).map(({ token }) => token ?? "").filter((name) => name.startsWith("sha256:")),
+      );
+      for (const name of names) await control("DELETE", `/tokens/${name}`);
     },
   };
 }

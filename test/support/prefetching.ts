@@ -8,7 +8,7 @@ import { advanceQueue } from "../../src/fill/advance-queue.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { PrefetchQueue, type QueuedImage } from "../../src/store/queue.ts";
 import { fillClient } from "./bindings.ts";
-import { atOrigin, bindings, committed, type Image, MARK, type OriginCall } from "./scenario.ts";
+import { bindings, committed, control, type Image, MARK, type OriginCall } from "./scenario.ts";
 
 export const queue = new PrefetchQueue(bindings.CATALOG);
 const keystoneUrl = () => `${inject("originUrl")}/v3`;
@@ -66,7 +66,7 @@ export async function backOffIsOver(): Promise<void> {
 
 /** What the origin was asked about these images without a client, in order. */
 export async function backgroundCalls(...images: readonly Image[]): Promise<OriginCall[]> {
-  const all: OriginCall[] = await (await atOrigin("/_demo/requests", { token: null })).json();
+  const all: OriginCall[] = await (await control("GET", "/requests")).json();
   return all.filter((call) => !(MARK in call.headers) && images.some(({ id }) => call.path.includes(id)));
 }
 
@@ -91,7 +91,12 @@ export async function revoke(token: string): Promise<void> {
   expect((await fetch(`${keystoneUrl()}/auth/tokens`, { method: "DELETE", headers })).status).toBe(204);
 }
 
-/** The tokens under which the origin was asked about an image without a client, in order. */
+/** Revokes the token that the origin's log calls so. */
+export async function revokeLogged(name: string | null | undefined): Promise<void> {
+  expect((await control("DELETE", `/tokens/${name}`)).status).toBe(204);
+}
+
+/** The names of the tokens under which the origin was asked about an image without a client, in order. */
 export async function tokens(image: Image): Promise<(string | null)[]> {
   return (await backgroundCalls(image)).map(({ token }) => token);
 }

@@ -13,6 +13,8 @@ declare module "vitest" {
   interface ProvidedContext {
     /** Set by origin-setup.ts. */
     originUrl: string;
+    /** The origin's control, without /_demo. */
+    controlUrl: string;
   }
 }
 
@@ -110,13 +112,20 @@ export async function atOrigin(path: string, { token = "demo", ...init }: Ask = 
   return fetch(inject("originUrl") + path, { ...init, headers });
 }
 
-async function control(method: string, path: string, body?: unknown): Promise<Response> {
-  const response = await fetch(`${inject("originUrl")}/_demo${path}`, {
+/** Something done by the origin's control. @throws Error when it refuses. @param path behind /_demo */
+export async function control(method: string, path: string, body?: unknown): Promise<Response> {
+  const response = await fetch(`${inject("controlUrl")}/_demo${path}`, {
     method,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   if (!response.ok) throw new Error(`the demo origin refused: ${response.status} ${await response.text()}`);
   return response;
+}
+
+/** What the origin's log calls a token, other than the three that everybody knows. */
+export async function loggedName(token: string): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token)));
+  return `sha256:${Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
 /** The calls of this test to the origin that no expectation has taken yet, in order. */

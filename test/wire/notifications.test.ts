@@ -6,6 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { nameOfToken } from "../../demo/keystone/tokens.ts";
 import { type EdgeProcess, startEdge } from "../support/node/edge-process.ts";
 import { type Image, Origin, stored, until } from "./support.ts";
 
@@ -32,7 +33,7 @@ async function newEdge(name: string, queues: boolean): Promise<EdgeProcess> {
   const vars = {
     ORIGIN_URL: url,
     KEYSTONE_URL: `${url}/v3`,
-    NOTIFICATIONS_URL: receiverOf(url, name),
+    NOTIFICATIONS_URL: receiverOf(name),
     PUBLIC_URL: "https://image-edge.example.com",
     SLICE_BYTES: String(512 * 1024),
   };
@@ -44,18 +45,18 @@ async function newEdge(name: string, queues: boolean): Promise<EdgeProcess> {
   return edge;
 }
 
-function receiverOf(originUrl: string, name: string): string {
-  return `${originUrl}/t/${name}/_demo/notifications`;
+function receiverOf(name: string): string {
+  return `${origin.controlUrl}/t/${name}/_demo/notifications`;
 }
 
 async function answerWith(name: string, reception: { status?: number; times?: number }): Promise<void> {
-  const response = await fetch(receiverOf(origin.url, name), { method: "PUT", body: JSON.stringify(reception) });
+  const response = await fetch(receiverOf(name), { method: "PUT", body: JSON.stringify(reception) });
   expect(response.status).toBe(204);
 }
 
 /** All deliveries that name this image, whatever they were answered. */
 async function deliveriesOf(name: string, image: Image): Promise<Delivery[]> {
-  const all = (await (await fetch(receiverOf(origin.url, name))).json()) as Delivery[];
+  const all = (await (await fetch(receiverOf(name))).json()) as Delivery[];
   return all.filter((delivery) => JSON.stringify(delivery.body).includes(image.id));
 }
 
@@ -218,7 +219,9 @@ describe("without the queue", () => {
     expect(await deliveriesOf("without", image)).toEqual([]);
     expect(errorsOf(process)).toEqual([]);
     // Nobody is asked whose download it was, for nobody is told.
-    const log = (await (await fetch(`${origin.url}/_demo/requests`)).json()) as { headers: Record<string, string> }[];
-    expect(log.filter(({ headers }) => headers["x-subject-token"] === token)).toEqual([]);
+    const log = (await (await fetch(`${origin.controlUrl}/_demo/requests`)).json()) as {
+      headers: Record<string, string>;
+    }[];
+    expect(log.filter(({ headers }) => headers["x-subject-token"] === nameOfToken(token))).toEqual([]);
   });
 });

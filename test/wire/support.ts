@@ -68,6 +68,11 @@ export class Origin {
     return this.#demo.url;
   }
 
+  get controlUrl(): string {
+    if (this.#demo === null) throw new Error("the demo origin is not up yet");
+    return this.#demo.controlUrl;
+  }
+
   async createImage(options: { readonly size: number; readonly hash?: string }): Promise<Image> {
     const id = crypto.randomUUID();
     const seed = Math.floor(Math.random() * 2 ** 30);
@@ -88,7 +93,7 @@ export class Origin {
 
   async #control(method: string, path: string, json?: unknown): Promise<Response> {
     const body = json === undefined ? {} : { body: JSON.stringify(json) };
-    const response = await fetch(`${this.url}/_demo${path}`, { method, ...body });
+    const response = await fetch(`${this.controlUrl}/_demo${path}`, { method, ...body });
     if (!response.ok) throw new Error(`[${method}] ${path}: ${response.status} ${await response.text()}`);
     return response;
   }

@@ -5,11 +5,13 @@ import { startDemoOrigin } from "../../../demo/origin.ts";
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const origin = await startDemoOrigin({ port: 0 });
   project.provide("originUrl", origin.url);
+  project.provide("controlUrl", origin.controlUrl);
   return () => origin.close();
 }
 
 declare module "vitest" {
   interface ProvidedContext {
     originUrl: string;
+    controlUrl: string;
   }
 }

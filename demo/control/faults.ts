@@ -77,12 +77,13 @@ export function readFaults(body: Fields): Faults {
 
 /** @throws HttpError 400 that names the wrong field */
 export function readKeystoneFaults(body: Fields): KeystoneFaults {
-  onlyFields(body, ["lifetimeSeconds", "noSelfValidation", "status", "page", "headers", "hangAt"]);
+  onlyFields(body, ["lifetimeSeconds", "noSelfValidation", "status", "page", "padding", "headers", "hangAt"]);
   return {
     ...optional(body, "lifetimeSeconds", (value, name) => readWhole(value, name, 1)),
     ...optional(body, "noSelfValidation", readBoolean),
     ...optional(body, "status", readStatus),
     ...optional(body, "page", readText),
+    ...optional(body, "padding", readWhole),
     ...optional(body, "headers", readHeaders),
     ...optional(body, "hangAt", (value, name) => readOneOf(value, name, ["headers", "body"])),
   };

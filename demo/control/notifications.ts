@@ -5,7 +5,7 @@
 import { type Exchange, headerOf, pause, readJson, replyEmpty, replyJson } from "../http/exchange.ts";
 import { methodNotAllowed } from "../http/webob-error.ts";
 import { MAX_DELIVERIES } from "../limits.ts";
-import { onlyFields, readDelay, readFields, readStatus, readWhole } from "./body.ts";
+import { onlyFields, readDelay, readFields, readHeaders, readStatus, readText, readWhole } from "./body.ts";
 
 export interface Delivery {
   /** What it was answered with. */
@@ -24,6 +24,10 @@ export interface Reception {
   times: number;
   /** Before each answer. */
   readonly delayMs: number;
+  /** Only those that have this text in them; all others are taken. */
+  readonly containing: string;
+  /** On each of these answers. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export class Receiver {
@@ -31,7 +35,7 @@ export class Receiver {
   reception: Reception = TAKES_ALL;
 }
 
-const TAKES_ALL: Reception = { status: 204, times: 0, delayMs: 0 };
+const TAKES_ALL: Reception = { status: 204, times: 0, delayMs: 0, containing: "", headers: {} };
 
 export async function notifications(exchange: Exchange): Promise<void> {
   const { receiver } = exchange.namespace;
@@ -54,7 +58,7 @@ export async function notifications(exchange: Exchange): Promise<void> {
 async function receive(exchange: Exchange, receiver: Receiver): Promise<void> {
   const body = await readJson(exchange);
   const { reception } = receiver;
-  const chosen = reception.times > 0;
+  const chosen = reception.times > 0 && JSON.stringify(body).includes(reception.containing);
   if (chosen) reception.times--;
   const status = chosen ? reception.status : TAKES_ALL.status;
   if (receiver.deliveries.length >= MAX_DELIVERIES) receiver.deliveries.shift();
@@ -66,15 +70,18 @@ async function receive(exchange: Exchange, receiver: Receiver): Promise<void> {
     at: Date.now(),
   });
   if (chosen) await pause(exchange, reception.delayMs);
-  replyEmpty(exchange, status, status >= 300 && status < 400 ? { Location: `${exchange.base}/_demo/requests` } : {});
+  const location = status >= 300 && status < 400 ? { Location: `${exchange.base}/_demo/requests` } : {};
+  replyEmpty(exchange, status, { ...location, ...(chosen ? reception.headers : {}) });
 }
 
 function readReception(value: unknown): Reception {
   const body = readFields(value);
-  onlyFields(body, ["status", "times", "delayMs"]);
+  onlyFields(body, ["status", "times", "delayMs", "containing", "headers"]);
   return {
     status: readStatus(body.status ?? TAKES_ALL.status, "status"),
     times: body.times === undefined ? Number.POSITIVE_INFINITY : readWhole(body.times, "times"),
     delayMs: readDelay(body.delayMs ?? 0, "delayMs"),
+    containing: readText(body.containing ?? "", "containing"),
+    headers: readHeaders(body.headers ?? {}, "headers"),
   };
 }

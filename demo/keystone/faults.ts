@@ -9,6 +9,8 @@ export interface KeystoneFaults {
   readonly status?: number;
   /** A web page instead of any answer, as from what stands in front of a Keystone. */
   readonly page?: string;
+  /** So many spaces follow the page, which comes in chunks then and without a length. */
+  readonly padding?: number;
   /** On the page. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Nothing is sent from there on, but the connection stays open. */

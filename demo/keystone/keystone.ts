@@ -9,9 +9,14 @@ import { type Identity, USERS } from "./tokens.ts";
 
 export async function keystone(exchange: Exchange): Promise<void> {
   const { method, path } = exchange;
-  const { status, page, headers, hangAt, noSelfValidation } = exchange.namespace.keystoneFaults;
+  const { status, page, padding, headers, hangAt, noSelfValidation } = exchange.namespace.keystoneFaults;
   if (hangAt !== undefined) return hang(exchange, hangAt);
-  if (page !== undefined) return reply(exchange, status ?? 200, { "Content-Type": "text/html", ...headers }, page);
+  if (page !== undefined) {
+    const fields = { "Content-Type": "text/html", ...headers };
+    if (padding === undefined) return reply(exchange, status ?? 200, fields, page);
+    begin(exchange, status ?? 200, fields);
+    return void exchange.response.end(page + " ".repeat(padding));
+  }
   if (status !== undefined) return refuse(exchange, status, "An unexpected error prevented the server from answering.");
   if (path === "/v3" || path === "/v3/") return replyJson(exchange, 200, { version: versionOf(exchange) });
   if (path !== "/v3/auth/tokens") return refuse(exchange, 404, "The requested URL was not found.");

@@ -70,9 +70,13 @@ export class FillClient {
     return this.#tell("stop", () => this.#stub.stop());
   }
 
-  /** As {@link stop}, unless clients download through it. */
-  stopUnused(): Promise<void> {
-    return this.#tell("stopUnused", () => this.#stub.stopUnused());
+  /** As {@link stop}, unless clients download through it. @returns whether the Fill knows of it */
+  async stopUnused(): Promise<boolean> {
+    const told = await this.#ask("stopUnused", async () => {
+      await this.#stub.stopUnused();
+      return true;
+    });
+    return told ?? false;
   }
 
   /** Lends the rights of who queues the image. */

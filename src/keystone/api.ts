@@ -2,6 +2,7 @@
  * One request to Keystone's v3 API (docs.openstack.org/api-ref/identity/v3/), and how to tell Keystone's own word from that
  * of a web server in front of it.
  */
+import { readText } from "../http/read-text.ts";
 import { field, isObject, parseJson } from "../json.ts";
 
 /** Keystone did not answer, or not as Keystone does, or not to the edge. Its message holds no secret. */
@@ -12,6 +13,9 @@ export class KeystoneUnavailable extends Error {
 /** A validation takes Keystone some 10 to 100 ms, and clients wait for it. */
 const DEADLINE_MS = 5_000;
 
+/** A token without its catalogue is some KB, with a few hundred roles some 50. Whatever is larger is no token. */
+const MAX_BYTES = 2 ** 20;
+
 /** What came back, whole. */
 export interface KeystoneAnswer {
   readonly status: number;
@@ -21,7 +25,7 @@ export interface KeystoneAnswer {
 
 /**
  * One request to `{keystone}/auth/tokens`, within 5 s, without the catalogue, which nobody here reads.
- * @throws KeystoneUnavailable when no answer came
+ * @throws KeystoneUnavailable when no answer came, or not to its end, or one of more than 1 MiB
  */
 export async function askKeystone(
   keystone: string,
@@ -33,9 +37,11 @@ export async function askKeystone(
       cache: "no-store",
       // A redirect would take tokens to wherever it points.
       redirect: "manual",
+      // Ends the body's coming as well.
       signal: AbortSignal.timeout(DEADLINE_MS),
     });
-    return { status: response.status, headers: response.headers, text: await response.text() };
+    const text = await readText(response, "Keystone's answer", MAX_BYTES, DEADLINE_MS);
+    return { status: response.status, headers: response.headers, text };
   } catch (cause) {
     throw new KeystoneUnavailable("Keystone did not answer", { cause });
   }

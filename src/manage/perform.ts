@@ -1,12 +1,14 @@
 /** The operations of the cache's management, for a caller who may. Answers are those of glance/api/v2/cached_images.py. */
 import { evict } from "../download/evict.ts";
 import type { Edge } from "../edge.ts";
+import { glanceError } from "../http/glance-error.ts";
 import { downloadTarget } from "../origin/target.ts";
 import { clean } from "../upkeep/clean.ts";
 import { prune } from "../upkeep/prune.ts";
 import { clearCache, clearQueue } from "./clear.ts";
 import { listFills } from "./list-fills.ts";
 import type { LegacyVerb, Operation } from "./operations.ts";
+import { readPage } from "./page.ts";
 import { dequeue, enqueue } from "./queueing.ts";
 
 /** How long a clean or a prune that somebody waits for may take; it goes on by cron. */
@@ -18,21 +20,21 @@ export async function perform(edge: Edge, request: Request, operation: Operation
     case "list":
       return json(edge, {
         cached_images: await cachedImages(edge),
-        queued_images: await queuedImages(edge),
+        queued_images: await edge.queue.ids(),
       });
     case "list-fills":
-      return json(edge, { fills: await listFills(edge) });
+      return fillsPage(edge, request);
     case "queue":
       await enqueue(edge, request, operation.imageId);
       return empty(edge, 202);
     case "delete":
       // The queue first: what is fetched for it is nobody's wish any more.
-      await dequeue(edge, operation.imageId);
+      if (!(await dequeue(edge, operation.imageId))) return goesOn(edge, request);
       await evict(edge, operation.imageId, "an operator removed it", "unless-in-use");
       return empty(edge, 204);
     case "clear":
       if (target !== "queue") await clearCache(edge);
-      if (target !== "cache") await clearQueue(edge);
+      if (target !== "cache" && (await clearQueue(edge)).untold.length > 0) return goesOn(edge, request);
       return empty(edge, 204);
     case "clean":
       await clean(edge, edge.now() + WAIT_MS);
@@ -46,7 +48,7 @@ export async function perform(edge: Edge, request: Request, operation: Operation
     case "legacy-cached":
       return json(edge, await legacyCached(edge, operation.verb));
     case "legacy-queued":
-      return json(edge, await legacyQueued(edge, request, operation.verb));
+      return legacyQueued(edge, request, operation.verb);
   }
 }
 
@@ -64,20 +66,39 @@ async function legacyCached(edge: Edge, verb: LegacyVerb): Promise<unknown> {
   }
 }
 
-async function legacyQueued(edge: Edge, request: Request, verb: LegacyQueued): Promise<unknown> {
+async function legacyQueued(edge: Edge, request: Request, verb: LegacyQueued): Promise<Response> {
   switch (verb.do) {
     case "list":
-      return { queued_images: await queuedImages(edge) };
-    case "delete-all":
-      return { num_deleted: await clearQueue(edge) };
+      return json(edge, { queued_images: await edge.queue.ids() });
+    case "delete-all": {
+      const { images, untold } = await clearQueue(edge);
+      return untold.length > 0 ? goesOn(edge, request) : json(edge, { num_deleted: images });
+    }
     case "delete":
-      await dequeue(edge, verb.imageId);
-      return null;
+      return (await dequeue(edge, verb.imageId)) ? json(edge, null) : goesOn(edge, request);
     case "add":
       // Glance looks at the id only when its turn comes. What is no id of an image would never have one.
       if (downloadTarget(`/v2/images/${verb.imageId}/file`) !== null) await enqueue(edge, request, verb.imageId);
-      return null;
+      return json(edge, null);
   }
+}
+
+async function fillsPage(edge: Edge, request: Request): Promise<Response> {
+  const query = new URL(request.url).searchParams;
+  const page = readPage(query);
+  if ("wrong" in page) return glanceError(request, 400, page.wrong, common(edge));
+  const listed = await listFills(edge, page);
+  if (listed === null) return glanceError(request, 400, "The marker is not in the list.", common(edge));
+  const { fills, next } = listed;
+  if (next === null) return json(edge, { fills });
+  query.set("marker", next);
+  // Without scheme and host, as in Glance's own lists.
+  return json(edge, { fills, next: `/v2/cache/fills?${query}` });
+}
+
+/** Told to stop, a Fill did not answer: its image is in the queue still, so that a request that comes again finds it. */
+function goesOn(edge: Edge, request: Request): Response {
+  return glanceError(request, 503, "Not all that is being fetched could be ended. Try again later.", common(edge));
 }
 
 /** Glance gives times as seconds, and glanceclient formats them as such. */
@@ -89,10 +110,6 @@ async function cachedImages({ catalog }: Edge): Promise<unknown[]> {
     last_modified: committedAt / 1000,
     size,
   }));
-}
-
-async function queuedImages({ queue }: Edge): Promise<string[]> {
-  return (await queue.list()).map(({ imageId }) => imageId);
 }
 
 function json(edge: Edge, value: unknown): Response {

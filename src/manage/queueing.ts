@@ -3,6 +3,7 @@ import type { Edge } from "../edge.ts";
 import { queueMoved } from "../fill/advance-queue.ts";
 import { FillClient } from "../fill/client.ts";
 import { callerHeaders } from "../http/headers.ts";
+import { endFetching } from "./clear.ts";
 
 /** Queues an image and starts it if it's its turn, under the rights of who queued it where the edge has none itself. */
 export async function enqueue(edge: Edge, request: Request, imageId: string): Promise<void> {
@@ -17,9 +18,13 @@ export async function enqueue(edge: Edge, request: Request, imageId: string): Pr
   edge.background(queueMoved(edge, edge.now()));
 }
 
-/** Takes an image out of the queue, and ends what is being fetched for it alone. */
-export async function dequeue(edge: Edge, imageId: string): Promise<void> {
-  if (!(await edge.queue.remove(imageId))) return;
-  await new FillClient(edge.fills, imageId, edge.log).stopUnused();
+/**
+ * Takes an image out of the queue, and ends what is being fetched for it alone.
+ * @returns false when its Fill can't be reached: it stays in the queue
+ */
+export async function dequeue(edge: Edge, imageId: string): Promise<boolean> {
+  if (!(await edge.queue.has(imageId))) return true;
+  const { untold } = await endFetching(edge, [imageId]);
   edge.background(queueMoved(edge, edge.now()));
+  return untold.length === 0;
 }

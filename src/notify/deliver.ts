@@ -4,61 +4,72 @@
  */
 import type { Settings } from "../config.ts";
 import type { Log } from "../observe/log.ts";
-
-/** A receiver only has to write the batch down. */
-const POST_MS = 10_000;
+import { answered, NotDelivered, post } from "./post.ts";
+import { split } from "./split.ts";
 
 /** The first retry comes after a second, each next one after twice the time, but no later than a quarter of an hour. */
 const MAX_DELAY_SECONDS = 900;
+/** The longest delay that a queue takes (Queues limits page), whatever a receiver asks for. */
+const MAX_RETRY_AFTER_SECONDS = 43_200;
+
+export interface Bounds {
+  /** How long the receiver may take for a post, ms. It only has to write the batch down. */
+  readonly postMs: number;
+  /** How long a refused batch is split for, ms; well within the 15 minutes of a consumer (Queues limits page). */
+  readonly splitMs: number;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+const BOUNDS: Bounds = { postMs: 10_000, splitMs: 60_000, now: Date.now, random: Math.random };
 
 /**
- * Posts a batch as one JSON array of envelopes. Any 2xx: all of them are done. Anything else: all are tried again, so the
- * receiver may get a message twice and tells by its `message_id`. Never rejects.
- * @param postMs how long the receiver may take, ms
+ * Posts a batch as one JSON array of envelopes. Any 2xx: all of them are done. A 4xx: it is posted in parts, so that one
+ * message that the receiver will not have does not take the others with it to the dead letters. Anything else, and a receiver
+ * that takes no part: all are tried again, so the receiver may get a message twice and tells by its `message_id`. Never
+ * rejects.
  */
 export async function deliver(
   batch: MessageBatch<unknown>,
   settings: Pick<Settings, "notificationsUrl">,
   log: Log,
-  postMs = POST_MS,
+  bounds: Partial<Bounds> = {},
 ): Promise<void> {
-  try {
-    await post(settings.notificationsUrl, JSON.stringify(batch.messages.map((message) => message.body)), postMs);
-    batch.ackAll();
-  } catch (cause) {
-    log.error("notifications.not-delivered", cause, { queue: batch.queue, messages: batch.messages.length });
-    for (const message of batch.messages) message.retry({ delaySeconds: retryDelay(message.attempts) });
+  const { postMs, splitMs, now, random } = { ...BOUNDS, ...bounds };
+  const { messages, queue } = batch;
+  const send = (part: readonly Message[]) =>
+    post(settings.notificationsUrl, JSON.stringify(part.map(({ body }) => body)), postMs, now);
+  const whole = await send(messages);
+  if (whole.kind === "taken") return batch.ackAll();
+  if (whole.kind === "later") {
+    log.error("notifications.not-delivered", whole.cause, { queue, messages: messages.length });
+    return again(messages, whole.retryAfter);
   }
+  const deadline = now() + splitMs;
+  const { taken, refused, left, later } = await split(messages, send, () => now() >= deadline, random);
+  for (const message of taken) message.ack();
+  again(refused, null);
+  again(left, later?.retryAfter ?? null);
+  // Where nothing was taken, no message is known to be a bad one.
+  const bad = taken.length > 0 ? refused : [];
+  const undelivered = messages.length - taken.length - bad.length;
+  if (bad.length > 0) {
+    const cause = new NotDelivered("the receiver takes others, but not these");
+    log.error("notifications.refused", cause, { queue, messages: bad.length, ids: bad.map(({ id }) => id).join(" ") });
+  }
+  if (undelivered > 0) {
+    const cause = later?.cause ?? answered(whole.status);
+    log.error("notifications.not-delivered", cause, { queue, messages: undelivered });
+  }
+}
+
+/** @param retryAfter seconds that the receiver asked for */
+function again(messages: readonly Message[], retryAfter: number | null): void {
+  const least = Math.min(retryAfter ?? 0, MAX_RETRY_AFTER_SECONDS);
+  for (const message of messages) message.retry({ delaySeconds: Math.max(retryDelay(message.attempts), least) });
 }
 
 /** Seconds until a message is tried again. @param attempts how often it was tried, at least 1 */
 export function retryDelay(attempts: number): number {
   return Math.min(2 ** (attempts - 1), MAX_DELAY_SECONDS);
-}
-
-class NotDelivered extends Error {
-  override readonly name = "NotDelivered";
-}
-
-/** @throws NotDelivered for any answer but a 2xx, whatever fetch throws, DOMException TimeoutError */
-async function post(receiver: string | null, body: string, timeoutMs: number): Promise<void> {
-  if (receiver === null) throw new NotDelivered("NOTIFICATIONS_URL is not set");
-  const { url, authorization } = splitCredentials(receiver);
-  const headers = new Headers({ "content-type": "application/json" });
-  if (authorization !== null) headers.set("authorization", authorization);
-  const signal = AbortSignal.timeout(timeoutMs);
-  // A redirected POST may turn into a GET, and would be taken for a delivery.
-  const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" });
-  await response.body?.cancel();
-  if (!response.ok) throw new NotDelivered(`the receiver answered ${response.status}`);
-}
-
-/** User and password of a URL as HTTP wants them (RFC 7617): workerd's fetch does not send them by itself. */
-export function splitCredentials(receiver: string): { readonly url: string; readonly authorization: string | null } {
-  const url = new URL(receiver);
-  if (url.username === "" && url.password === "") return { url: receiver, authorization: null };
-  const bytes = new TextEncoder().encode(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`);
-  url.username = "";
-  url.password = "";
-  return { url: url.href, authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` };
 }

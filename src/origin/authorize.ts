@@ -4,10 +4,19 @@
  * is then forwarded, so that every refusal is the origin's own.
  */
 import { callerHeaders } from "../http/headers.ts";
+import { readText } from "../http/read-text.ts";
 import { field, parseJson } from "../json.ts";
 import { fetchOrigin } from "./forward.ts";
 import { type ImageRecord, parseRecordV1, parseRecordV2 } from "./record.ts";
 import { dataPath, type ImageTarget, recordPath } from "./target.ts";
+
+/**
+ * A record is some KB. Glance allows 128 properties (image_property_quota) of up to 64 KiB, which nobody uses: one of more
+ * than 1 MiB is not read, and its image passes through.
+ */
+const MAX_BYTES = 2 ** 20;
+/** From the head of an answer to its end. Glance has it whole before it sends the head. */
+const BODY_MS = 10_000;
 
 export type RecordAnswer =
   /** `v1Headers`: what a v1 answer carries besides the data; null for v2. */
@@ -19,6 +28,7 @@ export type RecordAnswer =
  * Asks for the image's record as the caller.
  * @throws OriginUnreachable
  * @throws TypeError or SyntaxError when the origin's 200 is no image record
+ * @throws AnswerTooLarge, DeadlineExceeded
  */
 export async function askRecord(target: ImageTarget, client: Headers, origin: string): Promise<RecordAnswer> {
   const headers = callerHeaders(client);
@@ -27,7 +37,7 @@ export async function askRecord(target: ImageTarget, client: Headers, origin: st
   const method = target.api === "v2" ? "GET" : "HEAD";
   const response = await fetchOrigin(origin + recordPath(target), { method, headers });
   if (response.status === 200 && target.api === "v2") {
-    const record = parseRecordV2(await response.text(), target.imageId);
+    const record = parseRecordV2(await readAnswer(response, "the image's record"), target.imageId);
     return { kind: "found", record, v1Headers: null };
   }
   await response.body?.cancel();
@@ -41,7 +51,7 @@ export async function askRecord(target: ImageTarget, client: Headers, origin: st
  * Asks whether the caller may download the image, by downloading one byte of it as the caller: Glance decides
  * (policy `download_image`, status, members) with its own code. An origin that ignores Range begins to send the whole
  * image; the answer is known from the status and the rest is cancelled.
- * @throws OriginUnreachable
+ * @throws OriginUnreachable, DeadlineExceeded
  */
 export async function askRight(target: ImageTarget, client: Headers, origin: string): Promise<boolean> {
   const headers = callerHeaders(client);
@@ -49,7 +59,7 @@ export async function askRight(target: ImageTarget, client: Headers, origin: str
   headers.set("accept-encoding", "identity");
   const response = await fetchOrigin(origin + dataPath(target), { method: "GET", headers });
   // One byte is read to its end, which keeps the connection usable; anything longer is not worth its bytes.
-  if (response.headers.get("content-length") === "1") await response.arrayBuffer();
+  if (response.headers.get("content-length") === "1") await readAnswer(response, "one byte of an image");
   else await response.body?.cancel();
   return response.status === 206 || response.status === 200;
 }
@@ -57,7 +67,7 @@ export async function askRight(target: ImageTarget, client: Headers, origin: str
 /**
  * Whether Glance itself answers at the origin, by a list of images for this caller. A 404 of something in front of it, while
  * Glance is being replaced, says nothing about an image.
- * @throws OriginUnreachable
+ * @throws OriginUnreachable, AnswerTooLarge, DeadlineExceeded
  */
 export async function isGlance(client: Headers, origin: string): Promise<boolean> {
   const headers = callerHeaders(client);
@@ -68,5 +78,9 @@ export async function isGlance(client: Headers, origin: string): Promise<boolean
     await response.body?.cancel();
     return false;
   }
-  return Array.isArray(field(parseJson(await response.text()), "images"));
+  return Array.isArray(field(parseJson(await readAnswer(response, "the origin's list of images")), "images"));
+}
+
+function readAnswer(response: Response, what: string): Promise<string> {
+  return readText(response, what, MAX_BYTES, BODY_MS);
 }

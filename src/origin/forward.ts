@@ -3,8 +3,9 @@
  * unchanged but for hop-by-hop fields and the origin's own base URL.
  */
 import { requestHeadersFor, responseHeadersFor } from "../http/headers.ts";
+import { AnswerTooLarge, readText } from "../http/read-text.ts";
 import { edgeBaseUrl, pathForOrigin, rewriteToEdge } from "./base-url.ts";
-import { isVersionsPath, mayBeVersions, rewriteVersions } from "./versions.ts";
+import { isVersionsPath, MAX_DOCUMENT_BYTES, mayBeVersions, rewriteVersions } from "./versions.ts";
 
 export interface Origin {
   /** Base URL without a trailing slash. */
@@ -13,6 +14,9 @@ export interface Origin {
   /** Keystone's base URL, or null: then the edge has no cache API, and lists none. */
   readonly keystone: string | null;
 }
+
+/** From the head of a versions document to its end: some KB, which Glance has whole before it sends the head. */
+const VERSIONS_MS = 10_000;
 
 /** The origin could not be reached, or hung up before it answered. */
 export class OriginUnreachable extends Error {
@@ -68,11 +72,28 @@ async function passBack(request: Request, path: string, response: Response, at: 
   }
   const init: ResponseInit = { status: response.status, statusText: response.statusText, headers };
   if (request.method !== "HEAD" && mayBeVersions(pathOnly(path), response)) {
-    headers.delete("content-length");
-    return new Response(rewriteVersions(await response.text(), at.origin, edge, at.keystone !== null), init);
+    const text = await readVersions(response);
+    if (text !== null) {
+      headers.delete("content-length");
+      return new Response(rewriteVersions(text, at.origin, edge, at.keystone !== null), init);
+    }
   }
   // "manual": a body that came encoded is encoded already.
   return new Response(response.body, { ...init, encodeBody: "manual" });
+}
+
+/** The answer's text, or null for one that is too large for a versions document: its body is still to be sent then. */
+async function readVersions(response: Response): Promise<string | null> {
+  try {
+    const text = await readText(response.clone(), "the origin's versions", MAX_DOCUMENT_BYTES, VERSIONS_MS);
+    await response.body?.cancel();
+    return text;
+  } catch (cause) {
+    if (cause instanceof AnswerTooLarge) return null;
+    // One that broke can't be cancelled once more.
+    await response.body?.cancel().catch(() => undefined);
+    throw cause;
+  }
 }
 
 function pathOnly(pathAndQuery: string): string {

@@ -9,7 +9,7 @@ import { rewriteToEdge } from "./base-url.ts";
 const VERSION_PATHS = new Set(["/", "/versions", "/versions/"]);
 
 /** The document is about 4 KB; anything much larger is something else and passes untouched. */
-const MAX_DOCUMENT_BYTES = 256 * 1024;
+export const MAX_DOCUMENT_BYTES = 256 * 1024;
 
 /** Whether a path is one that Glance answers with the versions document, so that it is to come unencoded. */
 export function isVersionsPath(path: string): boolean {

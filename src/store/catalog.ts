@@ -38,6 +38,17 @@ export interface BlobRow {
   etags: string;
 }
 
+interface ListedRow {
+  image_id: string;
+  size: number;
+  hits: number;
+  last_accessed: number;
+  committed_at: number;
+}
+
+/** Images that come in one answer of D1, about a megabyte and a half of JSON. */
+const PAGE = 10_000;
+
 interface ImageRow extends BlobRow {
   checksum: string | null;
 }
@@ -74,19 +85,31 @@ export class Catalog {
 
   /** All stored images, the least recently used first. */
   async list(): Promise<ListedImage[]> {
+    const images: ListedImage[] = [];
+    // By id, whose order no use changes meanwhile.
+    for (let last: string | undefined = ""; last !== undefined; ) {
+      const { results }: D1Result<ListedRow> = await this.#db
+        .prepare(
+          `SELECT image_id, size, hits, last_accessed, images.committed_at FROM images JOIN blobs USING (blob)
+            WHERE image_id > ?1 ORDER BY image_id LIMIT ?2`,
+        )
+        .bind(last, PAGE)
+        .all<ListedRow>();
+      for (const { image_id, size, hits, last_accessed, committed_at } of results) {
+        images.push({ imageId: image_id, size, hits, lastAccessed: last_accessed, committedAt: committed_at });
+      }
+      last = results.length < PAGE ? undefined : results.at(-1)?.image_id;
+    }
+    return images.sort((a, b) => a.lastAccessed - b.lastAccessed || (a.imageId < b.imageId ? -1 : 1));
+  }
+
+  /** The ids of images that were committed after this, the newest first. @param time ms since the epoch @param limit number of them */
+  async committedAfter(time: number, limit: number): Promise<string[]> {
     const { results } = await this.#db
-      .prepare(
-        `SELECT image_id, size, hits, last_accessed, images.committed_at
-           FROM images JOIN blobs USING (blob) ORDER BY last_accessed, image_id`,
-      )
-      .all<{ image_id: string; size: number; hits: number; last_accessed: number; committed_at: number }>();
-    return results.map((row) => ({
-      imageId: row.image_id,
-      size: row.size,
-      hits: row.hits,
-      lastAccessed: row.last_accessed,
-      committedAt: row.committed_at,
-    }));
+      .prepare("SELECT image_id FROM images WHERE committed_at > ?1 ORDER BY committed_at DESC LIMIT ?2")
+      .bind(time, limit)
+      .all<{ image_id: string }>();
+    return results.map((row) => row.image_id);
   }
 
   /**
@@ -180,6 +203,21 @@ export class Catalog {
       bytes: taken.reduce((sum, { size }) => sum + size, 0),
       images: (images?.results ?? []).map((row) => row.image_id),
     };
+  }
+
+  /**
+   * Takes out everything, in three statements whatever is there; what its slices are is in `generations`.
+   * @param now ms since the epoch
+   * @returns number of images
+   */
+  async evictAll(now: number): Promise<number> {
+    const [, images] = await this.#db.batch([
+      // WHERE true: without it SQLite takes ON for the beginning of a join (sqlite.org/lang_upsert.html, section 2.2).
+      this.#db.prepare(`${CONDEMN} WHERE true ${CONDEMNED}`).bind(now),
+      this.#db.prepare("DELETE FROM images"),
+      this.#db.prepare("DELETE FROM blobs"),
+    ]);
+    return images?.meta.changes ?? 0;
   }
 
   /**

@@ -5,6 +5,8 @@
  * Schema: migrations/0002_manage.sql.
  */
 
+import type { Place } from "./queue.ts";
+
 /** One attempt to store one content. */
 export interface Generation {
   readonly blob: string;
@@ -13,6 +15,15 @@ export interface Generation {
 
 export interface Filling extends Generation {
   readonly imageId: string;
+  /** Bytes of the whole image. */
+  readonly size: number;
+}
+
+/** An image that is being filled. */
+export interface FillingImage {
+  readonly imageId: string;
+  /** ms since the epoch */
+  readonly since: number;
   /** Bytes of the whole image. */
   readonly size: number;
 }
@@ -134,6 +145,30 @@ export class Generations {
       imageId: image_id,
       size,
     }));
+  }
+
+  /**
+   * Images that are being filled and are not queued, by when that began, behind a place in this order.
+   * @param limit number of them
+   */
+  async fillingUnqueued(behind: Place, limit: number): Promise<FillingImage[]> {
+    const { results } = await this.#db
+      .prepare(
+        `SELECT image_id, MIN(since) AS since, size FROM generations
+          WHERE state = 'filling' AND image_id NOT IN (SELECT image_id FROM queue)
+          GROUP BY image_id HAVING (MIN(since), image_id) > (?1, ?2) ORDER BY MIN(since), image_id LIMIT ?3`,
+      )
+      .bind(behind.at, behind.imageId, limit)
+      .all<{ image_id: string; since: number; size: number }>();
+    return results.map(({ image_id, since, size }) => ({ imageId: image_id, since, size }));
+  }
+
+  /** Since when an image is being filled, in ms since the epoch; null when it is not. */
+  async fillingSince(imageId: string): Promise<number | null> {
+    return this.#db
+      .prepare("SELECT MIN(since) AS since FROM generations WHERE state = 'filling' AND image_id = ?1")
+      .bind(imageId)
+      .first<number | null>("since");
   }
 
   /** Generations whose slices are to be removed, the oldest first. */

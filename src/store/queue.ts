@@ -14,6 +14,25 @@ export interface QueuedImage {
   readonly startedAt: number | null;
 }
 
+/** A queued image as it is listed. */
+export interface ListedQueued extends QueuedImage {
+  /** Whether some of it is stored, or about to be: a Fill has taken room for it. */
+  readonly hasRoom: boolean;
+}
+
+/** A place in the order of the queue: by time, then by id. */
+export interface Place {
+  /** ms since the epoch */
+  readonly at: number;
+  readonly imageId: string;
+}
+
+/** Before every other one. */
+export const BEGINNING: Place = { at: -1, imageId: "" };
+
+/** Ids that come in one answer of D1, about half a megabyte of JSON. */
+const PAGE = 10_000;
+
 interface Row {
   image_id: string;
   queued_at: number;
@@ -60,16 +79,77 @@ export class PrefetchQueue {
     return meta.changes > 0;
   }
 
-  /** @returns all that were queued */
-  async clear(): Promise<QueuedImage[]> {
-    const { results } = await this.#db.prepare("DELETE FROM queue RETURNING *").all<Row>();
-    return results.map(toImage);
+  /** As {@link remove} for many, in one statement. @returns how many were queued */
+  async removeAll(imageIds: readonly string[]): Promise<number> {
+    const { meta } = await this.#db
+      .prepare("DELETE FROM queue WHERE image_id IN (SELECT value FROM json_each(?1))")
+      .bind(JSON.stringify(imageIds))
+      .run();
+    return meta.changes;
   }
 
-  /** All queued images, the oldest first. */
-  async list(): Promise<QueuedImage[]> {
-    const { results } = await this.#db.prepare("SELECT * FROM queue ORDER BY queued_at, image_id").all<Row>();
-    return results.map(toImage);
+  /**
+   * Takes out all images that nothing was done for yet: none was started, or has left some of it in the store.
+   * @returns how many these were, and the ids of those that stay
+   */
+  async clearIdle(): Promise<{ readonly removed: number; readonly busy: string[] }> {
+    const [removed, busy] = await this.#db.batch<{ image_id: string }>([
+      this.#db.prepare(`DELETE FROM queue WHERE started_at IS NULL AND NOT ${HAS_ROOM}`),
+      this.#db.prepare("SELECT image_id FROM queue"),
+    ]);
+    return { removed: removed?.meta.changes ?? 0, busy: (busy?.results ?? []).map((row) => row.image_id) };
+  }
+
+  /** The ids of all queued images, the oldest first. */
+  async ids(): Promise<string[]> {
+    const ids: string[] = [];
+    for (let place = BEGINNING; ; ) {
+      const { results } = await this.#db
+        .prepare(
+          `SELECT image_id, queued_at FROM queue WHERE (queued_at, image_id) > (?1, ?2)
+            ORDER BY queued_at, image_id LIMIT ?3`,
+        )
+        .bind(place.at, place.imageId, PAGE)
+        .all<{ image_id: string; queued_at: number }>();
+      for (const row of results) ids.push(row.image_id);
+      const last = results.at(-1);
+      if (last === undefined || results.length < PAGE) return ids;
+      place = { at: last.queued_at, imageId: last.image_id };
+    }
+  }
+
+  /** Queued images behind a place, the oldest first. @param limit number of them */
+  async page(behind: Place, limit: number): Promise<ListedQueued[]> {
+    const { results } = await this.#db
+      .prepare(
+        `SELECT *, ${HAS_ROOM} AS has_room FROM queue WHERE (queued_at, image_id) > (?1, ?2)
+          ORDER BY queued_at, image_id LIMIT ?3`,
+      )
+      .bind(behind.at, behind.imageId, limit)
+      .all<Row & { has_room: number }>();
+    return results.map((row) => ({ ...toImage(row), hasRoom: row.has_room === 1 }));
+  }
+
+  /** When an image was queued, in ms since the epoch; null when it is not. */
+  async queuedAt(imageId: string): Promise<number | null> {
+    return this.#db.prepare("SELECT queued_at FROM queue WHERE image_id = ?1").bind(imageId).first<number>("queued_at");
+  }
+
+  /** The ids of the images that are under way since then or longer. @param time ms since the epoch */
+  async startedUntil(time: number): Promise<string[]> {
+    const { results } = await this.#db
+      .prepare("SELECT image_id FROM queue WHERE started_at <= ?1")
+      .bind(time)
+      .all<{ image_id: string }>();
+    return results.map((row) => row.image_id);
+  }
+
+  /** How many images are queued, and how many of them have failed attempts. */
+  async counts(): Promise<{ readonly queued: number; readonly failing: number }> {
+    const row = await this.#db
+      .prepare("SELECT COUNT(*) AS queued, COUNT(*) FILTER (WHERE attempts > 0) AS failing FROM queue")
+      .first<{ queued: number; failing: number }>();
+    return row ?? { queued: 0, failing: 0 };
   }
 
   async has(imageId: string): Promise<boolean> {
@@ -118,6 +198,9 @@ export class PrefetchQueue {
       .run();
   }
 }
+
+/** Whether a Fill has taken room for the image of a row. */
+const HAS_ROOM = "(image_id IN (SELECT image_id FROM generations WHERE state = 'filling'))";
 
 function toImage(row: Row): QueuedImage {
   return {

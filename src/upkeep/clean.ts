@@ -104,6 +104,8 @@ async function removeOrphans(edge: CleanTools, late: () => boolean): Promise<{ c
   for (let pages = 0; pages < PAGES && !late(); pages++) {
     const { found, next } = await slices.generationsAfter(cursor);
     for (const orphan of await unknownOf(generations, found)) {
+      // The cursor stays: the next run finds what is left of this page.
+      if (late()) return { count, finished: false };
       log.info("clean.orphan", { blob: orphan.blob, generation: orphan.generation });
       await slices.removeGeneration(orphan.blob, orphan.generation);
       count++;

@@ -64,18 +64,19 @@ async function pruneToCap(edge: Edge): Promise<Fields> {
 }
 
 async function prefetch(edge: Edge): Promise<Fields> {
-  const { queue, fills, log, now } = edge;
-  let lost = 0;
-  for (const { imageId, startedAt } of await queue.list()) {
-    if (startedAt === null || startedAt > now() - LOST_MS) continue;
-    const look = await new FillClient(fills, imageId, log).progress();
-    // Who does not answer now may well be at work.
-    if (look.fill === "unreachable" || (look.fill === "running" && look.progress.wanted)) continue;
-    await queue.failed(imageId, "the fill was stopped", now());
-    lost++;
-  }
+  const { queue, now } = edge;
+  // No more of them than PREFETCH_CONCURRENCY allows, or did before it was lowered.
+  const old = await queue.startedUntil(now() - LOST_MS);
+  const findings = await Promise.all(old.map((imageId) => isLost(edge, imageId)));
+  const lost = findings.filter(Boolean).length;
   const started = await advanceQueue(edge, now());
-  const queued = await queue.list();
-  const failing = queued.filter(({ attempts }) => attempts > 0).length;
-  return { started, lost, queued: queued.length, failing };
+  return { started, lost, ...(await queue.counts()) };
+}
+
+async function isLost({ queue, fills, log, now }: Edge, imageId: string): Promise<boolean> {
+  const look = await new FillClient(fills, imageId, log).progress();
+  // Who does not answer now may well be at work.
+  if (look.fill === "unreachable" || (look.fill === "running" && look.progress.wanted)) return false;
+  await queue.failed(imageId, "the fill was stopped", now());
+  return true;
 }

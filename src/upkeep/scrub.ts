@@ -6,11 +6,14 @@ import type { Edge } from "../edge.ts";
 import { FillClient } from "../fill/client.ts";
 import { type Verdict, verifySlices } from "../fill/verify.ts";
 import { blobDigest } from "../store/blob.ts";
-import type { StoredBlob } from "../store/catalog.ts";
+import { FRESH_MS, type StoredBlob } from "../store/catalog.ts";
 import { removeCondemned } from "../store/store.ts";
 
 /** Blobs that are looked at in one run. */
 const BLOBS = 200;
+/** Images that were committed a moment ago, more than there ever are; and how many of their Fills are told at a time. */
+const FRESH = 1_000;
+const AT_ONCE = 20;
 /** A hit that mends a slice removes it before it stores the true one; that takes well below this, ms. */
 const MENDING_MS = 3_000;
 
@@ -74,6 +77,7 @@ async function verify({ slices, now }: ScrubTools, blob: StoredBlob, deadline: n
 /** @returns false when the blob was taken out meanwhile, which explains what was missing */
 async function discard(edge: ScrubTools, { blob, generation }: StoredBlob, verdict: Verdict): Promise<boolean> {
   const { catalog, fills, log, now } = edge;
+  const fresh = new Set(await catalog.committedAfter(now() - FRESH_MS, FRESH));
   const { images, orphans } = await catalog.evictBlobs([generation], "none", now());
   if (orphans.length === 0) return false;
   for (const imageId of images) {
@@ -82,8 +86,11 @@ async function discard(edge: ScrubTools, { blob, generation }: StoredBlob, verdi
       blob,
       generation,
     });
-    // A fill that was committed a moment ago would go on giving it out.
-    await new FillClient(fills, imageId, log).stop();
+  }
+  // A fill that was committed a moment ago would go on giving it out. Any number of images may have this content.
+  const giving = images.filter((imageId) => fresh.has(imageId));
+  for (let at = 0; at < giving.length; at += AT_ONCE) {
+    await Promise.all(giving.slice(at, at + AT_ONCE).map((imageId) => new FillClient(fills, imageId, log).stop()));
   }
   await removeCondemned(edge, orphans);
   return true;

@@ -174,6 +174,9 @@ describe("the Keystone's faults", () => {
     await put(`${controlOf(namespace)}/keystone`, { page: "<html>" });
     const page = await logIn(namespace);
     expect([page.status, page.headers.get("content-type"), await page.text()]).toEqual([200, "text/html", "<html>"]);
+    await put(`${controlOf(namespace)}/keystone`, { page: "<html>", padding: 3 });
+    const padded = await logIn(namespace);
+    expect([padded.headers.get("content-length"), await padded.text()]).toEqual([null, "<html>   "]);
     await put(`${controlOf(namespace)}/keystone`, { status: 404, page: "<html>", headers: { "X-Test": "1" } });
     const other = await check(namespace);
     expect([other.status, other.headers.get("x-test")]).toEqual([404, "1"]);

@@ -45,6 +45,15 @@ test("answers a status until it is told otherwise", async () => {
   expect(await post(url, [1])).toBe(204);
 });
 
+test("answers a status, with fields of its own, to what has a text in it, and takes the rest", async () => {
+  const url = inbox();
+  await put(url, { status: 400, containing: "bad", headers: { "Retry-After": "7" } });
+  const refused = await ask(url, { method: "POST", json: ["good", { a: "too bad" }] });
+  expect([refused.status, refused.headers.get("retry-after")]).toEqual([400, "7"]);
+  const taken = await ask(url, { method: "POST", json: ["good"] });
+  expect([taken.status, taken.headers.get("retry-after")]).toEqual([204, null]);
+});
+
 test("a redirect leads somewhere", async () => {
   const url = inbox();
   await put(url, { status: 302 });

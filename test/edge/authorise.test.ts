@@ -83,6 +83,18 @@ describe("a stored image", () => {
     await expectCalls(...asks(seen.id), `GET /v2/images/${seen.id}/file`);
   });
 
+  it.each([
+    ["just below 1 MiB", 2 ** 20 - 5_000, "hit"],
+    ["just above 1 MiB, which is read no further", 2 ** 20 - 200, "fwd=bypass; detail=record-refused"],
+  ])("with a record of %s", async (_, note, status) => {
+    const big = await createImage({ size: 300_000, overrides: { note: "x".repeat(note) } });
+    if (status === "hit") await cacheImage(big.id);
+    const response = await download(big.id);
+    expect(response.headers.get("cache-status")).toBe(`glance-edge; ${status}`);
+    expect((await response.arrayBuffer()).byteLength).toBe(300_000);
+    await expectCalls(...asks(big.id), ...(status === "hit" ? [] : [`GET /v2/images/${big.id}/file`]));
+  });
+
   it("is never served once it is deactivated, to admins neither", async () => {
     const gone = await createImage({ size: 300_000 });
     await cacheImage(gone.id);

@@ -13,6 +13,7 @@ let memory = new ServiceTokenMemory();
 let clock = 0;
 
 const MINUTE = 60_000;
+const MIB = 2 ** 20;
 const NOWHERE = "http://127.0.0.1:9/v3";
 const ADMIN = { id: "admin-credential", secret: "admin-secret" };
 const DEMO = { id: "demo-credential", secret: "demo-secret" };
@@ -186,6 +187,16 @@ const OUTAGES: [string, Readonly<Record<string, unknown>>][] = [
   ["answers nothing", { page: "" }],
 ];
 
+async function meaningOf(answer: Promise<unknown>): Promise<string> {
+  try {
+    await answer;
+    return "not yet";
+  } catch (cause) {
+    if (cause instanceof KeystoneUnavailable) return "an outage";
+    throw cause;
+  }
+}
+
 describe("no word of Keystone is no word about the token", () => {
   it.each(OUTAGES)("when Keystone %s", async (_, faults) => {
     await setKeystone(faults);
@@ -243,6 +254,18 @@ describe("no word of Keystone is no word about the token", () => {
     await fetch(`${controlUrl}/_demo/link`, { method: "PUT", body: '{"down": true}' });
     await expect(validateToken(keystone, "demo", null)).rejects.toThrow(KeystoneUnavailable);
     await expect(service().get()).rejects.toThrow(KeystoneUnavailable);
+  });
+
+  it.each([
+    [MIB, "not yet"],
+    [MIB + 1, "an outage"],
+    [64 * MIB, "an outage"],
+  ])("when its answer is larger than 1 MiB: of %i bytes it is %s", async (bytes, meaning) => {
+    const sized = { page: page(SHOWN), padding: bytes - page(SHOWN).length, headers: ID };
+    await setKeystone({ status: 201, ...sized });
+    expect(await meaningOf(service().get())).toBe(meaning);
+    await setKeystone(sized);
+    expect(await meaningOf(validateToken(keystone, "demo", null))).toBe(meaning);
   });
 
   it("when it does not answer within five seconds, or begins to and does not end", async () => {
@@ -439,6 +462,21 @@ describe("the versions document", () => {
       expect(call?.headers["accept-encoding"]).toBe("identity");
     },
   );
+
+  it.each([
+    [0, true],
+    // It has some KB. One of an unknown length is looked at up to 256 KiB.
+    [256 * 1024, false],
+    [8 * MIB, false],
+  ])("with %i bytes behind it comes whole, its links rewritten: %s", async (padding, rewritten) => {
+    // What answers at this path is the demo origin's Keystone.
+    const ORIGIN_URL = `${keystone}/glance`;
+    const document = (base: string) => `{"versions":[{"id":"v9","links":[{"rel":"self","href":"${base}/v2/"}]}]}`;
+    const theirs = document(ORIGIN_URL);
+    await setKeystone({ page: theirs, padding, headers: { "Content-Type": "application/json" } });
+    const response = await ask("/versions", { env: { ORIGIN_URL } });
+    expect(await response.text()).toBe(rewritten ? document("https://edge.test") : theirs + " ".repeat(padding));
+  });
 
   it("does not without KEYSTONE_URL, since there is none then", async () => {
     expect((await listed("/versions", ""))[0]).toMatchObject({ id: "v2.15", status: "CURRENT" });

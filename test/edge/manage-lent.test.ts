@@ -1,10 +1,12 @@
-import { runInDurableObject } from "cloudflare:test";
-import { beforeEach, describe, expect, it } from "vitest";
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Fill } from "../../src/fill/fill.ts";
 import { fillStub } from "../support/bindings.ts";
 import { expectEmpty, manage } from "../support/manage.ts";
-import { createImage, expectCalls, isCommitted, settled, storedSlices } from "../support/scenario.ts";
+import { bindings, createImage, expectCalls, isCommitted, settled, storedSlices } from "../support/scenario.ts";
 import { emptyStore, queue } from "../support/store.ts";
+
+const MINUTE = 60_000;
 
 beforeEach(emptyStore);
 
@@ -13,23 +15,73 @@ async function alarmOf(imageId: string): Promise<number | null> {
   return runInDurableObject(fillStub(imageId), (_, state) => state.storage.getAlarm());
 }
 
+/** Lets so much time pass for the image's Fill, and its alarm ring. */
+async function ringAfter(imageId: string, ms: number): Promise<void> {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + ms });
+  try {
+    expect(await runDurableObjectAlarm(fillStub(imageId))).toBe(true);
+  } finally {
+    vi.useRealTimers();
+  }
+}
+
+/** An image that is queued, and waits since all places are taken. */
+async function waiting(): Promise<string> {
+  for (const _ of [1, 2]) await queue.add(crypto.randomUUID(), 1);
+  await queue.claim(2, Date.now());
+  const { id } = await createImage({ size: 1_000 });
+  await expectEmpty(await manage(`PUT /v2/cache/${id}`), 202);
+  await settled();
+  expect(await alarmOf(id)).not.toBeNull();
+  await expectCalls(`GET /v2/images/${id}`);
+  return id;
+}
+
 describe("rights are lent for the image's turn only:", () => {
-  it.each(["DELETE /v2/cache/{id}", "DELETE /v2/cache", "DELETE /v2/queued_images", "DELETE /v2/queued_images/{id}"])(
+  it.each(["DELETE /v2/cache/{id}", "DELETE /v2/queued_images/{id}"])(
     "not when it leaves the queue before its turn has come: %s",
     async (line) => {
-      // All places are taken.
-      for (const _ of [1, 2]) await queue.add(crypto.randomUUID(), 1);
-      await queue.claim(2, Date.now());
-      const { id } = await createImage({ size: 1_000 });
-      await expectEmpty(await manage(`PUT /v2/cache/${id}`), 202);
-      await settled();
-      expect(await alarmOf(id)).not.toBeNull();
+      const id = await waiting();
       await (await manage(line.replace("{id}", id))).arrayBuffer();
       await settled();
       expect(await alarmOf(id)).toBeNull();
-      await expectCalls(`*GET /v2/images/${id}`);
     },
   );
+
+  it.each(["DELETE /v2/cache", "DELETE /v2/queued_images"])(
+    "its Fill finds out by itself, within five minutes, when it left with all others: %s",
+    async (line) => {
+      const id = await waiting();
+      await (await manage(line)).arrayBuffer();
+      await settled();
+      await ringAfter(id, 4 * MINUTE);
+      expect(await alarmOf(id)).not.toBeNull();
+      await ringAfter(id, 5 * MINUTE);
+      expect(await alarmOf(id)).toBeNull();
+    },
+  );
+
+  it("and its Fill that looks stays awake while the image waits on, or D1 does not say", async () => {
+    const id = await waiting();
+    await ringAfter(id, 6 * MINUTE);
+    expect(await alarmOf(id)).not.toBeNull();
+    await bindings.CATALOG.prepare("ALTER TABLE queue RENAME TO elsewhere").run();
+    await ringAfter(id, 12 * MINUTE);
+    await bindings.CATALOG.prepare("ALTER TABLE elsewhere RENAME TO queue").run();
+    expect(await alarmOf(id)).not.toBeNull();
+  });
+
+  it("and its Fill keeps them when it was queued anew after the queue was cleared", async () => {
+    const id = await waiting();
+    await (await manage("DELETE /v2/queued_images")).arrayBuffer();
+    for (const _ of [1, 2]) await queue.add(crypto.randomUUID(), 1);
+    await queue.claim(2, Date.now());
+    await expectEmpty(await manage(`PUT /v2/cache/${id}`), 202);
+    await settled();
+    await ringAfter(id, 6 * MINUTE);
+    expect(await alarmOf(id)).not.toBeNull();
+    await expectCalls(`GET /v2/images/${id}`);
+  });
 });
 
 it("a prefetch that looks at the record while the image is taken out of the queue stores nothing", async () => {
@@ -40,7 +92,8 @@ it("a prefetch that looks at the record while the image is taken out of the queu
   await runInDurableObject(fillStub(image.id), async (fill: Fill) => {
     await fill.lend(errand);
     fill.prefetch(image.id);
-    // As clearQueue (src/manage/clear.ts) and a DELETE of the image do.
+    // As endFetching (src/manage/clear.ts) does.
+    await fill.stopUnused();
     await queue.remove(image.id);
     await fill.stopUnused();
   });

@@ -35,6 +35,30 @@ export function fillClient(imageId: string): FillClient {
   return new FillClient(fills, imageId, createLog({ test: true }));
 }
 
+/** The real Fills, with a note of whose were reached for. @param answers whether they do */
+export function reachedFills(answers: () => boolean = () => true): {
+  readonly fills: Env["FILL"];
+  readonly reached: string[];
+} {
+  const reached: string[] = [];
+  const noting = new Proxy(fills, {
+    get(target, name) {
+      if (name === "idFromName") {
+        return (imageId: string) => {
+          reached.push(imageId);
+          return target.idFromName(imageId);
+        };
+      }
+      if (name === "get" && !answers()) {
+        return () => new Proxy({}, { get: () => () => Promise.reject(new Error("no route to it")) });
+      }
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  return { fills: noting, reached };
+}
+
 export interface CountedTurn {
   readonly reader: string;
   /** ms since the epoch. */

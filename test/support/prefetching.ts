@@ -6,11 +6,13 @@ import { expect, inject } from "vitest";
 import type { Env } from "../../src/config.ts";
 import { advanceQueue } from "../../src/fill/advance-queue.ts";
 import { createLog } from "../../src/observe/log.ts";
-import { PrefetchQueue, type QueuedImage } from "../../src/store/queue.ts";
+import type { QueuedImage } from "../../src/store/queue.ts";
 import { fillClient } from "./bindings.ts";
 import { bindings, committed, control, type Image, MARK, type OriginCall } from "./scenario.ts";
+import { queue } from "./store.ts";
 
-export const queue = new PrefetchQueue(bindings.CATALOG);
+export { queue };
+
 const keystoneUrl = () => `${inject("originUrl")}/v3`;
 
 /** The settings of a Fill that has an account of its own. @param user of the demo Keystone */

@@ -7,7 +7,7 @@ import { type Algorithm, blobName, WEB_CRYPTO_NAME } from "../../src/store/blob.
 import { Catalog, type StoredImage } from "../../src/store/catalog.ts";
 import { Cursors } from "../../src/store/cursors.ts";
 import { Generations } from "../../src/store/generations.ts";
-import { PrefetchQueue } from "../../src/store/queue.ts";
+import { BEGINNING, PrefetchQueue, type QueuedImage } from "../../src/store/queue.ts";
 import { Rounds } from "../../src/store/rounds.ts";
 import { sliceCount, sliceLength, sliceStart } from "../../src/store/slice-plan.ts";
 import { SliceStore } from "../../src/store/slices.ts";
@@ -16,7 +16,16 @@ import { bindings } from "./env.ts";
 
 export const catalog = new Catalog(bindings.CATALOG);
 export const generations = new Generations(bindings.CATALOG);
-export const queue = new PrefetchQueue(bindings.CATALOG);
+
+/** With all that it says of each image, which nothing in src/ wants of more than a page. */
+class WholeQueue extends PrefetchQueue {
+  async list(): Promise<QueuedImage[]> {
+    const images = await this.page(BEGINNING, 100_000);
+    return images.map(({ hasRoom: _, ...image }) => image);
+  }
+}
+
+export const queue = new WholeQueue(bindings.CATALOG);
 export const cursors = new Cursors(bindings.CATALOG);
 export const rounds = new Rounds(bindings.CATALOG);
 export const slices = new SliceStore(bindings.BUCKET);

@@ -82,14 +82,24 @@ describe("a run whose time is over", () => {
     for (const imageId of ["a", "b", "c"]) await storeSlices(imageId);
     const runs: number[] = [];
     for (let finished = false; !finished && runs.length < 20; ) {
-      // Pages of 5 slices, as many as each of these has, and time for one of them.
-      const cleaned = await clean(upkeepTools({}, { slices: inPages(5), now: clockThatJumps(BEFORE_ROWS + 2) }), SOON);
+      // Pages of 5 slices, as many as each of these has, and time for one of them: a look before it, and one at its orphan.
+      const cleaned = await clean(upkeepTools({}, { slices: inPages(5), now: clockThatJumps(BEFORE_ROWS + 3) }), SOON);
       runs.push(cleaned.orphans);
       finished = cleaned.finished;
     }
     expect(runs).toEqual([1, 1, 1]);
     expect(await objectKeys()).toEqual([]);
     expect(await cursors.read("clean.slices")).toBe("");
+  });
+
+  it("is followed by one that goes on in the same page, when it was over in the middle of one", async () => {
+    for (const imageId of ["a", "b", "c"]) await storeSlices(imageId);
+    // Two orphans of the one page.
+    const cut = { now: clockThatJumps(BEFORE_ROWS + 4) };
+    expect(await clean(upkeepTools({}, cut), SOON)).toMatchObject({ orphans: 2, finished: false });
+    expect(await cursors.read("clean.slices")).toBe("");
+    expect(await clean(upkeepTools(), SOON)).toMatchObject({ orphans: 1, finished: true });
+    expect(await objectKeys()).toEqual([]);
   });
 
   it("is followed by one that goes on where it was: slices that stay", async () => {

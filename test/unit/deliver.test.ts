@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { retryDelay, splitCredentials } from "../../src/notify/deliver.ts";
+import { retryDelay } from "../../src/notify/deliver.ts";
+import { retryAfter, splitCredentials } from "../../src/notify/post.ts";
 
 describe("the delay before a notification is tried again", () => {
   it.each([
@@ -32,5 +33,22 @@ describe("the credentials in a receiver's URL", () => {
   it("are not made up where there are none", () => {
     const receiver = "https://events.example/in?a=b";
     expect(splitCredentials(receiver)).toEqual({ url: receiver, authorization: null });
+  });
+});
+
+describe("the time until a receiver wants to be asked again", () => {
+  const now = Date.parse("2026-11-23T08:00:00.500Z");
+  it.each([
+    [null, null],
+    ["0", null],
+    ["120", 120],
+    ["Mon, 23 Nov 2026 08:02:00 GMT", 120],
+    ["Mon, 23 Nov 2026 07:00:00 GMT", null],
+    ["soon", null],
+    ["-5", null],
+    ["1.5", null],
+    ["", null],
+  ])("by Retry-After: %s is %s seconds", (field, seconds) => {
+    expect(retryAfter(field, now)).toBe(seconds);
   });
 });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { backoffMs } from "../../src/store/queue.ts";
-import { catalog, emptyStore, queue, storeImage } from "../support/store.ts";
+import { catalog, emptyStore, generations, queue, storeImage } from "../support/store.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -55,15 +55,56 @@ describe("the queue", () => {
     expect(await queue.list()).toEqual([]);
   });
 
-  it("is emptied as a whole, and tells of what", async () => {
-    await add("a", "b");
+  it("loses many in one call, which counts those that were there", async () => {
+    await add("a", "b", "c");
+    expect(await queue.removeAll(["a", "never", "c"])).toBe(2);
+    expect(await queue.ids()).toEqual(["b"]);
+    expect(await queue.removeAll([])).toBe(0);
+  });
+
+  it("is emptied of what nothing was done for yet, and tells of the rest", async () => {
+    await add("started", "waits", "failed", "has-room", "stored-by-another");
     await queue.claim(1, 10);
-    expect((await queue.clear()).map(({ imageId, startedAt }) => [imageId, startedAt]).sort()).toEqual([
-      ["a", 10],
-      ["b", null],
-    ]);
-    expect(await queue.list()).toEqual([]);
-    expect(await queue.clear()).toEqual([]);
+    await queue.failed("failed", "no luck", 10);
+    await generations.reserve({ imageId: "has-room", blob: "b", generation: "g", size: 1 }, 100, 10);
+    await generations.reserve({ imageId: "other", blob: "c", generation: "h", size: 1 }, 100, 10);
+    const { removed, busy } = await queue.clearIdle();
+    expect([removed, busy.sort()]).toEqual([3, ["has-room", "started"]]);
+    expect((await queue.ids()).sort()).toEqual(busy);
+    expect(await queue.clearIdle()).toMatchObject({ removed: 0 });
+  });
+
+  it("counts its images, and those that have failed", async () => {
+    expect(await queue.counts()).toEqual({ queued: 0, failing: 0 });
+    await add("a", "b", "c");
+    await queue.failed("b", "no luck", 10);
+    expect(await queue.counts()).toEqual({ queued: 3, failing: 1 });
+  });
+
+  it("tells which images are under way since when", async () => {
+    await add("a", "b", "c");
+    await queue.claim(1, 10);
+    await queue.claim(2, 20);
+    expect(await queue.startedUntil(9)).toEqual([]);
+    expect(await queue.startedUntil(10)).toEqual(["a"]);
+    expect(await queue.startedUntil(99)).toEqual(["a", "b"]);
+  });
+
+  it("gives a page of itself behind any place, also one that is gone, in the order of time and then of ids", async () => {
+    for (const [imageId, at] of [
+      ["d", 2],
+      ["b", 1],
+      ["a", 2],
+      ["c", 2],
+    ] as const)
+      await queue.add(imageId, at);
+    const page = async (at: number, imageId: string, limit: number) =>
+      (await queue.page({ at, imageId }, limit)).map((image) => image.imageId);
+    expect(await page(-1, "", 2)).toEqual(["b", "a"]);
+    expect(await page(2, "a", 2)).toEqual(["c", "d"]);
+    expect(await page(1, "bb", 9)).toEqual(["a", "c", "d"]);
+    expect(await page(2, "d", 2)).toEqual([]);
+    expect(await queue.ids()).toEqual(["b", "a", "c", "d"]);
   });
 });
 

@@ -1,8 +1,9 @@
 /** What the scrub finds. In which order, and with how much patience: ./scrub-turns.test.ts. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { FRESH_MS } from "../../src/store/catalog.ts";
 import { SliceStore } from "../../src/store/slices.ts";
 import { scrub } from "../../src/upkeep/scrub.ts";
-import { bucketBut, sliceOf } from "../support/bindings.ts";
+import { bucketBut, reachedFills, sliceOf } from "../support/bindings.ts";
 import { bindings } from "../support/env.ts";
 import {
   catalog,
@@ -152,6 +153,23 @@ describe("a bad blob", () => {
     expect(await run(1_000, { slices: unwilling })).toMatchObject({ bad: 1 });
     expect(await imageIds()).toEqual([]);
     expect(await generations.room()).toEqual({ committed: 0, filling: 0, removing: 10 });
+  });
+
+  it("that many images have costs a call only for those that were committed a moment ago", async () => {
+    const { blob, generation } = await storeImage("a", { size: 100 });
+    const old = Array.from({ length: 300 }, (_, index) => `old-${index}`);
+    await bindings.CATALOG.prepare(
+      "INSERT INTO images (image_id, blob, committed_at) SELECT value, ?2, ?3 FROM json_each(?1)",
+    )
+      .bind(JSON.stringify(old), blob, NOW - FRESH_MS)
+      .run();
+    await storeImage("fresh", { size: 100, seed: "a", at: NOW - FRESH_MS + 1 });
+    await bindings.BUCKET.put(sliceKey({ blob, generation }, 3), "wrong");
+    const { fills, reached } = reachedFills();
+    expect(await run(1_000, { fills })).toMatchObject({ bad: 1 });
+    expect(reached).toEqual(["fresh"]);
+    expect(await imageIds()).toEqual([]);
+    expect(lines("scrub.bad-blob")).toHaveLength(302);
   });
 });
 

@@ -20,7 +20,6 @@ const HOP_BY_HOP = new Set([
 
 /** Words about the client that only a proxy may say; whoever else says them lies. */
 const PROXY_CLAIMS = new Set([
-  "cdn-loop",
   "forwarded",
   "true-client-ip",
   "x-client-ip",

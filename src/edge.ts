@@ -30,7 +30,10 @@ export interface Edge extends Store {
   readonly service: ServiceTokens | null;
   /** Null: nobody wants notifications. */
   readonly notifier: Notifier | null;
-  /** The edge's own base URL, without a trailing slash; null in a cron run that PUBLIC_URL does not tell. */
+  /**
+   * The edge's own base URL, without a trailing slash; null in a cron run that PUBLIC_URL does not tell. Only for the answer to
+   * who asked: without PUBLIC_URL it is what that client says.
+   */
   readonly url: string | null;
   /** In the log and in the answers that the edge gives itself. */
   readonly requestId: string;
@@ -52,14 +55,14 @@ export function createEdge(
   const now = Date.now;
   const service = serviceTokens(settings, memory.serviceTokens, now);
   const notifier =
-    env.NOTIFICATIONS === undefined || call.url === null
+    env.NOTIFICATIONS === undefined
       ? null
       : {
           queue: env.NOTIFICATIONS,
           keystone,
           service,
           receivers,
-          publisherId: publisherOf(call.url),
+          publisherId: publisherOf(settings.publicUrl),
           log: call.log,
           now,
         };

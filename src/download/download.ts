@@ -54,7 +54,7 @@ export async function download(edge: Edge, request: Request, target: ImageTarget
   if (permission.kind === "refused") {
     if (permission.gone && stored !== null && stored !== "unavailable" && edge.permissions.wasAllowed(key)) {
       // The same caller was allowed before, so this is no hidden image but a deleted one.
-      edge.permissions.forget(target.imageId);
+      edge.permissions.forget([target.imageId]);
       edge.background(evict(edge, target.imageId, "its record is gone"));
     }
     return bypass(edge, request, permission.detail);

@@ -27,7 +27,7 @@ export async function askPermission(
   const { settings, permissions } = edge;
   const recalled = permissions.recall(key, settings.authorizationTtlMs, edge.now());
   if (recalled !== null) return { kind: "seen", answer: recalled, right: true };
-  const askedAt = edge.now();
+  const asking = permissions.asking(edge.now());
   const [record, right] = await Promise.all([
     askRecord(target, request.headers, settings.origin).catch((cause: unknown) => {
       edge.log.error("origin.record-failed", cause, { image_id: target.imageId });
@@ -42,6 +42,6 @@ export async function askPermission(
     return { kind: "refused", detail: "record-refused", gone: record.kind === "not-found" };
   }
   if (record.record.status === "deleted") return { kind: "refused", detail: "not-active", gone: true };
-  if (right) permissions.allow(key, target.imageId, record, askedAt);
+  if (right) permissions.allow(key, target.imageId, record, asking);
   return { kind: "seen", answer: record, right };
 }

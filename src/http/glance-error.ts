@@ -15,6 +15,7 @@ const REASONS: Record<number, string> = {
   500: "Internal Server Error",
   502: "Bad Gateway",
   503: "Service Unavailable",
+  508: "Loop Detected",
 };
 
 /** @param message plain text that the client may see: no secrets, no internals. */

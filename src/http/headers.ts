@@ -38,7 +38,6 @@ const FRAMING = new Set(["content-length", "host"]);
 
 /** Words about the client that only a proxy may say; whoever else says them lies. */
 const PROXY_CLAIMS = new Set([
-  "cdn-loop",
   // RFC 9440 section 4: the certificate that a TLS terminator has checked.
   "client-cert",
   "client-cert-chain",
@@ -114,6 +113,9 @@ const TRACING = new Set([
   "x-trace-info",
 ]);
 
+/** Which way a request has come (RFC 9110 section 7.6.3, RFC 8586): without it a circle of edges would not be one to any of them. */
+const WAY = new Set(["cdn-loop", "via"]);
+
 /** Who asks when the edge does: firewalls before an origin are known to refuse requests without any such name. */
 const USER_AGENT = "glance-edge";
 
@@ -142,12 +144,14 @@ export function requestHeadersFor(client: Headers): Headers {
 }
 
 /**
- * The caller's own headers for a question that the edge asks as the caller: identity and tracing, and nothing else that a
- * client may say.
+ * The caller's own headers for a question that the edge asks as the caller: identity, tracing and the way it has come, and
+ * nothing else that a client may say.
  */
 export function callerHeaders(client: Headers): Headers {
   const headers = requestHeadersFor(client);
-  for (const name of [...headers.keys()]) if (!IDENTITY.has(name) && !TRACING.has(name)) headers.delete(name);
+  for (const name of [...headers.keys()]) {
+    if (!IDENTITY.has(name) && !TRACING.has(name) && !WAY.has(name)) headers.delete(name);
+  }
   headers.set("user-agent", USER_AGENT);
   return headers;
 }

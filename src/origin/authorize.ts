@@ -26,7 +26,7 @@ export type RecordAnswer =
 
 /**
  * Asks for the image's record as the caller.
- * @throws OriginUnreachable
+ * @throws OriginUnreachable, BadOriginAnswer
  * @throws TypeError or SyntaxError when the origin's 200 is no image record
  * @throws AnswerTooLarge, DeadlineExceeded
  */
@@ -35,7 +35,7 @@ export async function askRecord(target: ImageTarget, client: Headers, origin: st
   headers.set("accept", target.api === "v2" ? "application/json" : "*/*");
   headers.set("accept-encoding", "identity");
   const method = target.api === "v2" ? "GET" : "HEAD";
-  const response = await fetchOrigin(origin + recordPath(target), { method, headers });
+  const response = await fetchOrigin(origin, recordPath(target), { method, headers });
   if (response.status === 200 && target.api === "v2") {
     const record = parseRecordV2(await readAnswer(response, "the image's record"), target.imageId);
     return { kind: "found", record, v1Headers: null };
@@ -51,13 +51,13 @@ export async function askRecord(target: ImageTarget, client: Headers, origin: st
  * Asks whether the caller may download the image, by downloading one byte of it as the caller: Glance decides
  * (policy `download_image`, status, members) with its own code. An origin that ignores Range begins to send the whole
  * image; the answer is known from the status and the rest is cancelled.
- * @throws OriginUnreachable, DeadlineExceeded
+ * @throws OriginUnreachable, BadOriginAnswer, DeadlineExceeded
  */
 export async function askRight(target: ImageTarget, client: Headers, origin: string): Promise<boolean> {
   const headers = callerHeaders(client);
   headers.set("range", "bytes=0-0");
   headers.set("accept-encoding", "identity");
-  const response = await fetchOrigin(origin + dataPath(target), { method: "GET", headers });
+  const response = await fetchOrigin(origin, dataPath(target), { method: "GET", headers });
   // One byte is read to its end, which keeps the connection usable; anything longer is not worth its bytes.
   if (response.headers.get("content-length") === "1") await readAnswer(response, "one byte of an image");
   else await response.body?.cancel();
@@ -67,13 +67,13 @@ export async function askRight(target: ImageTarget, client: Headers, origin: str
 /**
  * Whether Glance itself answers at the origin, by a list of images for this caller. A 404 of something in front of it, while
  * Glance is being replaced, says nothing about an image.
- * @throws OriginUnreachable, AnswerTooLarge, DeadlineExceeded
+ * @throws OriginUnreachable, BadOriginAnswer, AnswerTooLarge, DeadlineExceeded
  */
 export async function isGlance(client: Headers, origin: string): Promise<boolean> {
   const headers = callerHeaders(client);
   headers.set("accept", "application/json");
   headers.set("accept-encoding", "identity");
-  const response = await fetchOrigin(`${origin}/v2/images?limit=1`, { method: "GET", headers });
+  const response = await fetchOrigin(origin, "/v2/images?limit=1", { method: "GET", headers });
   if (response.status !== 200) {
     await response.body?.cancel();
     return false;

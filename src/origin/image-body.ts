@@ -65,13 +65,14 @@ export class ImageBody {
    * Opens the data at a byte. Needed before the first read, so that the origin's first answer can be looked at.
    * @returns the headers of the answer
    * @throws ImageBodyError "refused" with the origin's answer unread, or "encoded"
-   * @throws OriginUnreachable
+   * @throws OriginUnreachable, BadOriginAnswer
    */
   async open(from: number): Promise<Headers> {
     const headers = callerHeaders(this.#source.caller);
     headers.set("accept-encoding", "identity");
     if (from > 0) headers.set("range", `bytes=${from}-`);
-    const response = await fetchOrigin(this.#source.origin + dataPath(this.#source.target), { method: "GET", headers });
+    const { origin, target } = this.#source;
+    const response = await fetchOrigin(origin, dataPath(target), { method: "GET", headers });
     const start = startOf(response, from);
     if (start === null || response.body === null) throw new ImageBodyError({ reason: "refused", response });
     if ((response.headers.get("content-encoding") ?? "identity") !== "identity") {

@@ -21,13 +21,31 @@ interface Permission {
   readonly allowedAt: number;
 }
 
+/** A question to the origin that is under way. */
+export interface Asking {
+  /** ms since the epoch */
+  readonly at: number;
+  readonly changes: number;
+}
+
 export class Permissions {
   readonly #entries = new Map<string, Permission>();
+  /** How often something was forgotten. */
+  #changes = 0;
 
-  /** Remembers that the caller behind this key was allowed to download the image. */
-  allow(key: string, imageId: string, answer: Found, now: number): void {
+  /** To be called before the origin is asked, for {@link allow}. @param now ms since the epoch */
+  asking(now: number): Asking {
+    return { at: now, changes: this.#changes };
+  }
+
+  /**
+   * Remembers that the caller behind this key was allowed to download the image. Not if anything was forgotten since the origin
+   * was asked: its answer may then be of the time before the change.
+   */
+  allow(key: string, imageId: string, answer: Found, asked: Asking): void {
+    if (asked.changes !== this.#changes) return;
     this.#entries.delete(key);
-    this.#entries.set(key, { imageId, answer, allowedAt: now });
+    this.#entries.set(key, { imageId, answer, allowedAt: asked.at });
     const oldest = this.#entries.keys().next();
     if (this.#entries.size > MAX_ENTRIES && oldest.done !== true) this.#entries.delete(oldest.value);
   }
@@ -43,9 +61,13 @@ export class Permissions {
     return this.#entries.has(key);
   }
 
-  /** Forgets all about an image: its rights may have changed. */
-  forget(imageId: string): void {
-    for (const [key, entry] of this.#entries) if (entry.imageId === imageId) this.#entries.delete(key);
+  /** Forgets all about these images: their rights may have changed. */
+  forget(images: readonly string[] | "any"): void {
+    if (images !== "any" && images.length === 0) return;
+    this.#changes++;
+    for (const [key, { imageId }] of this.#entries) {
+      if (images === "any" || images.includes(imageId)) this.#entries.delete(key);
+    }
   }
 }
 

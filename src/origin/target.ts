@@ -13,8 +13,6 @@ export interface ImageTarget {
 const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
 const DOWNLOAD_V1 = new RegExp(`^/v1/images/(${UUID})$`);
 const DOWNLOAD_V2 = new RegExp(`^/v2/images/(${UUID})/file$`);
-/** Case-blind: some databases behind Glance compare ids so, and a change must be noticed in any spelling. */
-const ANY_OF_IMAGE = new RegExp(`^/(v1|v2)/images/(${UUID})(/.*)?$`, "i");
 
 /** The image that a GET of this path (no query) downloads, or null. */
 export function downloadTarget(path: string): ImageTarget | null {
@@ -22,13 +20,6 @@ export function downloadTarget(path: string): ImageTarget | null {
   if (v2 !== undefined) return { api: "v2", imageId: v2 };
   const v1 = DOWNLOAD_V1.exec(path)?.[1];
   return v1 === undefined ? null : { api: "v1", imageId: v1 };
-}
-
-/** The image that a path (no query) is or is below of. `whole`: the path is the image itself. */
-export function imageOf(path: string): { readonly imageId: string; readonly whole: boolean } | null {
-  const match = ANY_OF_IMAGE.exec(path);
-  const imageId = match?.[2]?.toLowerCase();
-  return imageId === undefined ? null : { imageId, whole: match?.[3] === undefined };
 }
 
 /** The origin's path of the image's record. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { dataPath, downloadTarget, imageOf, recordPath } from "../../src/origin/target.ts";
+import { dataPath, downloadTarget, recordPath } from "../../src/origin/target.ts";
 
 const ID = "71c675ab-d94f-49cd-a114-e12490b328d9";
 const UPPER = ID.toUpperCase();
@@ -52,28 +52,6 @@ describe("a GET downloads an image at", () => {
   ])("but not at %j", (path) => {
     expect(downloadTarget(path)).toBeNull();
   });
-});
-
-describe("a change may concern the image that", () => {
-  it.each([
-    [`/v2/images/${ID}`, true],
-    [`/v1/images/${ID}`, true],
-    [`/v2/images/${UPPER}`, true],
-    [`/V2/Images/${ID}`, true],
-    [`/v2/images/${ID}/`, false],
-    [`/v2/images/${ID}/file`, false],
-    [`/v2/images/${UPPER}/members/x`, false],
-    [`/v2/images/${ID}/actions/deactivate`, false],
-  ])("%s names (all of it: %s)", (path, whole) => {
-    expect(imageOf(path)).toEqual({ imageId: ID, whole });
-  });
-
-  it.each(["/v2/images", "/v2/images/detail", `/v2/images/${ID}x`, `/v2/images/${ID}%2F`, `//v2/images/${ID}`, "/"])(
-    "but %s names none",
-    (path) => {
-      expect(imageOf(path)).toBeNull();
-    },
-  );
 });
 
 it("record and data have their paths in each API", () => {

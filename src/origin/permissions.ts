@@ -7,6 +7,7 @@
  */
 import { toHex } from "../hex.ts";
 import type { RecordAnswer } from "./authorize.ts";
+import type { ImageTarget } from "./target.ts";
 
 /** Bound of the memory: about 1 KB an entry, so some MB of an isolate's 128 MB. The oldest go first. */
 const MAX_ENTRIES = 4096;
@@ -62,10 +63,10 @@ const IDENTITY_FIELDS = new Set([
   "x-storage-token",
 ]);
 
-/** A key for one caller and one image in one API; never reversible to a token. */
-export async function permissionKey(client: Headers, api: string, imageId: string): Promise<string> {
+/** A key for one caller and one download: image, API and query; never reversible to a token. */
+export async function permissionKey(client: Headers, { api, imageId, query = "" }: ImageTarget): Promise<string> {
   // To a WSGI server X_Auth_Token and X-Auth-Token are the same variable: any spelling makes another caller here.
   const caller = [...client].filter(([name]) => IDENTITY_FIELDS.has(name.replaceAll("_", "-")));
-  const identity = JSON.stringify([api, imageId, caller]);
+  const identity = JSON.stringify([api, imageId, query, caller]);
   return toHex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity)));
 }

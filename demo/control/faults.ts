@@ -30,6 +30,8 @@ export interface Faults {
   readonly stallAt?: number;
   /** A ranged request gets 200 and the whole image. */
   readonly ignoreRange?: boolean;
+  /** The image's store can't read from the middle: a range that Glance accepts gets 400, as with Ceph RBD or S3. */
+  readonly noRandomAccess?: boolean;
   /** Content-Length, with the number of bytes really sent, instead of chunks. */
   readonly contentLength?: boolean;
   /** Bytes per second of each download. */
@@ -50,7 +52,7 @@ export interface Faults {
 export function readFaults(body: Fields): Faults {
   onlyFields(body, [
     ...["corruptAt", "shortBy", "longBy", "cutAt", "cutTimes", "stallAt", "ignoreRange", "contentLength", "rate"],
-    ...["status", "recordStatus", "contentEncoding", "extraHeaders", "delayMs"],
+    ...["noRandomAccess", "status", "recordStatus", "contentEncoding", "extraHeaders", "delayMs"],
   ]);
   return {
     ...optional(body, "corruptAt", readWhole),
@@ -60,6 +62,7 @@ export function readFaults(body: Fields): Faults {
     ...optional(body, "cutTimes", readWhole),
     ...optional(body, "stallAt", readWhole),
     ...optional(body, "ignoreRange", readBoolean),
+    ...optional(body, "noRandomAccess", readBoolean),
     ...optional(body, "contentLength", readBoolean),
     ...optional(body, "rate", (value, name) => readWhole(value, name, 1)),
     ...optional(body, "status", readStatus),

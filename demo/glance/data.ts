@@ -21,6 +21,12 @@ export async function download(exchange: Exchange, identity: Identity, id: strin
   const size = content?.size ?? null;
   const part = faults.ignoreRange ? null : requestedPart(exchange.entry.range, exchange.entry.contentRange, size);
   if (content === null || size === null) return replyEmptyData(exchange);
+  if (part !== null && faults.noRandomAccess === true) {
+    throw new HttpError(
+      400,
+      `Getting images randomly from this store is not supported. Offset: ${part.start}, length: ${part.end - part.start}`,
+    );
+  }
   const checksum = checksumOf(image);
   await sendData(exchange, {
     image,

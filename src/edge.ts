@@ -10,6 +10,7 @@ import { publisherOf } from "./notify/envelope.ts";
 import type { Notifier } from "./notify/send.ts";
 import type { Log } from "./observe/log.ts";
 import type { Permissions } from "./origin/permissions.ts";
+import type { PolicyOrder } from "./origin/policy-order.ts";
 import { Catalog } from "./store/catalog.ts";
 import { Cursors } from "./store/cursors.ts";
 import { Generations } from "./store/generations.ts";
@@ -25,6 +26,7 @@ export interface Edge extends Store {
   readonly rounds: Rounds;
   readonly fills: Env["FILL"];
   readonly permissions: Permissions;
+  readonly policyOrder: PolicyOrder;
   readonly usage: Usage;
   /** The edge's own account at Keystone, or null: it has none. */
   readonly service: ServiceTokens | null;
@@ -50,7 +52,7 @@ export function createEdge(
   memory: Memory,
   call: Pick<Edge, "requestId" | "url" | "log">,
 ): Edge {
-  const { permissions, usage, receivers } = memory;
+  const { permissions, policyOrder, usage, receivers } = memory;
   const { keystone } = settings;
   const now = Date.now;
   const service = serviceTokens(settings, memory.serviceTokens, now);
@@ -76,6 +78,7 @@ export function createEdge(
     slices: new SliceStore(env.BUCKET),
     fills: env.FILL,
     permissions,
+    policyOrder,
     usage,
     service,
     notifier,

@@ -29,7 +29,7 @@ export async function route(request: Request, edge: Edge): Promise<Response> {
 }
 
 async function answerDownload(request: Request, edge: Edge): Promise<Response | undefined> {
-  const target = downloadTarget(originPath(request, edge));
+  const target = downloadTarget(pathForOrigin(request, edge.settings.publicUrl));
   return target === null ? undefined : download(edge, request, target);
 }
 

@@ -47,7 +47,7 @@ interface Allowed {
 export async function download(edge: Edge, request: Request, target: ImageTarget): Promise<Response> {
   const { settings } = edge;
   // 1. The caller's record, the caller's right and the catalog, at once: one round trip to the origin in all.
-  const key = await permissionKey(request.headers, target.api, target.imageId);
+  const key = await permissionKey(request.headers, target);
   const [permission, stored] = await Promise.all([askPermission(edge, request, target, key), findStored(edge, target)]);
 
   // 2. No clear yes: the origin answers itself.

@@ -1,10 +1,11 @@
 /**
- * Whether a caller may have an image, by the origin's own word (invariant 1): its record and a one-byte download, asked as
- * the caller and at once.
+ * Whether a caller may have an image, by the origin's own word (invariant 1): its record and the right to download, asked
+ * as the caller and at once.
  */
 import type { Edge } from "../edge.ts";
 import type { Detail } from "../http/cache-status.ts";
-import { askRecord, askRight, type RecordAnswer } from "../origin/authorize.ts";
+import { askRight } from "../origin/ask-right.ts";
+import { askRecord, type RecordAnswer } from "../origin/authorize.ts";
 import type { ImageTarget } from "../origin/target.ts";
 
 type Found = Extract<RecordAnswer, { kind: "found" }>;
@@ -28,12 +29,13 @@ export async function askPermission(
   const recalled = permissions.recall(key, settings.authorizationTtlMs, edge.now());
   if (recalled !== null) return { kind: "seen", answer: recalled, right: true };
   const asking = permissions.asking(edge.now());
+  const isPolicyFirst = () => edge.policyOrder.isPolicyFirst(settings.origin, edge.now(), edge.log);
   const [record, right] = await Promise.all([
     askRecord(target, request.headers, settings.origin).catch((cause: unknown) => {
       edge.log.error("origin.record-failed", cause, { image_id: target.imageId });
       return { kind: "refused" as const, status: 0 };
     }),
-    askRight(target, request.headers, settings.origin).catch((cause: unknown) => {
+    askRight(target, request.headers, settings.origin, isPolicyFirst).catch((cause: unknown) => {
       edge.log.error("origin.right-failed", cause, { image_id: target.imageId });
       return false;
     }),

@@ -3,6 +3,7 @@
  * one connection only (RFC 9110 section 7.6.1), nor what a Glance behind it could take for the word of a trusted proxy
  * or of its own auth middleware, nor any name that a server behind it may read as another one.
  */
+import { USER_AGENT } from "./user-agent.ts";
 
 /**
  * The names that go to the origin at all, as nginx has it by default (`ignore_invalid_headers on`, `underscores_in_headers
@@ -115,9 +116,6 @@ const TRACING = new Set([
 
 /** Which way a request has come (RFC 9110 section 7.6.3, RFC 8586): without it a circle of edges would not be one to any of them. */
 const WAY = new Set(["cdn-loop", "via"]);
-
-/** Who asks when the edge does: firewalls before an origin are known to refuse requests without any such name. */
-const USER_AGENT = "glance-edge";
 
 /** The one form in which names are compared: what a WSGI server takes for the same name is the same here. */
 function normalised(name: string): string {

@@ -1,14 +1,14 @@
 /**
  * The origin decides (invariant 1): before a cached byte leaves, the origin is asked, as the caller, for the image's
- * record and for the right to download it. Anything but a clear yes to both is a no here, and the original request
- * is then forwarded, so that every refusal is the origin's own.
+ * record and for the right to download it (ask-right.ts). Anything but a clear yes to both is a no here, and the original
+ * request is then forwarded, so that every refusal is the origin's own.
  */
 import { callerHeaders } from "../http/headers.ts";
 import { readText } from "../http/read-text.ts";
 import { field, parseJson } from "../json.ts";
 import { fetchOrigin } from "./forward.ts";
 import { type ImageRecord, parseRecordV1, parseRecordV2 } from "./record.ts";
-import { dataPath, type ImageTarget, recordPath } from "./target.ts";
+import { type ImageTarget, recordPath } from "./target.ts";
 
 /**
  * A record is some KB. Glance allows 128 properties (image_property_quota) of up to 64 KiB, which nobody uses: one of more
@@ -45,23 +45,6 @@ export async function askRecord(target: ImageTarget, client: Headers, origin: st
     return { kind: "found", record: parseRecordV1(response.headers, target.imageId), v1Headers: response.headers };
   }
   return response.status === 404 ? { kind: "not-found" } : { kind: "refused", status: response.status };
-}
-
-/**
- * Asks whether the caller may download the image, by downloading one byte of it as the caller: Glance decides
- * (policy `download_image`, status, members) with its own code. An origin that ignores Range begins to send the whole
- * image; the answer is known from the status and the rest is cancelled.
- * @throws OriginUnreachable, BadOriginAnswer, DeadlineExceeded
- */
-export async function askRight(target: ImageTarget, client: Headers, origin: string): Promise<boolean> {
-  const headers = callerHeaders(client);
-  headers.set("range", "bytes=0-0");
-  headers.set("accept-encoding", "identity");
-  const response = await fetchOrigin(origin, dataPath(target), { method: "GET", headers });
-  // One byte is read to its end, which keeps the connection usable; anything longer is not worth its bytes.
-  if (response.headers.get("content-length") === "1") await readAnswer(response, "one byte of an image");
-  else await response.body?.cancel();
-  return response.status === 206 || response.status === 200;
 }
 
 /**

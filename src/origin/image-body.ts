@@ -1,7 +1,7 @@
 /**
  * An image's bytes from the origin, read in order in large pieces (BYOB: a plain read of a runtime stream gives 4 KiB
  * at a time and costs many times the CPU). A connection that breaks is opened again at the next byte; an origin that
- * ignores Range is skipped forward; wrong lengths are told, never papered over.
+ * ignores Range, or can't read from the middle, is skipped forward; wrong lengths are told, never papered over.
  */
 import { withDeadline } from "../deadline.ts";
 import { callerHeaders } from "../http/headers.ts";
@@ -54,6 +54,8 @@ export class ImageBody {
   #reader: ReadableStreamBYOBReader | null = null;
   /** The image's byte that the open reader gives next. */
   #position = 0;
+  /** Whether the origin's store may read from the middle, for all that is known. */
+  #mayReadAtRandom = true;
   #cancelled = false;
   #buffer: ArrayBuffer | null = null;
 
@@ -68,12 +70,17 @@ export class ImageBody {
    * @throws OriginUnreachable, BadOriginAnswer
    */
   async open(from: number): Promise<Headers> {
-    const headers = callerHeaders(this.#source.caller);
-    headers.set("accept-encoding", "identity");
-    if (from > 0) headers.set("range", `bytes=${from}-`);
-    const { origin, target } = this.#source;
-    const response = await fetchOrigin(origin, dataPath(target), { method: "GET", headers });
-    const start = startOf(response, from);
+    const first = this.#mayReadAtRandom ? from : 0;
+    let response = await this.#request(first);
+    let start = startOf(response, first);
+    // Glance's word for a store without random access: Ceph RBD, S3, Swift, VMware, HTTP (glance_store/capabilities.py).
+    // Another bad request stays one without its Range.
+    if (first > 0 && response.status === 400) {
+      await response.body?.cancel();
+      this.#mayReadAtRandom = false;
+      response = await this.#request(0);
+      start = startOf(response, 0);
+    }
     if (start === null || response.body === null) throw new ImageBodyError({ reason: "refused", response });
     if ((response.headers.get("content-encoding") ?? "identity") !== "identity") {
       await response.body.cancel();
@@ -146,6 +153,14 @@ export class ImageBody {
     this.#drop();
   }
 
+  #request(from: number): Promise<Response> {
+    const { caller, origin, target } = this.#source;
+    const headers = callerHeaders(caller);
+    headers.set("accept-encoding", "identity");
+    if (from > 0) headers.set("range", `bytes=${from}-`);
+    return fetchOrigin(origin, dataPath(target), { method: "GET", headers });
+  }
+
   async #reopen(at: number): Promise<void> {
     this.#drop();
     try {
@@ -158,7 +173,7 @@ export class ImageBody {
     }
   }
 
-  /** Reads and drops what an origin that ignores Range sends before the wanted byte. */
+  /** Reads and drops what an origin that begins at 0 sends before the wanted byte. */
   async #skipTo(at: number): Promise<void> {
     while (this.#position < at) {
       if ((await this.#take(at - this.#position)) === null) throw new ImageBodyError({ reason: "short" });

@@ -8,6 +8,7 @@
 import { toHex } from "../hex.ts";
 import { callerIdentity } from "../http/headers.ts";
 import type { RecordAnswer } from "./authorize.ts";
+import type { ImageTarget } from "./target.ts";
 
 /** Bound of the memory: about 1 KB an entry, so some MB of an isolate's 128 MB. The oldest go first. */
 const MAX_ENTRIES = 4096;
@@ -72,13 +73,13 @@ export class Permissions {
 }
 
 /**
- * A key for one caller and one image in one API; never reversible to a token. It is made of exactly what tells callers
+ * A key for one caller and one download (image, API and query); never reversible to a token. It is made of exactly what tells callers
  * apart in the questions that the edge asks as them: whoever looks different to the origin is somebody else here.
  */
-export async function permissionKey(client: Headers, api: string, imageId: string): Promise<string> {
+export async function permissionKey(client: Headers, { api, imageId, query = "" }: ImageTarget): Promise<string> {
   const caller = callerIdentity(client);
   // Bytes that are no ASCII all read alike in JavaScript, and are sent as they came: such a caller is known to nobody.
   if (!caller.every(([, value]) => /^[\t -~]*$/.test(value))) return crypto.randomUUID();
-  const identity = JSON.stringify([api, imageId, caller]);
+  const identity = JSON.stringify([api, imageId, query, caller]);
   return toHex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity)));
 }

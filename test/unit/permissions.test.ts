@@ -91,8 +91,8 @@ describe("a permission", () => {
 });
 
 describe("the key of a caller and an image", () => {
-  const key = (headers: Record<string, string>, api = "v2", image = "a") =>
-    permissionKey(new Headers(headers), api, image);
+  const key = (headers: Record<string, string>, api: "v1" | "v2" = "v2", imageId = "a", query?: string) =>
+    permissionKey(new Headers(headers), { api, imageId, ...(query === undefined ? {} : { query }) });
 
   it("is the same for the same caller, whatever else a request says", async () => {
     const one = await key({ "x-auth-token": "t", "user-agent": "a", range: "bytes=0-1" });
@@ -133,9 +133,13 @@ describe("the key of a caller and an image", () => {
     [{ "x-service-token": "t" }, "v2", "a"],
     [{ authorization: "t" }, "v2", "a"],
     [{ "x-auth-token": 't","a' }, "v2", "a"],
-  ] as [Record<string, string>, string, string][])("is another one for %j %s %s", async (headers, api, image) => {
-    expect(await key(headers, api, image)).not.toBe(await key({ "x-auth-token": "t" }));
-  });
+    [{ "x-auth-token": "t" }, "v2", "a", "?prefer=ceph"],
+  ] as [Record<string, string>, "v1" | "v2", string, string?][])(
+    "is another one for %j %s %s %s",
+    async (headers, api, image, query) => {
+      expect(await key(headers, api, image, query)).not.toBe(await key({ "x-auth-token": "t" }));
+    },
+  );
 
   it("does not show the token", async () => {
     expect(await key({ "x-auth-token": "secret" })).toMatch(/^[0-9a-f]{64}$/);

@@ -14,6 +14,17 @@ describe("a GET downloads an image at", () => {
   });
 
   it.each([
+    ["v2", `/v2/images/${ID}/file`],
+    ["v1", `/v1/images/${ID}`],
+  ] as const)("its %s path with a query, which goes along to the data and not to the record", (api, path) => {
+    const target = downloadTarget(`${path}?prefer=a%2Cb&x=/`);
+    if (target === null) throw new Error("no target");
+    expect(target).toEqual({ api, imageId: ID, query: "?prefer=a%2Cb&x=/" });
+    expect(dataPath(target)).toBe(`${path}?prefer=a%2Cb&x=/`);
+    expect(recordPath(target)).toBe(`/${api}/images/${ID}`);
+  });
+
+  it.each([
     `/v2/images/${ID}`,
     `/v2/images/${ID}/`,
     `/v2/images/${ID}/file/`,
@@ -24,7 +35,8 @@ describe("a GET downloads an image at", () => {
     `/v2/images/${ID}%2Ffile`,
     `/v2/images/${ID}/%66ile`,
     `/v2%2Fimages/${ID}/file`,
-    `/v2/images/${ID}/file?a=b`,
+    `/v2/images/${ID}/file/?a=b`,
+    `/v2/images/${ID}?/file`,
     `/v2/images/${ID}/file#a`,
     `/v2/images/${ID}/FILE`,
     `/V2/images/${ID}/file`,

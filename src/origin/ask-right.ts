@@ -6,7 +6,7 @@
  * S3, Swift, VMware, HTTP) answers 400 even to the first byte, and warns in Glance's log.
  */
 import { callerHeaders } from "../http/headers.ts";
-import { readText } from "../http/read-text.ts";
+import { AnswerTooLarge, readText } from "../http/read-text.ts";
 import { fetchOrigin } from "./forward.ts";
 import { dataPath, type ImageTarget } from "./target.ts";
 
@@ -59,8 +59,14 @@ function probe(origin: string, path: string, client: Headers, range: string): Pr
   return fetchOrigin(origin, path, { method: "GET", headers });
 }
 
-function readRefusal(response: Response): Promise<string> {
-  return readText(response, "a refusal of the origin", MAX_REFUSAL_BYTES, REFUSAL_MS);
+/** An answer's text; nothing of one that is too long for a refusal of Glance's. */
+async function readRefusal(response: Response): Promise<string> {
+  try {
+    return await readText(response, "a refusal of the origin", MAX_REFUSAL_BYTES, REFUSAL_MS);
+  } catch (cause) {
+    if (cause instanceof AnswerTooLarge) return "";
+    throw cause;
+  }
 }
 
 /** Whether the data begin to come; they are not wanted. */

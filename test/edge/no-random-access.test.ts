@@ -173,11 +173,11 @@ describe("a query", () => {
   });
 });
 
-it("the question for the right carries the edge's own name, that for the record the client's", async () => {
+it("every question of the edge carries its own name and version", async () => {
   const image = await createImage({ size: 1000 });
   await (await download(image.id, { headers: { "user-agent": "curl/8" } })).arrayBuffer();
   await settled();
   const seen = await expectCalls(...asks(image.id), file(image.id));
   const agents = seen.map(({ range, headers }) => `${range === null ? "data" : "right"}: ${headers["user-agent"]}`);
-  expect(agents.sort()).toEqual(["data: curl/8", "data: curl/8", "right: glance-edge/0.1.0"]);
+  expect(agents.sort()).toEqual(["data: glance-edge/0.1.0", "data: glance-edge/0.1.0", "right: glance-edge/0.1.0"]);
 });

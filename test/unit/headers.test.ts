@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { callerHeaders, callerIdentity, requestHeadersFor, responseHeadersFor } from "../../src/http/headers.ts";
+import { USER_AGENT } from "../../src/http/user-agent.ts";
 
 const HOP_BY_HOP = [
   "connection",
@@ -154,7 +155,7 @@ describe("a question of the edge's own", () => {
     const client = new Headers({ "user-agent": "curl/8" });
     for (const name of [...IDENTITY, ...TRACING]) client.set(name, `of ${name}`);
     const expected = [...IDENTITY, ...TRACING].map((name): [string, string] => [name, `of ${name}`]);
-    expect([...callerHeaders(client)].sort()).toEqual([...expected, ["user-agent", "glance-edge"]].sort());
+    expect([...callerHeaders(client)].sort()).toEqual([...expected, ["user-agent", USER_AGENT]].sort());
   });
 
   it.each([

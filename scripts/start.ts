@@ -102,7 +102,7 @@ ready: the edge is on ${edgeUrl}, the demo origin on ${demo.url}
   ${curl}
   # A moment later the same one is a hit:
   ${curl}
-  # What the origin was asked: a hit costs it one record and one byte.
+  # What the origin was asked: a hit costs it one record and one refused range.
   curl -sS ${demo.controlUrl}/_demo/requests
 `;
 }

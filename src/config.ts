@@ -9,21 +9,21 @@ export interface Env {
   readonly FILL: DurableObjectNamespace;
   readonly ORIGIN_URL?: string;
   readonly PUBLIC_URL?: string;
-  readonly AUTHORIZATION_TTL?: string;
-  readonly IMAGE_MAX_BYTES?: string;
-  readonly SLICE_BYTES?: string;
-  readonly OBJECT_MAX_BYTES?: string;
-  readonly STALL_SECONDS?: string;
-  readonly ALONE_MAX?: string;
-  readonly CACHE_MAX_BYTES?: string;
+  readonly AUTHORIZATION_TTL?: string | number;
+  readonly IMAGE_MAX_BYTES?: string | number;
+  readonly SLICE_BYTES?: string | number;
+  readonly OBJECT_MAX_BYTES?: string | number;
+  readonly STALL_SECONDS?: string | number;
+  readonly ALONE_MAX?: string | number;
+  readonly CACHE_MAX_BYTES?: string | number;
   readonly KEYSTONE_URL?: string;
   readonly ADMIN_ROLES?: string;
   /** A secret, and so is the next one: `npx wrangler secret put`. */
   readonly OS_APPLICATION_CREDENTIAL_ID?: string;
   readonly OS_APPLICATION_CREDENTIAL_SECRET?: string;
-  readonly PREFETCH_CONCURRENCY?: string;
-  readonly CLEAN_STALL_SECONDS?: string;
-  readonly SCRUB_BYTES?: string;
+  readonly PREFETCH_CONCURRENCY?: string | number;
+  readonly CLEAN_STALL_SECONDS?: string | number;
+  readonly SCRUB_BYTES?: string | number;
   /** A Cloudflare Queue; optional. */
   readonly NOTIFICATIONS?: Queue;
   readonly NOTIFICATIONS_URL?: string;
@@ -106,8 +106,15 @@ export function readSettings(env: Env): Settings {
   requireBinding(env, "CATALOG", "a D1 database", "prepare");
   requireBinding(env, "FILL", "a Durable Object namespace", "idFromName");
   if (env.NOTIFICATIONS !== undefined) requireBinding(env, "NOTIFICATIONS", "a queue to produce for", "send");
-  const origin = readUrl("ORIGIN_URL", env.ORIGIN_URL);
+  const origin = readEndpoint("ORIGIN_URL", env.ORIGIN_URL);
   if (origin === null) throw new SettingError("ORIGIN_URL", "is not set: it must be the URL of the Glance endpoint");
+  const publicUrl = readEndpoint("PUBLIC_URL", env.PUBLIC_URL);
+  if (origin === publicUrl) {
+    throw new SettingError(
+      "ORIGIN_URL",
+      "is the same as PUBLIC_URL: the edge would ask itself; Glance needs another address",
+    );
+  }
   const sliceBytes = readWhole("SLICE_BYTES", env.SLICE_BYTES, DEFAULT_SLICE_BYTES);
   if (sliceBytes < MIN_SLICE_BYTES || sliceBytes > MAX_SLICE_BYTES || sliceBytes % 8 !== 0) {
     throw new SettingError("SLICE_BYTES", `must be a multiple of 8 from ${MIN_SLICE_BYTES} to ${MAX_SLICE_BYTES}`);
@@ -122,7 +129,7 @@ export function readSettings(env: Env): Settings {
   }
   return {
     origin,
-    publicUrl: readUrl("PUBLIC_URL", env.PUBLIC_URL),
+    publicUrl,
     authorizationTtlMs: readWhole("AUTHORIZATION_TTL", env.AUTHORIZATION_TTL, 0) * 1000,
     imageMaxBytes: readWhole("IMAGE_MAX_BYTES", env.IMAGE_MAX_BYTES, DEFAULT_IMAGE_MAX_BYTES),
     sliceBytes,
@@ -140,15 +147,19 @@ export function readSettings(env: Env): Settings {
   };
 }
 
+/** Glance's base URL or the edge's in its place; operators write them with and without the version (`/v2`, `/v2.0`). */
+function readEndpoint(name: string, value: unknown): string | null {
+  return readUrl(name, value)?.replace(/\/v[12](\.\d+)?$/, "") ?? null;
+}
+
 /** Keystone's base URL; operators write it with and without the version. */
-function readKeystone(value: string | undefined): string | null {
+function readKeystone(value: unknown): string | null {
   const url = readUrl("KEYSTONE_URL", value);
   return url === null || url.endsWith("/v3") ? url : `${url}/v3`;
 }
 
-function readRoles(value: string | undefined): string[] {
-  const text = value === undefined || value.trim() === "" ? "admin" : value;
-  const roles = text
+function readRoles(value: unknown): string[] {
+  const roles = (readText("ADMIN_ROLES", value) || "admin")
     .split(",")
     .map((role) => role.trim())
     .filter((role) => role !== "");
@@ -157,8 +168,8 @@ function readRoles(value: string | undefined): string[] {
 }
 
 function readCredential(env: Env): ServiceCredential | null {
-  const id = env.OS_APPLICATION_CREDENTIAL_ID?.trim() ?? "";
-  const secret = env.OS_APPLICATION_CREDENTIAL_SECRET?.trim() ?? "";
+  const id = readText("OS_APPLICATION_CREDENTIAL_ID", env.OS_APPLICATION_CREDENTIAL_ID);
+  const secret = readText("OS_APPLICATION_CREDENTIAL_SECRET", env.OS_APPLICATION_CREDENTIAL_SECRET);
   if (id === "" && secret === "") return null;
   if (id === "") throw new SettingError("OS_APPLICATION_CREDENTIAL_ID", "is not set, but its secret is");
   if (secret === "") throw new SettingError("OS_APPLICATION_CREDENTIAL_SECRET", "is not set, but its id is");
@@ -168,8 +179,8 @@ function readCredential(env: Env): ServiceCredential | null {
   return { id, secret };
 }
 
-function readNotificationsUrl(value: string | undefined): string | null {
-  const text = value?.trim() ?? "";
+function readNotificationsUrl(value: unknown): string | null {
+  const text = readText("NOTIFICATIONS_URL", value);
   if (text === "") return null;
   if (!URL.canParse(text)) throw new SettingError("NOTIFICATIONS_URL", "is not a URL");
   const { protocol, username, password } = new URL(text);
@@ -196,24 +207,33 @@ function requireBinding(
   }
 }
 
-function readUrl(name: string, value: string | undefined): string | null {
-  if (value === undefined || value.trim() === "") return null;
-  if (!URL.canParse(value)) throw new SettingError(name, "is not a URL");
-  const url = new URL(value);
+/** The runtime hands over whatever wrangler.toml holds, whatever Env says. @returns "" for what is not set */
+function readText(name: string, value: unknown): string {
+  if (value === undefined) return "";
+  if (typeof value !== "string") throw new SettingError(name, "must be text, in quotes");
+  return value.trim();
+}
+
+function readUrl(name: string, value: unknown): string | null {
+  const text = readText(name, value);
+  if (text === "") return null;
+  if (!URL.canParse(text)) throw new SettingError(name, "is not a URL");
+  const url = new URL(text);
   if (url.protocol !== "http:" && url.protocol !== "https:") throw new SettingError(name, "must be http or https");
   if (url.username !== "" || url.password !== "") throw new SettingError(name, "must not hold credentials");
   if (url.search !== "" || url.hash !== "") throw new SettingError(name, "must not have a query or a fragment");
   return (url.origin + url.pathname).replace(/\/+$/, "");
 }
 
-function readWhole(name: string, value: string | undefined, fallback: number): number {
-  if (value === undefined || value.trim() === "") return fallback;
-  const number = /^\d+$/.test(value.trim()) ? Number(value) : Number.NaN;
+function readWhole(name: string, value: unknown, fallback: number): number {
+  if (value === undefined || (typeof value === "string" && value.trim() === "")) return fallback;
+  const digits = typeof value === "number" || typeof value === "string" ? String(value).trim() : "";
+  const number = /^\d+$/.test(digits) ? Number(digits) : Number.NaN;
   if (!Number.isSafeInteger(number)) throw new SettingError(name, "must be a whole number, 0 or more");
   return number;
 }
 
-function readAboveZero(name: string, value: string | undefined, fallback: number): number {
+function readAboveZero(name: string, value: unknown, fallback: number): number {
   const number = readWhole(name, value, fallback);
   if (number === 0) throw new SettingError(name, "must be at least 1");
   return number;

@@ -13,6 +13,7 @@ import { publisherOf } from "./notify/envelope.ts";
 import type { Notifier } from "./notify/send.ts";
 import type { Log } from "./observe/log.ts";
 import type { Permissions } from "./origin/permissions.ts";
+import type { PolicyOrder } from "./origin/policy-order.ts";
 import { Catalog } from "./store/catalog.ts";
 import { Cursors } from "./store/cursors.ts";
 import { ObjectStore } from "./store/objects.ts";
@@ -32,13 +33,17 @@ export interface Edge {
   readonly cursors: Cursors;
   readonly fills: Env["FILL"];
   readonly permissions: Permissions;
+  readonly policyOrder: PolicyOrder;
   readonly usage: Usage;
   readonly alone: AloneCount;
   /** The edge's own account at Keystone, or null: it has none. */
   readonly service: ServiceTokens | null;
   /** Null: nobody wants notifications. */
   readonly notifier: Notifier | null;
-  /** The edge's own base URL, without a trailing slash; null in a cron run that PUBLIC_URL does not tell. */
+  /**
+   * The edge's own base URL, without a trailing slash; null in a cron run that PUBLIC_URL does not tell. Only for the answer to
+   * who asked: without PUBLIC_URL it is what that client says.
+   */
   readonly url: string | null;
   /** In the log and in the answers that the edge gives itself. */
   readonly requestId: string;
@@ -55,19 +60,19 @@ export function createEdge(
   memory: Memory,
   call: Pick<Edge, "requestId" | "url" | "log">,
 ): Edge {
-  const { permissions, usage, alone, receivers } = memory;
+  const { permissions, policyOrder, usage, alone, receivers } = memory;
   const { keystone } = settings;
   const now = Date.now;
   const service = serviceTokens(settings, memory.serviceTokens, now);
   const notifier =
-    env.NOTIFICATIONS === undefined || call.url === null
+    env.NOTIFICATIONS === undefined
       ? null
       : {
           queue: env.NOTIFICATIONS,
           keystone,
           service,
           receivers,
-          publisherId: publisherOf(call.url),
+          publisherId: publisherOf(settings.publicUrl),
           log: call.log,
           now,
         };
@@ -82,6 +87,7 @@ export function createEdge(
     cursors: new Cursors(env.CATALOG),
     fills: env.FILL,
     permissions,
+    policyOrder,
     usage,
     alone,
     service,

@@ -5,9 +5,11 @@
 import { type Env, readSettings, SettingError } from "./config.ts";
 import { createEdge } from "./edge.ts";
 import { glanceError } from "./http/glance-error.ts";
+import { edgeName, hasPassed } from "./http/loop.ts";
 import { memory } from "./memory.ts";
 import { deliver, retryDelay } from "./notify/deliver.ts";
 import { createLog } from "./observe/log.ts";
+import { BadOriginAnswer } from "./origin/bad-answer.ts";
 import { edgeBaseUrl } from "./origin/base-url.ts";
 import { OriginUnreachable } from "./origin/forward.ts";
 import { route } from "./router.ts";
@@ -19,13 +21,25 @@ export default {
   async fetch(request, env, ctx): Promise<Response> {
     // OpenStack's form of a request id; never the client's own, which could forge log lines.
     const requestId = `req-${crypto.randomUUID()}`;
-    const log = createLog({ request_id: requestId, method: request.method, path: new URL(request.url).pathname });
+    const id = { "x-openstack-request-id": requestId };
+    // A Host field that makes no URL (RFC 9112 section 3.2). Asked here, since nothing above the `try` may throw.
+    const path = URL.canParse(request.url) ? new URL(request.url).pathname : null;
+    const log = createLog({ request_id: requestId, method: request.method, path });
+    if (path === null) return glanceError(request, 400, "The Host of this request is no host name.", id);
     try {
       const settings = readSettings(env);
+      if (hasPassed(request.headers, edgeName(settings.origin))) {
+        log.error("request.loops", new Error("it has passed this edge before: ORIGIN_URL leads back here"));
+        return glanceError(
+          request,
+          508,
+          "This request has passed this edge before: its setting ORIGIN_URL leads back to it.",
+          id,
+        );
+      }
       const url = edgeBaseUrl(request, settings.publicUrl);
       return await route(request, createEdge(env, ctx, settings, memory, { requestId, url, log }));
     } catch (cause) {
-      const id = { "x-openstack-request-id": requestId };
       if (cause instanceof SettingError) {
         log.error("setting.wrong", cause, { setting: cause.setting });
         return Response.json(
@@ -36,6 +50,10 @@ export default {
       if (cause instanceof OriginUnreachable) {
         if (!request.signal.aborted) log.error("origin.unreachable", cause);
         return glanceError(request, 502, "The image service behind this edge can't be reached.", id);
+      }
+      if (cause instanceof BadOriginAnswer) {
+        log.error("origin.bad-answer", cause);
+        return glanceError(request, 502, cause.forClient, id);
       }
       log.error("request.failed", cause);
       return glanceError(request, 500, `The edge failed to answer; its log has the reason under ${requestId}.`, id);

@@ -7,9 +7,11 @@ import { Usage } from "./download/usage.ts";
 import { ServiceTokenMemory } from "./keystone/service-tokens.ts";
 import { Receivers } from "./notify/receivers.ts";
 import { Permissions } from "./origin/permissions.ts";
+import { PolicyOrder } from "./origin/policy-order.ts";
 
 export interface Memory {
   readonly permissions: Permissions;
+  readonly policyOrder: PolicyOrder;
   readonly usage: Usage;
   readonly alone: AloneCount;
   readonly serviceTokens: ServiceTokenMemory;
@@ -18,6 +20,7 @@ export interface Memory {
 
 export const memory: Memory = {
   permissions: new Permissions(),
+  policyOrder: new PolicyOrder(),
   usage: new Usage(),
   alone: new AloneCount(),
   serviceTokens: new ServiceTokenMemory(),

@@ -9,8 +9,9 @@ import { FillClient } from "./fill/client.ts";
 import { manage } from "./manage/manage.ts";
 import { dequeue } from "./manage/queueing.ts";
 import { pathForOrigin } from "./origin/base-url.ts";
+import { changeOf } from "./origin/changes.ts";
 import { forward } from "./origin/forward.ts";
-import { downloadTarget, imageOf } from "./origin/target.ts";
+import { downloadTarget } from "./origin/target.ts";
 
 const router = Router<IRequest & Request, [Edge]>()
   // A pattern tells which requests a handler is for; whether the path is exactly one of Glance's (no trailing slash, a
@@ -19,20 +20,18 @@ const router = Router<IRequest & Request, [Edge]>()
   // Glance says 405; clients that look before they fetch (qemu-img, Ironic) get what GET would say.
   .head("*/v2/images/:id/file", answerDownload)
   .get("*/v1/images/:id", answerDownload)
-  .delete("*/v2/images/:id", forwardDelete)
-  .delete("*/v1/images/:id", forwardDelete)
   .all("*/v2/cache/*", answerManagement)
   .all("*/v2/cached_images/*", answerManagement)
   .all("*/v2/queued_images/*", answerManagement)
   .all("*", forwardOther);
 
-/** Answers a request. @throws OriginUnreachable */
+/** Answers a request. @throws OriginUnreachable, BadOriginAnswer */
 export async function route(request: Request, edge: Edge): Promise<Response> {
   return router.fetch(request, edge);
 }
 
 async function answerDownload(request: Request, edge: Edge): Promise<Response | undefined> {
-  const target = downloadTarget(originPath(request, edge));
+  const target = downloadTarget(pathForOrigin(request, edge.settings.publicUrl));
   return target === null ? undefined : download(edge, request, target);
 }
 
@@ -40,29 +39,28 @@ async function answerManagement(request: Request, edge: Edge): Promise<Response 
   return manage(edge, request, originPath(request, edge));
 }
 
-async function forwardDelete(request: Request, edge: Edge): Promise<Response | undefined> {
-  const image = imageOf(originPath(request, edge));
-  if (image === null || !image.whole) return undefined;
-  const response = await forward(request, edge.settings);
-  if (response.ok) {
-    edge.permissions.forget(image.imageId);
-    // Before the answer: whoever was told that the image is gone must not find it in the cache.
-    edge.log.info("image.evicted", { image_id: image.imageId, why: "deleted" });
-    await new FillClient(edge.fills, image.imageId, edge.log).remove("always");
-    // Behind the answer: in the queue it would only find out for itself that it has gone.
-    const dequeued = dequeue(edge, image.imageId);
-    edge.background(dequeued.catch((cause: unknown) => edge.log.error("queue.not-removed", cause)));
+async function forwardOther(request: Request, edge: Edge): Promise<Response> {
+  const change = changeOf(request.method, originPath(request, edge));
+  try {
+    const response = await forward(request, edge.settings);
+    if (!response.ok) return response;
+    edge.permissions.forget(change.images);
+    if (change.deleted !== null) await removeDeleted(edge, change.deleted);
+    return response;
+  } catch (cause) {
+    // Whether the origin did it before it fell silent nobody knows. That is enough to ask again, not to evict.
+    edge.permissions.forget(change.images);
+    throw cause;
   }
-  return response;
 }
 
-async function forwardOther(request: Request, edge: Edge): Promise<Response> {
-  const response = await forward(request, edge.settings);
-  const image = imageOf(originPath(request, edge));
-  // Members, visibility, status: any successful change may have changed who may download.
-  const change = request.method !== "GET" && request.method !== "HEAD" && response.ok;
-  if (change && image !== null) edge.permissions.forget(image.imageId);
-  return response;
+async function removeDeleted(edge: Edge, imageId: string): Promise<void> {
+  // Before the answer: whoever was told that the image is gone must not find it in the cache.
+  edge.log.info("image.evicted", { image_id: imageId, why: "deleted" });
+  await new FillClient(edge.fills, imageId, edge.log).remove("always");
+  // Behind the answer: in the queue it would only find out for itself that it has gone.
+  const dequeued = dequeue(edge, imageId);
+  edge.background(dequeued.catch((cause: unknown) => edge.log.error("queue.not-removed", cause)));
 }
 
 function originPath(request: Request, edge: Edge): string {

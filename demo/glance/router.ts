@@ -8,6 +8,7 @@ import { setActive } from "./actions.ts";
 import { download, upload } from "./data.ts";
 import { create, list, remove, show } from "./images.ts";
 import { addMember, listMembers, removeMember, showMember, updateMember } from "./members.ts";
+import { asksForVersions, negotiate } from "./negotiation.ts";
 import { update } from "./patch.ts";
 import { imageSchema, memberSchema } from "./schemas.ts";
 import { v1 } from "./v1.ts";
@@ -67,17 +68,19 @@ const ROUTES: readonly Route[] = [
 
 /** @throws HttpError the refusal */
 export async function glance(exchange: Exchange): Promise<void> {
-  const { method, path, response } = exchange;
+  const { method, request, response } = exchange;
   response.setHeader("X-Openstack-Request-Id", `req-${crypto.randomUUID()}`);
   // 1. The CORS filter answers OPTIONS, and the health check and the versions need no token either.
   if (method === "OPTIONS") return replyEmpty(exchange, 200);
-  if (path === "/healthcheck") return reply(exchange, 200, { "Content-Type": "text/plain; charset=UTF-8" }, "OK");
-  if (path === "/versions" || path === "/versions/") return versions(exchange, 200);
-  // 2. What names no version gets the choice (glance/api/middleware/version_negotiation.py).
-  if (!/^\/v[12](\/|$)/.test(path)) return versions(exchange, 300);
+  if (exchange.path === "/healthcheck")
+    return reply(exchange, 200, { "Content-Type": "text/plain; charset=UTF-8" }, "OK");
+  if (asksForVersions(exchange.path)) return versions(exchange, 200);
+  // 2. What names no version gets the choice.
+  const path = negotiate(exchange.path, request.headers.accept);
+  if (path === null) return versions(exchange, 300);
   // 3. Then the token, before any route is looked at.
   const identity = authenticate(exchange);
-  if (path.startsWith("/v1")) return v1(exchange, identity);
+  if (path.startsWith("/v1")) return v1({ ...exchange, path }, identity);
   for (const route of ROUTES) {
     const match = route.path.exec(path);
     if (match === null) continue;

@@ -331,10 +331,10 @@ function subjectOf({ target }: Call, { record, digest, size }: ImageHead): Subje
 }
 
 function errandOf({ request, target }: Call): Errand {
-  return { target, headers: [...callerHeaders(request.headers)], query: new URL(request.url).search };
+  return { target, headers: [...callerHeaders(request.headers)] };
 }
 
 function sourceOf({ edge, request, target }: Call, { size }: ImageHead): ImageSource {
   const { origin, stallMs } = edge.settings;
-  return { target, caller: request.headers, query: new URL(request.url).search, origin, size, stallMs };
+  return { target, caller: request.headers, origin, size, stallMs };
 }

@@ -3,7 +3,8 @@
  * is no clear yes of the origin is a no.
  */
 import type { Edge } from "../edge.ts";
-import { askRecord, askRight, type RecordAnswer } from "../origin/authorize.ts";
+import { askRight } from "../origin/ask-right.ts";
+import { askRecord, type RecordAnswer } from "../origin/authorize.ts";
 import { permissionKey } from "../origin/permissions.ts";
 import type { ImageTarget } from "../origin/target.ts";
 import type { OpenImage, StoredImage } from "../store/objects.ts";
@@ -41,18 +42,19 @@ export async function askAll(edge: Edge, request: Request, target: ImageTarget):
 }
 
 async function askPermission(edge: Edge, request: Request, target: ImageTarget): Promise<Permission> {
-  const { settings, permissions, log, now } = edge;
+  const { settings, permissions, policyOrder, log, now } = edge;
   const { imageId } = target;
-  const key = await permissionKey(request.headers, target.api, imageId);
+  const key = await permissionKey(request.headers, target);
   const recalled = permissions.recall(key, settings.authorizationTtlMs, now());
   if (recalled !== null) return { kind: "seen", answer: recalled, right: true };
-  const askedAt = now();
+  const asking = permissions.asking(now());
+  const isPolicyFirst = () => policyOrder.isPolicyFirst(settings.origin, now(), log);
   const [record, right] = await Promise.all([
     askRecord(target, request.headers, settings.origin).catch((cause: unknown) => {
       log.error("origin.record-failed", cause, { image_id: imageId });
       return { kind: "refused" as const, status: 0 };
     }),
-    askRight(target, request.headers, settings.origin).catch((cause: unknown) => {
+    askRight(target, request.headers, settings.origin, isPolicyFirst).catch((cause: unknown) => {
       log.error("origin.right-failed", cause, { image_id: imageId });
       return false;
     }),
@@ -63,7 +65,7 @@ async function askPermission(edge: Edge, request: Request, target: ImageTarget):
     const gone = (record.kind === "not-found" || deleted) && permissions.wasAllowed(key);
     return { kind: "refused", gone };
   }
-  if (right) permissions.allow(key, imageId, record, askedAt);
+  if (right) permissions.allow(key, imageId, record, asking);
   return { kind: "seen", answer: record, right };
 }
 

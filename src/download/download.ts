@@ -61,7 +61,7 @@ export async function download(edge: Edge, request: Request, target: ImageTarget
 
 /** The image was deleted without passing this edge. */
 function forget(edge: Edge, { imageId }: ImageTarget): void {
-  edge.permissions.forget(imageId);
+  edge.permissions.forget([imageId]);
   edge.log.info("image.evicted", { image_id: imageId, why: "its record is gone" });
   edge.background(new FillClient(edge.fills, imageId, edge.log).remove("always"));
 }

@@ -15,12 +15,10 @@ export interface Subject {
   readonly checksum: string | null;
 }
 
-/** Rights that a caller lends to the fill of its image, in memory only: its own headers and the query of its request. */
+/** Rights that a caller lends to the fill of its image, in memory only. */
 export interface Errand {
   readonly target: ImageTarget;
   readonly headers: readonly (readonly [string, string])[];
-  /** With its `?`, or empty: `prefer=` is a question of rights as well. */
-  readonly query: string;
 }
 
 /** The errand's headers, for a request. */

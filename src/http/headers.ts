@@ -1,12 +1,22 @@
 /**
- * Which headers may cross the edge. A proxy must not pass on what concerns one connection only (RFC 9110 section
- * 7.6.1), nor what a Glance behind it could take for the word of a trusted proxy or of its own auth middleware.
+ * Which headers may cross the edge; the one place where a header's name is judged. A proxy must not pass on what concerns
+ * one connection only (RFC 9110 section 7.6.1), nor what a Glance behind it could take for the word of a trusted proxy
+ * or of its own auth middleware, nor any name that a server behind it may read as another one.
  */
+import { USER_AGENT } from "./user-agent.ts";
 
-/** Fields of one hop, RFC 9110 section 7.6.1 and 10.1.1 (Expect: the edge has done that handshake itself). */
+/**
+ * The names that go to the origin at all, as nginx has it by default (`ignore_invalid_headers on`, `underscores_in_headers
+ * off`). To a WSGI server `Transfer_Encoding` and `Transfer-Encoding` are one variable, HTTP_TRANSFER_ENCODING (PEP 3333;
+ * eventlet/wsgi.py `get_environ`), and eventlet frames the body by it: the rest of such a body is the next request of a
+ * connection that others share.
+ */
+const PLAIN_NAME = /^[a-z0-9-]+$/;
+
+/** Fields of one hop. */
 const HOP_BY_HOP = new Set([
+  // RFC 9110 section 7.6.1.
   "connection",
-  "expect",
   "keep-alive",
   "proxy-authenticate",
   "proxy-authentication-info",
@@ -16,12 +26,25 @@ const HOP_BY_HOP = new Set([
   "trailer",
   "transfer-encoding",
   "upgrade",
+  // Section 10.1.1: the edge has done that handshake itself.
+  "expect",
+  // RFC 7540 section 3.2.1: part of an Upgrade to h2c.
+  "http2-settings",
 ]);
+/** RFC 6455 section 11.3: parts of an Upgrade to a WebSocket, which the edge never makes. */
+const HOP_BY_HOP_PREFIX = "sec-websocket-";
+
+/** How long a message is and whom it is for: the runtime writes both itself, for the request that it makes. */
+const FRAMING = new Set(["content-length", "host"]);
 
 /** Words about the client that only a proxy may say; whoever else says them lies. */
 const PROXY_CLAIMS = new Set([
-  "cdn-loop",
+  // RFC 9440 section 4: the certificate that a TLS terminator has checked.
+  "client-cert",
+  "client-cert-chain",
   "forwarded",
+  // HTTP_PROXY, which programs that a CGI server starts take for their own proxy (CVE-2016-5385 and its kin).
+  "proxy",
   "true-client-ip",
   "x-client-ip",
   "x-cluster-client-ip",
@@ -30,7 +53,6 @@ const PROXY_CLAIMS = new Set([
   "x-real-ip",
   "x-rewrite-url",
 ]);
-const PROXY_CLAIM_PREFIXES = ["cf-", "x-forwarded-"];
 
 /**
  * The identity that keystonemiddleware's auth_token sets for the service behind it. It removes them from a request
@@ -49,7 +71,10 @@ const IDENTITY_CLAIMS = new Set([
   "x-tenant",
   "x-user",
 ]);
-const IDENTITY_CLAIM_PREFIXES = [
+/** Of both kinds. */
+const CLAIM_PREFIXES = [
+  "cf-",
+  "x-forwarded-",
   "x-domain-",
   "x-project-",
   "x-tenant-",
@@ -59,61 +84,114 @@ const IDENTITY_CLAIM_PREFIXES = [
   "x-service-user-",
 ];
 
-/** Fields that choose a part, a form or a condition of one answer: not for a question that the edge asks itself. */
-const REPRESENTATION_FIELDS = [
-  "accept",
-  "accept-encoding",
-  "content-encoding",
-  "content-length",
-  "content-range",
-  "content-type",
-  "if-match",
-  "if-modified-since",
-  "if-none-match",
-  "if-range",
-  "if-unmodified-since",
-  "range",
-];
+/**
+ * By what an origin may tell callers apart. Whoever sends the same ones is the same caller to it, and a caller that it knows
+ * by anything else is refused when the edge asks, so that the cache keeps out of it.
+ */
+const IDENTITY = new Set([
+  // A proxy before Glance with accounts of its own (Apache's mod_auth_*); Keystone's OAuth 2.0 access tokens
+  // (keystonemiddleware/external_oauth2_token.py).
+  "authorization",
+  // Such a proxy with sessions (mod_auth_openidc, mod_session).
+  "cookie",
+  // What Glance's own auth middleware reads of a request (keystonemiddleware/auth_token/_request.py): the user's token …
+  "x-auth-token",
+  // … that of a service that asks on the user's behalf, with which the user's may have expired …
+  "x-service-token",
+  // … and X-Auth-Token's old name.
+  "x-storage-token",
+]);
 
-/** What goes to the origin of a client's request headers. */
+/** By what requests are found again in logs and traces. They name no caller, and are new with every request. */
+const TRACING = new Set([
+  // www.w3.org/TR/trace-context
+  "traceparent",
+  "tracestate",
+  // glance/api/middleware/context.py
+  "x-openstack-request-id",
+  // osprofiler/web.py
+  "x-trace-hmac",
+  "x-trace-info",
+]);
+
+/** Which way a request has come (RFC 9110 section 7.6.3, RFC 8586): without it a circle of edges would not be one to any of them. */
+const WAY = new Set(["cdn-loop", "via"]);
+
+/** The one form in which names are compared: what a WSGI server takes for the same name is the same here. */
+function normalised(name: string): string {
+  return name
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, "-");
+}
+
+/**
+ * What goes to the origin of a client's request headers. They are copied and taken from: a value that JavaScript has read
+ * may not be written with the same bytes.
+ */
 export function requestHeadersFor(client: Headers): Headers {
   const named = connectionFields(client);
-  const headers = new Headers();
-  for (const [name, value] of client) {
-    if (HOP_BY_HOP.has(name) || named.has(name)) continue;
-    // To a WSGI server X_Roles and X-Roles are the same variable, HTTP_X_ROLES.
-    const claim = name.replaceAll("_", "-");
-    if (PROXY_CLAIMS.has(claim) || PROXY_CLAIM_PREFIXES.some((prefix) => claim.startsWith(prefix))) continue;
-    if (IDENTITY_CLAIMS.has(claim) || IDENTITY_CLAIM_PREFIXES.some((prefix) => claim.startsWith(prefix))) continue;
-    headers.append(name, value);
+  const headers = new Headers(client);
+  for (const name of client.keys()) {
+    const plain = normalised(name);
+    const dropped = !PLAIN_NAME.test(name) || isOfOneHop(plain, named) || FRAMING.has(plain) || isClaim(plain);
+    if (dropped) headers.delete(name);
   }
+  joinCookies(headers);
   return headers;
 }
 
-/** The caller's own headers for a question that the edge asks as the caller: identity and tracing, no conditions. */
+/**
+ * The caller's own headers for a question that the edge asks as the caller: identity, tracing and the way it has come, and
+ * nothing else that a client may say.
+ */
 export function callerHeaders(client: Headers): Headers {
   const headers = requestHeadersFor(client);
-  for (const name of REPRESENTATION_FIELDS) headers.delete(name);
+  for (const name of [...headers.keys()]) {
+    if (!IDENTITY.has(name) && !TRACING.has(name) && !WAY.has(name)) headers.delete(name);
+  }
+  headers.set("user-agent", USER_AGENT);
   return headers;
+}
+
+/** Who the caller is to the origin: of what {@link callerHeaders} sends, all by which callers are told apart. */
+export function callerIdentity(client: Headers): [string, string][] {
+  return [...callerHeaders(client)].filter(([name]) => IDENTITY.has(name));
 }
 
 /** What goes to the client of an origin's answer. Repeated fields such as Set-Cookie stay apart. */
 export function responseHeadersFor(origin: Headers): Headers {
   const named = connectionFields(origin);
   const headers = new Headers(origin);
-  for (const name of [...headers.keys()]) {
-    if (HOP_BY_HOP.has(name) || named.has(name)) headers.delete(name);
-  }
+  for (const name of origin.keys()) if (isOfOneHop(normalised(name), named)) headers.delete(name);
   return headers;
 }
 
-/** The field names that a Connection header makes hop-by-hop. */
+function isOfOneHop(name: string, named: ReadonlySet<string>): boolean {
+  return HOP_BY_HOP.has(name) || name.startsWith(HOP_BY_HOP_PREFIX) || named.has(name);
+}
+
+function isClaim(name: string): boolean {
+  if (PROXY_CLAIMS.has(name) || IDENTITY_CLAIMS.has(name)) return true;
+  return CLAIM_PREFIXES.some((prefix) => name.startsWith(prefix));
+}
+
+/** The field names that a Connection header makes hop-by-hop, normalised. */
 function connectionFields(headers: Headers): Set<string> {
   const value = headers.get("connection") ?? "";
   return new Set(
     value
       .split(",")
-      .map((name) => name.trim().toLowerCase())
+      .map(normalised)
       .filter((name) => name !== ""),
   );
+}
+
+/**
+ * Cookie fields become one, by "; " (RFC 9113 section 8.2.3), since the comma of other lists separates no cookies. Headers
+ * joins them by ", ", which is in no cookie itself (RFC 6265 section 4.1.1, cookie-octet).
+ */
+function joinCookies(headers: Headers): void {
+  const cookies = headers.get("cookie");
+  if (cookies?.includes(", ") === true) headers.set("cookie", cookies.replaceAll(", ", "; "));
 }

@@ -24,18 +24,20 @@ interface Refusal {
 
 /**
  * @param path undecoded, as the origin would see it, without a query
- * @returns undefined for what is no matter of the cache's management
- * @throws OriginUnreachable
+ * @returns undefined for what is no matter of the edge's management: without Keystone nobody can be told from an
+ * administrator, so the whole API is the origin's then, which may have a cache of its own
+ * @throws OriginUnreachable, BadOriginAnswer
  */
 export async function manage(edge: Edge, request: Request, path: string): Promise<Response | undefined> {
-  const match = matchOperation(request.method, path);
-  if (match === null) return undefined;
+  const { keystone } = edge.settings;
+  const match = keystone === null ? null : matchOperation(request.method, path);
+  if (keystone === null || match === null) return undefined;
   const id = { "x-openstack-request-id": edge.requestId };
   const refuse = ({ status, message, headers }: Refusal) =>
     glanceError(request, status, message, { ...id, ...headers });
 
-  // 1. Who is asking. Without Keystone nobody can be told from an administrator.
-  const caller = await identify(edge, request);
+  // 1. Who is asking.
+  const caller = await identify(edge, request, keystone);
   if (typeof caller === "object") return refuse(caller);
 
   // 2. What is asked for.
@@ -43,9 +45,6 @@ export async function manage(edge: Edge, request: Request, path: string): Promis
   const { operation, policy } = match;
   if (operation.do === "list" && hasBody(request)) {
     return refuse({ status: 400, message: "A body is not expected with this request." });
-  }
-  if (caller === "unsupported") {
-    return refuse({ status: 404, message: "Caching via API is not supported at this site." });
   }
 
   // 3. About which image: as Glance, before the policy, so that what the caller can't see is not there.
@@ -70,11 +69,10 @@ export async function manage(edge: Edge, request: Request, path: string): Promis
   return perform(edge, request, operation, target);
 }
 
-type Caller = "manager" | "member" | "unsupported" | Refusal;
+type Caller = "manager" | "member" | Refusal;
 
-async function identify({ settings, service, log }: Edge, request: Request): Promise<Caller> {
-  const { keystone, adminRoles } = settings;
-  if (keystone === null) return "unsupported";
+async function identify({ settings, service, log }: Edge, request: Request, keystone: string): Promise<Caller> {
+  const { adminRoles } = settings;
   const answer = await askManager(request, { keystone, adminRoles }, service);
   switch (answer.kind) {
     case "manager":

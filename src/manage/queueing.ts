@@ -13,7 +13,6 @@ export async function enqueue(edge: Edge, request: Request, imageId: string): Pr
   await new FillClient(edge.fills, imageId, edge.log).lend({
     target: { api: "v2", imageId },
     headers: [...callerHeaders(request.headers)],
-    query: "",
   });
   await edge.queue.add(imageId, edge.now());
   edge.background(queueMoved(edge, edge.now()));

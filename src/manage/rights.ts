@@ -3,6 +3,7 @@
  * Glance's policies for its cache API default to the same (glance/policies/cache.py, `rule:context_is_admin`).
  */
 import type { Settings } from "../config.ts";
+import { callerHeaders } from "../http/headers.ts";
 import type { Identity } from "../keystone/identity.ts";
 import type { ServiceTokens } from "../keystone/service-tokens.ts";
 import { validateToken } from "../keystone/validate-token.ts";
@@ -28,7 +29,8 @@ export async function askManager(
   service: ServiceTokens | null,
 ): Promise<ManagerAnswer> {
   // X-Storage-Token: an old name of it that Glance takes as well (keystonemiddleware/auth_token/_request.py).
-  const token = request.headers.get("x-auth-token") ?? request.headers.get("x-storage-token") ?? "";
+  const caller = callerHeaders(request.headers);
+  const token = caller.get("x-auth-token") ?? caller.get("x-storage-token") ?? "";
   if (token === "" || token.length > MAX_TOKEN) return { kind: "unauthenticated" };
   try {
     const answer = await validateToken(settings.keystone, token, service);

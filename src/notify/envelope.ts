@@ -62,10 +62,10 @@ export function envelope(sent: Sent, receiver: Identity | null, ids: MessageIds,
 
 /**
  * Who publishes: Glance's own form, `image.` and a host name (option default_publisher_id).
- * @param edgeUrl the edge's base URL
+ * @param publicUrl PUBLIC_URL, or null: which host a client says it asked is no word of the edge's
  */
-export function publisherOf(edgeUrl: string): string {
-  return `image.${new URL(edgeUrl).hostname}`;
+export function publisherOf(publicUrl: string | null): string {
+  return `image.${publicUrl === null ? "glance-edge" : new URL(publicUrl).hostname}`;
 }
 
 /** Python's str() of a UTC datetime without a zone, microseconds always given. */

@@ -1,15 +1,16 @@
 /**
  * The origin decides (invariant 1): before a cached byte leaves, the origin is asked, as the caller, for the image's
- * record and for the right to download it. Anything but a clear yes to both is a no here, and the original request
- * is then forwarded, so that every refusal is the origin's own.
+ * record and for the right to download it (ask-right.ts). Anything but a clear yes to both is a no here, and the original
+ * request is then forwarded, so that every refusal is the origin's own.
  */
 import * as v from "valibot";
 import { callerHeaders } from "../http/headers.ts";
 import { readText } from "../http/read-text.ts";
 import { parseJson } from "../json.ts";
+import { BadOriginAnswer } from "./bad-answer.ts";
 import { fetchOrigin } from "./forward.ts";
 import { type ImageRecord, parseRecordV1, parseRecordV2 } from "./record.ts";
-import { dataPath, type ImageTarget, recordPath } from "./target.ts";
+import { type ImageTarget, recordPath } from "./target.ts";
 
 /**
  * A record is some KB. Glance allows 128 properties (image_property_quota) of up to 64 KiB, which nobody uses: one of more
@@ -30,53 +31,42 @@ export type RecordAnswer =
 /**
  * Asks for the image's record as the caller.
  * @throws OriginUnreachable
- * @throws TypeError when the origin's 200 is no image record
- * @throws AnswerTooLarge, DeadlineExceeded
+ * @throws BadOriginAnswer also when its 200 is no image record, or none that can be read
  */
 export async function askRecord(target: ImageTarget, client: Headers, origin: string): Promise<RecordAnswer> {
   const headers = callerHeaders(client);
   headers.set("accept", target.api === "v2" ? "application/json" : "*/*");
   headers.set("accept-encoding", "identity");
   const method = target.api === "v2" ? "GET" : "HEAD";
-  const response = await fetchOrigin(origin + recordPath(target), { method, headers });
-  if (response.status === 200 && target.api === "v2") {
-    const record = parseRecordV2(await readAnswer(response, "the image's record"), target.imageId);
-    return { kind: "found", record, headers: response.headers };
+  const response = await fetchOrigin(origin, recordPath(target), { method, headers });
+  if (response.status === 200) {
+    try {
+      return { kind: "found", record: await readRecord(target, response), headers: response.headers };
+    } catch (cause) {
+      throw new BadOriginAnswer("the origin's 200 is no record of the image", { cause });
+    }
   }
   await response.body?.cancel();
-  if (response.status === 200) {
-    return { kind: "found", record: parseRecordV1(response.headers, target.imageId), headers: response.headers };
-  }
   return response.status === 404 ? { kind: "not-found" } : { kind: "refused", status: response.status };
 }
 
-/**
- * Asks whether the caller may download the image, by downloading one byte of it as the caller: Glance decides
- * (policy `download_image`, status, members) with its own code. An origin that ignores Range begins to send the whole
- * image; the answer is known from the status and the rest is cancelled.
- * @throws OriginUnreachable, DeadlineExceeded
- */
-export async function askRight(target: ImageTarget, client: Headers, origin: string): Promise<boolean> {
-  const headers = callerHeaders(client);
-  headers.set("range", "bytes=0-0");
-  headers.set("accept-encoding", "identity");
-  const response = await fetchOrigin(origin + dataPath(target), { method: "GET", headers });
-  // One byte is read to its end, which keeps the connection usable; anything longer is not worth its bytes.
-  if (response.headers.get("content-length") === "1") await readAnswer(response, "one byte of an image");
-  else await response.body?.cancel();
-  return response.status === 206 || response.status === 200;
+/** @throws TypeError, AnswerTooLarge, DeadlineExceeded */
+async function readRecord({ api, imageId }: ImageTarget, response: Response): Promise<ImageRecord> {
+  if (api === "v2") return parseRecordV2(await readAnswer(response, "the image's record"), imageId);
+  await response.body?.cancel();
+  return parseRecordV1(response.headers, imageId);
 }
 
 /**
  * Whether Glance itself answers at the origin, by a list of images for this caller. A 404 of something in front of it, while
  * Glance is being replaced, says nothing about an image.
- * @throws OriginUnreachable, AnswerTooLarge, DeadlineExceeded
+ * @throws OriginUnreachable, BadOriginAnswer, AnswerTooLarge, DeadlineExceeded
  */
 export async function isGlance(client: Headers, origin: string): Promise<boolean> {
   const headers = callerHeaders(client);
   headers.set("accept", "application/json");
   headers.set("accept-encoding", "identity");
-  const response = await fetchOrigin(`${origin}/v2/images?limit=1`, { method: "GET", headers });
+  const response = await fetchOrigin(origin, "/v2/images?limit=1", { method: "GET", headers });
   if (response.status !== 200) {
     await response.body?.cancel();
     return false;

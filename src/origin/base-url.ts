@@ -3,7 +3,10 @@
  * of itself (Location, version links). Without it clients would walk around the edge after the first answer.
  */
 
-/** The edge's base URL as this client sees it, without a trailing slash. */
+/**
+ * The edge's base URL as this client sees it, without a trailing slash. Without PUBLIC_URL it is made from what the client
+ * says (its Host field), so it may stand in the answer to that same client, and in nothing else.
+ */
 export function edgeBaseUrl(request: Request, publicUrl: string | null): string {
   return publicUrl ?? new URL(request.url).origin;
 }
@@ -14,26 +17,53 @@ export function edgeBaseUrl(request: Request, publicUrl: string | null): string 
  */
 export function pathForOrigin(request: Request, publicUrl: string | null): string {
   const url = new URL(request.url);
-  const mount = publicUrl === null ? "" : new URL(publicUrl).pathname.replace(/\/+$/, "");
-  const path = mount !== "" && isBelow(url.pathname, mount) ? url.pathname.slice(mount.length) || "/" : url.pathname;
-  return path + url.search;
+  const mount = publicUrl === null ? "" : pathOf(publicUrl);
+  return (withoutPrefix(url.pathname, mount) || "/") + url.search;
+}
+
+/** Where a URL stands that is to be named as the edge's. */
+export interface Naming {
+  /** The origin's base URL, without a trailing slash. */
+  readonly origin: string;
+  /** What the origin was asked: a relative URL in its answer starts there (RFC 9110 section 10.2.2). */
+  readonly asked: string;
+  /** The edge's base URL, without a trailing slash. */
+  readonly edge: string;
 }
 
 /**
- * Puts the edge's base where a URL names the origin's, as a reverse proxy does (compare Apache's ProxyPassReverse).
- * Glance builds such URLs from the Host header, so only host and path are compared: the scheme may be that of a hop
- * behind a TLS terminator, and the path prefix may be missing. Any other URL stays as it is.
+ * Puts the edge's base where a URL, absolute or relative, names the origin's, as a reverse proxy does (compare Apache's
+ * ProxyPassReverse). Glance builds such URLs from the Host header, so only host and path are compared: the scheme may be
+ * that of a hop behind a TLS terminator, and the path prefix may be missing. Any other URL stays as it is.
  */
-export function rewriteToEdge(value: string, origin: string, edge: string): string {
-  if (!URL.canParse(value)) return value;
-  const url = new URL(value);
+export function nameAsEdges(value: string, { origin, asked, edge }: Naming): string {
+  // Empty: what was asked, to whoever reads it.
+  if (value === "" || !URL.canParse(value, asked)) return value;
+  const url = new URL(value, asked);
   const base = new URL(origin);
-  if (url.host !== base.host) return value;
-  const prefix = base.pathname.replace(/\/+$/, "");
-  const path = prefix !== "" && isBelow(url.pathname, prefix) ? url.pathname.slice(prefix.length) : url.pathname;
-  return edge + path + url.search + url.hash;
+  if (url.host !== base.host || (url.protocol !== "http:" && url.protocol !== "https:")) return value;
+  return edge + withoutPrefix(restOf(value, url), pathOf(origin));
 }
 
-function isBelow(path: string, prefix: string): boolean {
-  return path === prefix || path.startsWith(`${prefix}/`);
+/**
+ * What follows the host, letter by letter as the origin wrote it where that says the same as the parsed URL: bytes beyond
+ * ASCII stay, which the parser would encode.
+ */
+function restOf(value: string, url: URL): string {
+  const parsed = url.pathname + url.search + url.hash;
+  const written = value.replace(/^(?:https?:)?\/\/[^/?#]*/i, "");
+  const encoded = written.isWellFormed() ? written.replace(/[^\0-\x7f]+/g, encodeURIComponent) : null;
+  return encoded === parsed ? written : parsed;
+}
+
+function pathOf(base: string): string {
+  return new URL(base).pathname.replace(/\/+$/, "");
+}
+
+/** @param path may have a query and a fragment behind it */
+function withoutPrefix(path: string, prefix: string): string {
+  const next = path.charAt(prefix.length);
+  return prefix !== "" && path.startsWith(prefix) && (next === "" || "/?#".includes(next))
+    ? path.slice(prefix.length)
+    : path;
 }

@@ -3,8 +3,11 @@
  * unchanged but for hop-by-hop fields and the origin's own base URL.
  */
 import { requestHeadersFor, responseHeadersFor } from "../http/headers.ts";
+import { edgeName, markPassed } from "../http/loop.ts";
 import { AnswerTooLarge, readText } from "../http/read-text.ts";
-import { edgeBaseUrl, pathForOrigin, rewriteToEdge } from "./base-url.ts";
+import { BadOriginAnswer } from "./bad-answer.ts";
+import { edgeBaseUrl, type Naming, pathForOrigin } from "./base-url.ts";
+import { nameLocations } from "./location.ts";
 import { isVersionsPath, MAX_DOCUMENT_BYTES, mayBeVersions, rewriteVersions } from "./versions.ts";
 
 export interface Origin {
@@ -24,13 +27,22 @@ export class OriginUnreachable extends Error {
 }
 
 /**
- * One request to the origin: never answered from a platform cache, never redirected, never decompressed.
+ * One request to the origin: never answered from a platform cache, never redirected, never decompressed, and marked as one
+ * that has passed this edge.
+ * @param origin base URL without a trailing slash. @param path path and query
+ * @param as the client's request, where a new one can't be made from `init` alone
  * @throws OriginUnreachable when no answer came
+ * @throws BadOriginAnswer when it has a status that no answer can have
  */
-export async function fetchOrigin(to: string | Request, init: RequestInit): Promise<Response> {
+export async function fetchOrigin(origin: string, path: string, init: RequestInit, as?: Request): Promise<Response> {
+  const url = origin + path;
+  const headers = new Headers(init.headers);
+  markPassed(headers, edgeName(origin));
+  let response: Response;
   try {
-    return await fetch(to, {
+    response = await fetch(as === undefined ? url : new Request(url, as), {
       ...init,
+      headers,
       // Glance's refusals and records are for one caller. developers.cloudflare.com/workers/runtime-apis/request/
       cache: "no-store",
       // A redirect is the client's to follow: X-Auth-Token would go along to another host otherwise.
@@ -41,9 +53,15 @@ export async function fetchOrigin(to: string | Request, init: RequestInit): Prom
   } catch (cause) {
     throw new OriginUnreachable("the origin did not answer", { cause });
   }
+  // Digits that HTTP does not know (RFC 9110 section 15), or a switch to a protocol that nobody asked for.
+  if (response.status < 200 || response.status > 599) {
+    await response.body?.cancel();
+    throw new BadOriginAnswer(`the origin answered with status ${response.status}`);
+  }
+  return response;
 }
 
-/** Sends a client's request on as it is. @throws OriginUnreachable */
+/** Sends a client's request on as it is. @throws OriginUnreachable, BadOriginAnswer */
 export async function forward(request: Request, at: Origin): Promise<Response> {
   const path = pathForOrigin(request, at.publicUrl);
   const headers = requestHeadersFor(request.headers);
@@ -53,29 +71,31 @@ export async function forward(request: Request, at: Origin): Promise<Response> {
   if (typeof accepted === "string") headers.set("accept-encoding", accepted);
   // Its links are to be rewritten; clients such as python-requests would have it come compressed.
   if (isVersionsPath(pathOnly(path))) headers.set("accept-encoding", "identity");
-  const url = at.origin + path;
   const { method, body, signal } = request;
   const response =
     (method === "GET" || method === "HEAD") && body !== null
       ? // The Fetch standard forbids such a body, unless it comes with the request that it arrived in.
-        await fetchOrigin(new Request(url, request), { headers, signal })
-      : await fetchOrigin(url, { method, headers, body, signal });
+        await fetchOrigin(at.origin, path, { headers, signal }, request)
+      : await fetchOrigin(at.origin, path, { method, headers, body, signal });
   return passBack(request, path, response, at);
 }
 
 async function passBack(request: Request, path: string, response: Response, at: Origin): Promise<Response> {
   const headers = responseHeadersFor(response.headers);
-  const edge = edgeBaseUrl(request, at.publicUrl);
-  for (const name of ["location", "content-location"]) {
-    const value = headers.get(name);
-    if (value !== null) headers.set(name, rewriteToEdge(value, at.origin, edge));
+  const { origin } = at;
+  const naming: Naming = { origin, asked: origin + path, edge: edgeBaseUrl(request, at.publicUrl) };
+  try {
+    nameLocations(headers, response.status, naming);
+  } catch (cause) {
+    await response.body?.cancel();
+    throw cause;
   }
   const init: ResponseInit = { status: response.status, statusText: response.statusText, headers };
   if (request.method !== "HEAD" && mayBeVersions(pathOnly(path), response)) {
     const text = await readVersions(response);
     if (text !== null) {
       headers.delete("content-length");
-      return new Response(rewriteVersions(text, at.origin, edge, at.keystone !== null), init);
+      return new Response(rewriteVersions(text, naming, at.keystone !== null), init);
     }
   }
   // "manual": a body that came encoded is encoded already.
@@ -92,7 +112,7 @@ async function readVersions(response: Response): Promise<string | null> {
     if (cause instanceof AnswerTooLarge) return null;
     // One that broke can't be cancelled once more.
     await response.body?.cancel().catch(() => undefined);
-    throw cause;
+    throw new BadOriginAnswer("the origin's versions document broke off", { cause });
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * An image's bytes from the origin, read in order in large pieces (BYOB: a plain read of a runtime stream gives 4 KiB
  * at a time and costs many times the CPU). A connection that breaks is opened again at the next byte; an origin that
- * ignores Range is skipped forward; wrong lengths are told, never papered over.
+ * ignores Range, or can't read from the middle, is skipped forward; wrong lengths are told, never papered over.
  */
 import { withDeadline } from "../deadline.ts";
 import { callerHeaders } from "../http/headers.ts";
@@ -46,8 +46,6 @@ export interface ImageSource {
   readonly target: ImageTarget;
   /** The caller's own headers: the download happens under the caller's rights. */
   readonly caller: Headers;
-  /** The query of the caller's request with its `?`, or empty. */
-  readonly query: string;
   readonly origin: string;
   /** Bytes of the whole image. */
   readonly size: number;
@@ -60,6 +58,8 @@ export class ImageBody {
   #reader: ReadableStreamBYOBReader | null = null;
   /** The image's byte that the open reader gives next. */
   #position = 0;
+  /** Whether the origin's store may read from the middle, for all that is known. */
+  #mayReadAtRandom = true;
   #cancelled = false;
   #fetched = 0;
   #buffer: ArrayBuffer | null = null;
@@ -77,16 +77,20 @@ export class ImageBody {
    * Opens the data at a byte. Needed before the first read, so that the origin's first answer can be looked at.
    * @returns the headers of the answer
    * @throws ImageBodyError "refused" with the origin's answer unread, or "encoded"
-   * @throws OriginUnreachable
+   * @throws OriginUnreachable, BadOriginAnswer
    */
   async open(from: number): Promise<Headers> {
-    const headers = callerHeaders(this.#source.caller);
-    headers.set("accept-encoding", "identity");
-    if (from > 0) headers.set("range", `bytes=${from}-`);
-    const { origin, target, query } = this.#source;
-    const asking = fetchOrigin(origin + dataPath(target) + query, { method: "GET", headers });
-    const response = await withDeadline("the origin's answer", HEADERS_MS, asking);
-    const start = startOf(response, from);
+    const first = this.#mayReadAtRandom ? from : 0;
+    let response = await this.#request(first);
+    let start = startOf(response, first);
+    // Glance's word for a store without random access: Ceph RBD, S3, Swift, VMware, HTTP (glance_store/capabilities.py).
+    // Another bad request stays one without its Range.
+    if (first > 0 && response.status === 400) {
+      await response.body?.cancel();
+      this.#mayReadAtRandom = false;
+      response = await this.#request(0);
+      start = startOf(response, 0);
+    }
     if (start === null || response.body === null) throw new ImageBodyError({ reason: "refused", response });
     if ((response.headers.get("content-encoding") ?? "identity") !== "identity") {
       await response.body.cancel();
@@ -162,6 +166,15 @@ export class ImageBody {
     this.#drop();
   }
 
+  #request(from: number): Promise<Response> {
+    const { caller, origin, target } = this.#source;
+    const headers = callerHeaders(caller);
+    headers.set("accept-encoding", "identity");
+    if (from > 0) headers.set("range", `bytes=${from}-`);
+    const asking = fetchOrigin(origin, dataPath(target), { method: "GET", headers });
+    return withDeadline("the origin's answer", HEADERS_MS, asking);
+  }
+
   async #reopen(at: number): Promise<void> {
     this.#drop();
     try {
@@ -174,7 +187,7 @@ export class ImageBody {
     }
   }
 
-  /** Reads and drops what an origin that ignores Range sends before the wanted byte. */
+  /** Reads and drops what an origin that begins at 0 sends before the wanted byte. */
   async #skipTo(at: number): Promise<void> {
     while (this.#position < at) {
       if ((await this.#take(at - this.#position)) === null) throw new ImageBodyError({ reason: "short" });

@@ -6,7 +6,9 @@
  * Refusals are never kept. Tokens are kept as SHA-256 only.
  */
 import { toHex } from "../hex.ts";
+import { callerIdentity } from "../http/headers.ts";
 import type { RecordAnswer } from "./authorize.ts";
+import type { ImageTarget } from "./target.ts";
 
 /** Bound of the memory: about 1 KB an entry, so some MB of an isolate's 128 MB. The oldest go first. */
 const MAX_ENTRIES = 4096;
@@ -20,13 +22,31 @@ interface Permission {
   readonly allowedAt: number;
 }
 
+/** A question to the origin that is under way. */
+export interface Asking {
+  /** ms since the epoch */
+  readonly at: number;
+  readonly changes: number;
+}
+
 export class Permissions {
   readonly #entries = new Map<string, Permission>();
+  /** How often something was forgotten. */
+  #changes = 0;
 
-  /** Remembers that the caller behind this key was allowed to download the image. */
-  allow(key: string, imageId: string, answer: Found, now: number): void {
+  /** To be called before the origin is asked, for {@link allow}. @param now ms since the epoch */
+  asking(now: number): Asking {
+    return { at: now, changes: this.#changes };
+  }
+
+  /**
+   * Remembers that the caller behind this key was allowed to download the image. Not if anything was forgotten since the origin
+   * was asked: its answer may then be of the time before the change.
+   */
+  allow(key: string, imageId: string, answer: Found, asked: Asking): void {
+    if (asked.changes !== this.#changes) return;
     this.#entries.delete(key);
-    this.#entries.set(key, { imageId, answer, allowedAt: now });
+    this.#entries.set(key, { imageId, answer, allowedAt: asked.at });
     const oldest = this.#entries.keys().next();
     if (this.#entries.size > MAX_ENTRIES && oldest.done !== true) this.#entries.delete(oldest.value);
   }
@@ -42,30 +62,24 @@ export class Permissions {
     return this.#entries.has(key);
   }
 
-  /** Forgets all about an image: its rights may have changed. */
-  forget(imageId: string): void {
-    for (const [key, entry] of this.#entries) if (entry.imageId === imageId) this.#entries.delete(key);
+  /** Forgets all about these images: their rights may have changed. */
+  forget(images: readonly string[] | "any"): void {
+    if (images !== "any" && images.length === 0) return;
+    this.#changes++;
+    for (const [key, { imageId }] of this.#entries) {
+      if (images === "any" || images.includes(imageId)) this.#entries.delete(key);
+    }
   }
 }
 
 /**
- * The headers by which a service behind the edge may tell callers apart. Whoever sends the same ones is the same caller to
- * Glance. X-Storage-Token is X-Auth-Token's old name, and access rules limit what a token is good for
- * (keystonemiddleware/auth_token/__init__.py and _request.py).
+ * A key for one caller and one download (image, API and query); never reversible to a token. It is made of exactly what tells callers
+ * apart in the questions that the edge asks as them: whoever looks different to the origin is somebody else here.
  */
-const IDENTITY_FIELDS = new Set([
-  "authorization",
-  "cookie",
-  "openstack-identity-access-rules",
-  "x-auth-token",
-  "x-service-token",
-  "x-storage-token",
-]);
-
-/** A key for one caller and one image in one API; never reversible to a token. */
-export async function permissionKey(client: Headers, api: string, imageId: string): Promise<string> {
-  // To a WSGI server X_Auth_Token and X-Auth-Token are the same variable: any spelling makes another caller here.
-  const caller = [...client].filter(([name]) => IDENTITY_FIELDS.has(name.replaceAll("_", "-")));
-  const identity = JSON.stringify([api, imageId, caller]);
+export async function permissionKey(client: Headers, { api, imageId, query = "" }: ImageTarget): Promise<string> {
+  const caller = callerIdentity(client);
+  // Bytes that are no ASCII all read alike in JavaScript, and are sent as they came: such a caller is known to nobody.
+  if (!caller.every(([, value]) => /^[\t -~]*$/.test(value))) return crypto.randomUUID();
+  const identity = JSON.stringify([api, imageId, query, caller]);
   return toHex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity)));
 }

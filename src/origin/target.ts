@@ -8,27 +8,26 @@ export interface ImageTarget {
   readonly api: ApiVersion;
   /** Lower-case UUID. */
   readonly imageId: string;
+  /**
+   * The download's query with its `?`, where it has one. Since 2026.1 `prefer` names the stores to read from: Glance
+   * checks it, so it belongs to each question for the data as well.
+   */
+  readonly query?: string;
 }
 
 const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
 const DOWNLOAD_V1 = new RegExp(`^/v1/images/(${UUID})$`);
 const DOWNLOAD_V2 = new RegExp(`^/v2/images/(${UUID})/file$`);
-/** Case-blind: some databases behind Glance compare ids so, and a change must be noticed in any spelling. */
-const ANY_OF_IMAGE = new RegExp(`^/(v1|v2)/images/(${UUID})(/.*)?$`, "i");
 
-/** The image that a GET of this path (no query) downloads, or null. */
-export function downloadTarget(path: string): ImageTarget | null {
+/** The image that a GET of this path and query downloads, or null. */
+export function downloadTarget(pathAndQuery: string): ImageTarget | null {
+  const at = pathAndQuery.indexOf("?");
+  const path = at < 0 ? pathAndQuery : pathAndQuery.slice(0, at);
+  const query = at < 0 ? {} : { query: pathAndQuery.slice(at) };
   const v2 = DOWNLOAD_V2.exec(path)?.[1];
-  if (v2 !== undefined) return { api: "v2", imageId: v2 };
+  if (v2 !== undefined) return { api: "v2", imageId: v2, ...query };
   const v1 = DOWNLOAD_V1.exec(path)?.[1];
-  return v1 === undefined ? null : { api: "v1", imageId: v1 };
-}
-
-/** The image that a path (no query) is or is below of. `whole`: the path is the image itself. */
-export function imageOf(path: string): { readonly imageId: string; readonly whole: boolean } | null {
-  const match = ANY_OF_IMAGE.exec(path);
-  const imageId = match?.[2]?.toLowerCase();
-  return imageId === undefined ? null : { imageId, whole: match?.[3] === undefined };
+  return v1 === undefined ? null : { api: "v1", imageId: v1, ...query };
 }
 
 /** The origin's path of the image's record. */
@@ -36,7 +35,7 @@ export function recordPath(target: ImageTarget): string {
   return `/${target.api}/images/${target.imageId}`;
 }
 
-/** The origin's path of the image's data. */
-export function dataPath(target: ImageTarget): string {
-  return target.api === "v2" ? `/v2/images/${target.imageId}/file` : `/v1/images/${target.imageId}`;
+/** The origin's path and query of the image's data. */
+export function dataPath({ api, imageId, query = "" }: ImageTarget): string {
+  return (api === "v2" ? `/v2/images/${imageId}/file` : `/v1/images/${imageId}`) + query;
 }

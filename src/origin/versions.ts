@@ -1,19 +1,26 @@
 /**
  * Glance's versions document (glance/api/versions.py): the links in it are built from the Host header and so name the
- * origin; clients follow them, so they must name the edge. And a Glance without a cache of its own leaves out the
+ * origin, or else from Glance's setting `public_endpoint`; clients follow them, so they must name the edge. And a Glance without a cache of its own leaves out the
  * versions that stand for its cache API, which clients look for before they use that of the edge.
  */
-import { rewriteToEdge } from "./base-url.ts";
+import { type Naming, nameAsEdges } from "./base-url.ts";
 
-/** Paths that Glance answers with the versions document, and so do unversioned ones with 300 (versionnegotiation). */
-const VERSION_PATHS = new Set(["/", "/versions", "/versions/"]);
+/**
+ * Decoded paths that Glance answers with the versions document (version_negotiation.py looks at the first segment behind any
+ * number of slashes). Others are answered with it too, with status 300.
+ */
+const VERSION_PATHS = /^\/+(versions(\/.*)?)?$/;
 
 /** The document is about 4 KB; anything much larger is something else and passes untouched. */
 export const MAX_DOCUMENT_BYTES = 256 * 1024;
 
 /** Whether a path is one that Glance answers with the versions document, so that it is to come unencoded. */
 export function isVersionsPath(path: string): boolean {
-  return VERSION_PATHS.has(path);
+  try {
+    return VERSION_PATHS.test(decodeURIComponent(path));
+  } catch {
+    return false; // Not UTF-8: Glance fails over it.
+  }
 }
 
 /** Whether an answer may hold a versions document. One of unknown length may, where nothing else is to be expected. */
@@ -39,7 +46,7 @@ const CACHE_VERSIONS = ["v2.14", "v2.16", "v2.18"];
  * The document with the edge's base URL in its links; text that is no such document comes back unchanged.
  * @param cacheApi the edge has the cache API, so the document lists its versions
  */
-export function rewriteVersions(text: string, origin: string, edge: string, cacheApi: boolean): string {
+export function rewriteVersions(text: string, naming: Naming, cacheApi: boolean): string {
   let document: unknown;
   try {
     document = JSON.parse(text);
@@ -49,11 +56,22 @@ export function rewriteVersions(text: string, origin: string, edge: string, cach
   if (!isVersions(document)) return text;
   for (const version of document.versions) {
     for (const link of version.links ?? []) {
-      if (typeof link.href === "string") link.href = rewriteToEdge(link.href, origin, edge);
+      if (typeof link.href !== "string") continue;
+      link.href = link.rel === "self" ? selfLink(link.href, naming) : nameAsEdges(link.href, naming);
     }
   }
   if (cacheApi) document.versions = withCacheVersions(document.versions);
   return JSON.stringify(document);
+}
+
+/**
+ * Where a version is reached through the edge: its own path below the edge's base. Whatever stands before it is how the origin
+ * is reached: `public_endpoint` may be any URL.
+ */
+function selfLink(href: string, naming: Naming): string {
+  const { asked, edge } = naming;
+  const version = URL.canParse(href, asked) ? /\/v\d+(\.\d+)?\/?$/.exec(new URL(href, asked).pathname)?.[0] : undefined;
+  return version === undefined ? nameAsEdges(href, naming) : edge + version;
 }
 
 /** All of Glance's v2 versions are one endpoint with one set of links, so a new entry has those of another one. */
@@ -83,7 +101,7 @@ function minorOf(version: Version): number {
 interface Version {
   id?: unknown;
   status?: unknown;
-  links?: { href?: unknown }[];
+  links?: { rel?: unknown; href?: unknown }[];
 }
 
 interface Versions {

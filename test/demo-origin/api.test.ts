@@ -132,6 +132,38 @@ test("the versions name the origin as the client knows it, 300 unasked and 200 a
   }
 });
 
+describe("a path is taken in the spellings that Glance takes", () => {
+  const byType = (version: string) => ({ accept: `application/vnd.openstack.images-${version}` });
+
+  test.each([
+    ["/v2/images/ID", {}, 200],
+    ["/v2.7/images/ID", {}, 200],
+    ["/v2.15/images/ID", {}, 200],
+    ["//v2///images//ID", {}, 200],
+    ["/v2%2Fimages/%49D", {}, 200],
+    ["/images/ID", byType("v2"), 200],
+    ["/images/ID", byType("v2.7"), 200],
+    ["//versions/x", {}, 200],
+    ["/%76ersions", {}, 200],
+    ["/v2.99/images/ID", {}, 300],
+    ["/V2/images/ID", {}, 300],
+    ["/images/ID", {}, 300],
+    ["/images/ID", byType("v9"), 300],
+    ["/versionsx", {}, 300],
+    ["/v2/images/ID/", {}, 404],
+    ["/v2/Images/ID", {}, 404],
+    ["/v2/images/ID;a", {}, 404],
+    ["/v2/images/ID", byType("v2"), 404],
+  ])("%s with %j: %i", async (path, headers, status) => {
+    const namespace = base();
+    await put(`${namespace}/_demo/images/${IMAGE_ID}`, { size: 1 });
+    const encoded = `%${IMAGE_ID.charCodeAt(0).toString(16)}${IMAGE_ID.slice(1)}`;
+    const response = await ask(namespace + path.replace("%49D", encoded).replace("ID", IMAGE_ID), { headers });
+    expect(response.status).toBe(status);
+    await response.text();
+  });
+});
+
 describe("v1", () => {
   test("gives the record in headers, the data with its length, and no ranges", async () => {
     const namespace = base();

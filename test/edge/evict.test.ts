@@ -55,6 +55,42 @@ describe("deleting an image through the edge", () => {
     await expectCalls(`DELETE /v2/images/${image.id}`);
   });
 
+  it.each([
+    "/v2.7/images/{id}",
+    "//v2//images//{id}",
+    "/v2/images/{%}",
+    "/v2%2Fimages%2F{id}",
+    "/%76%32/images/{id}?a=b",
+    "/images/{id}",
+  ])("spelt %s evicts too, since Glance takes that for the image", async (spelling) => {
+    const image = await createImage({ size: SIZE });
+    await cacheImage(image.id);
+    const first = `%${image.id.charCodeAt(0).toString(16)}`;
+    const path = spelling.replace("{id}", image.id).replace("{%}", first + image.id.slice(1));
+    const headers = path.startsWith("/images") ? { accept: "application/vnd.openstack.images-v2.7" } : {};
+    const response = await ask(path, { method: "DELETE", headers });
+    expect(response.status).toBe(204);
+    await settled();
+    expect(await isCommitted(image.id)).toBe(false);
+    expect(await slicesOf(image.id)).toEqual([]);
+    await expectCalls(`DELETE ${path}`);
+  });
+
+  it.each(["/v2/images/{id}/", "/v2/images/{id};a=b", "/v2.99/images/{id}", "/v2/images/{id}%20", "/v2/{id}"])(
+    "spelt %s evicts nothing, since Glance does not take that for the image",
+    async (spelling) => {
+      const image = await createImage({ size: SIZE });
+      await cacheImage(image.id);
+      const path = spelling.replace("{id}", image.id);
+      const response = await ask(path, { method: "DELETE" });
+      expect([300, 404]).toContain(response.status);
+      await response.arrayBuffer();
+      await settled();
+      expect(await isCommitted(image.id)).toBe(true);
+      await expectCalls(`DELETE ${path}`);
+    },
+  );
+
   it("spelt in upper case evicts too, should the origin take it", async () => {
     const image = await createImage({ size: SIZE });
     await cacheImage(image.id);

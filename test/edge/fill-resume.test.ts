@@ -5,7 +5,16 @@ import { sliceStart } from "../../src/store/slice-plan.ts";
 import { fillStub } from "../support/bindings.ts";
 import { callsOnErrand, pullByHand } from "../support/hand-puller.ts";
 import { dataBytes, dataRanges, expectImage, startReader } from "../support/readers.ts";
-import { asks, committed, createImage, expectCalls, goesOn, setFaults, settled } from "../support/scenario.ts";
+import {
+  asks,
+  committed,
+  createImage,
+  expectCalls,
+  goesOn,
+  NO_RANDOM_ACCESS,
+  setFaults,
+  settled,
+} from "../support/scenario.ts";
 
 const SIZE = 6_000_000;
 const LEAD = 64 * 1024;
@@ -13,12 +22,13 @@ const LEAD = 64 * 1024;
 const IN_FLIGHT = 1_500_000;
 
 describe("a fill whose object was evicted and whose puller is gone", () => {
-  it.each([
-    ["pulls only the rest", false],
-    ["skips what it has where the origin ignores Range", true],
-  ])("is resumed by the next download, which %s", async (_, ignoreRange) => {
+  it.each<[string, Record<string, boolean>, readonly string[]]>([
+    ["pulls only the rest", {}, ["rest"]],
+    ["skips what it has where the origin ignores Range", { ignoreRange: true }, ["whole"]],
+    ["skips what it has where the origin can't read from the middle", NO_RANDOM_ACCESS, ["refused", "whole"]],
+  ])("is resumed by the next download, which %s", async (_, origin, asked) => {
     const image = await createImage({ size: SIZE });
-    await setFaults(image.id, { rate: 3_000_000, ignoreRange });
+    await setFaults(image.id, { rate: 3_000_000, ...origin });
     const first = await startReader(image.id);
     await first.has(SIZE / 2);
     await evictDurableObject(fillStub(image.id));
@@ -28,27 +38,32 @@ describe("a fill whose object was evicted and whose puller is gone", () => {
     await settled();
     const before = await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file`);
     expect(dataBytes(before)).toBeLessThan(SIZE / 2 + IN_FLIGHT);
-    await setFaults(image.id, { ignoreRange });
+    await setFaults(image.id, origin);
 
     const second = await startReader(image.id);
     await expectImage(second, image);
     await settled();
     await committed(image.id);
-    const after = await expectCalls(...asks(image.id), goesOn(image.id));
-    const ranges = dataRanges(after);
-    expect(ranges).toHaveLength(1);
-    const from = Number(/^bytes=(\d+)-$/.exec(ranges[0] ?? "")?.[1]);
+    const again = asked.includes("refused") ? [`GET /v2/images/${image.id}/file`] : [];
+    const after = await expectCalls(...asks(image.id), goesOn(image.id), ...again);
+    const [range, ...others] = dataRanges(after);
+    expect(others).toEqual(again.map(() => null));
+    const from = Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1]);
     expect(from).toBeGreaterThanOrEqual(SIZE / 2 - 512 * 1024);
-    expect(dataBytes(after)).toBe(ignoreRange ? SIZE : SIZE - from);
+    expect(dataBytes(after)).toBe(asked.includes("whole") ? SIZE : SIZE - from);
     const hit = await startReader(image.id);
     expect(hit.cacheStatus).toBe("glance-edge; hit");
     await expectImage(hit, image);
     await expectCalls(...asks(image.id));
   });
 
-  it("is resumed from what was written down, were the object killed without a warning", async () => {
+  it.each([
+    ["", {}],
+    [", where the origin can't read from the middle", NO_RANDOM_ACCESS],
+  ])("is resumed from what was written down, were the object killed without a warning%s", async (_, origin) => {
     const image = await createImage({ size: SIZE });
     const dead = await pullByHand(image);
+    await setFaults(image.id, origin);
     const stored = 11;
     for (let slice = 0; slice < stored; slice++) await dead.store(slice);
     await abortAllDurableObjects();
@@ -58,8 +73,9 @@ describe("a fill whose object was evicted and whose puller is gone", () => {
     await settled();
     await committed(image.id);
     const start = sliceStart({ size: SIZE, sliceBytes: 8 * LEAD }, stored);
-    const seen = await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file bytes=${start}-`);
-    expect(dataBytes(seen)).toBe(SIZE - start);
+    const again = origin === NO_RANDOM_ACCESS ? [`GET /v2/images/${image.id}/file`] : [];
+    const seen = await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file bytes=${start}-`, ...again);
+    expect(dataBytes(seen)).toBe(again.length > 0 ? SIZE : SIZE - start);
     expect(await callsOnErrand(image)).toEqual([]);
   });
 

@@ -5,6 +5,7 @@ import { pullByHand } from "../support/hand-puller.ts";
 import { dataBytes, dataRanges, expectImage, type Reader, startReader } from "../support/readers.ts";
 import {
   asks,
+  asksV1,
   bindings,
   committed,
   createImage,
@@ -18,7 +19,6 @@ import {
 
 const SIZE = 3_000_000;
 const RATE = 1_500_000;
-const asksV1 = (id: string) => [`HEAD /v1/images/${id}`, `GET /v1/images/${id} bytes=0-0`];
 const goesOnV1 = (id: string) => `*GET /v1/images/${id} bytes=N-`;
 const v1 = { api: "v1" } as const;
 

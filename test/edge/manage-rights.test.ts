@@ -100,6 +100,17 @@ describe("a role in ADMIN_ROLES", () => {
   });
 });
 
+describe("a token that the origin would not see", () => {
+  it.each([
+    [{ x_auth_token: "admin" }],
+    [{ "x.auth.token": "admin" }],
+    [{ "x-auth-token": "admin", connection: "close, X-Auth-Token" }],
+    [{ "x-storage-token": "admin", connection: "x_storage_token" }],
+  ] as [Record<string, string>][])("by %j lets nobody in", async (headers) => {
+    expect(await statusOf({ token: null, headers })).toBe(401);
+  });
+});
+
 describe("a token that is too long to be one", () => {
   it.each([
     ["x-auth-token", 8_001, 401],

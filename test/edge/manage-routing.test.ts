@@ -1,18 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import {
-  everything,
-  expectJson,
-  expectRefusal,
-  FORMS,
-  type Form,
-  MESSAGES,
-  manage,
-  manageIn,
-  operations,
-} from "../support/manage.ts";
-import { ask, cacheImage, createImage, expectCalls } from "../support/scenario.ts";
+import { everything, expectJson, expectRefusal, MESSAGES, manage, manageIn, operations } from "../support/manage.ts";
+import { ask, atOrigin, cacheImage, createImage, expectCalls } from "../support/scenario.ts";
 
-const forms = Object.keys(FORMS) as Form[];
 let id = "";
 
 beforeAll(async () => {
@@ -22,34 +11,36 @@ beforeAll(async () => {
 
 const filled = (line: string) => line.replace("{A}", id);
 
-describe("without KEYSTONE_URL", () => {
+describe("without KEYSTONE_URL the cache API is the origin's, which may have a cache of its own", () => {
   const env = { KEYSTONE_URL: "" };
 
-  it.each(operations("{A}").map(([line]) => line))("%s is not supported, whoever asks", async (line) => {
+  it.each([
+    ...operations("{A}").map(([line]) => line),
+    "POST /v2/cache",
+    "GET /v2/cache/{A}",
+    "PATCH /v2/cache/clean",
+    "GET /v2/cache/",
+  ])("%s is forwarded, whoever asks, and does nothing here", async (line) => {
     const before = await everything();
     for (const token of ["admin", "demo", "forged", null]) {
-      for (const form of forms) {
-        const response = await manageIn(form, filled(line), { token, env });
-        await expectRefusal(response, form, 404, MESSAGES.unsupported);
+      for (const headers of [{}, { "x-image-cache-clear-target": "queue" }]) {
+        const mine = await manage(filled(line), { token, env, headers });
+        const [method = "", path = ""] = filled(line).split(" ");
+        const theirs = await atOrigin(path, { method, token, headers });
+        expect(mine.status).toBe(theirs.status);
+        expect(await mine.text()).toBe(await theirs.text());
+        await expectCalls(filled(line));
       }
     }
     expect(await everything()).toEqual(before);
-    // Not even of the image is anything said.
-    await expectCalls();
   });
 
-  it.each(["both", "queue"])("nor does it matter what is to be cleared: %s", async (target) => {
-    const headers = { "x-image-cache-clear-target": target };
-    const response = await manageIn("text", "DELETE /v2/cache", { env, headers });
-    await expectRefusal(response, "text", 404, MESSAGES.unsupported);
-  });
-
-  it("methods and bodies are looked at first, as by a Glance without a cache", async () => {
-    const method = await manage("POST /v2/cache", { env });
-    expect([method.status, method.headers.get("allow")]).toEqual([405, "GET, DELETE"]);
-    await method.arrayBuffer();
-    const body = await manageIn("json", "GET /v2/cache", { env, headers: { "content-length": "2" } });
-    await expectRefusal(body, "json", 400, MESSAGES.bodyNotExpected);
+  it("so the origin's versions are listed as they are, but for their links", async () => {
+    const mine = await ask("/versions", { env });
+    const theirs = await atOrigin("/versions");
+    const text = (await theirs.text()).replaceAll(new URL(theirs.url).origin, "https://edge.test");
+    expect(await mine.json()).toEqual(JSON.parse(text));
+    await expectCalls("GET /versions");
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { dataRanges } from "../support/readers.ts";
 import {
   asks,
   bindings,
@@ -127,7 +128,7 @@ describe("a body that is not the image never ends well and is never stored", () 
       `*GET /v2/images/${image.id}/file bytes=${SIZE - 1}-`,
       `*GET /v2/images/${image.id}/file bytes=524288-`,
     );
-    expect(seen.filter((call) => call.range?.endsWith("-"))).toHaveLength(3);
+    expect(dataRanges(seen).filter((range) => range !== null)).toHaveLength(3);
   });
 
   it("wrong bytes of one image are not served to anybody from the store", async () => {

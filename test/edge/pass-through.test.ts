@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ask, atOrigin, createImage, expectCalls } from "../support/scenario.ts";
+import { ask, atOrigin, bindings, createImage, expectCalls } from "../support/scenario.ts";
 
 describe("what is no download passes unchanged", () => {
   it.each([
@@ -107,8 +107,7 @@ describe("the origin's own URL becomes the edge's", () => {
   });
 
   it("an origin with a path gets its path in front", async () => {
-    const { ORIGIN_URL } = (await import("../support/scenario.ts")).bindings;
-    const env = { ORIGIN_URL: `${ORIGIN_URL}/t/prefixed` };
+    const env = { ORIGIN_URL: `${bindings.ORIGIN_URL}/t/prefixed` };
     const created = await ask("/v2/images", {
       env,
       method: "POST",
@@ -140,12 +139,28 @@ describe("an origin that can't be reached", () => {
   });
 });
 
+describe("a setting as operators write it", () => {
+  it("may be a number, and ORIGIN_URL may end in the version that clients add", async () => {
+    for (const end of ["/v2", "/v2/", "/v1", "/v2.0"]) {
+      const env = { ORIGIN_URL: `${bindings.ORIGIN_URL}${end}`, AUTHORIZATION_TTL: 60, STALL_SECONDS: 3 };
+      const response = await ask("/v2/schemas/image", { env });
+      expect(response.status).toBe(200);
+      await response.arrayBuffer();
+      await expectCalls("GET /v2/schemas/image");
+    }
+  });
+});
+
 describe("a wrong setting is named, with status 500 and no stack", () => {
   it.each([
     ["ORIGIN_URL", { ORIGIN_URL: "" }],
     ["ORIGIN_URL", { ORIGIN_URL: "not a url" }],
     ["ORIGIN_URL", { ORIGIN_URL: "ftp://x" }],
+    ["ORIGIN_URL", { ORIGIN_URL: "https://edge.example/v2", PUBLIC_URL: "https://edge.example/" }],
     ["PUBLIC_URL", { PUBLIC_URL: "edge" }],
+    ["AUTHORIZATION_TTL", { AUTHORIZATION_TTL: ["60"] as never }],
+    ["STALL_SECONDS", { STALL_SECONDS: true as never }],
+    ["ADMIN_ROLES", { ADMIN_ROLES: 5 as never }],
     ["AUTHORIZATION_TTL", { AUTHORIZATION_TTL: "-1" }],
     ["IMAGE_MAX_BYTES", { IMAGE_MAX_BYTES: "10GB" }],
     ["SLICE_BYTES", { SLICE_BYTES: "7" }],

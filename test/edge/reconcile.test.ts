@@ -104,7 +104,7 @@ describe("an origin that does not say", () => {
       return response.status;
     });
     expect(await Promise.all(statuses)).toEqual([404, 404, 404]);
-    const edge = edgeBefore(origin, "admin", { env: { ORIGIN_URL: elsewhere } });
+    const edge = edgeBefore(origin, "admin", { settings: { origin: elsewhere } });
     await expect(reconcile(edge, NEVER)).rejects.toThrow("is not Glance");
     expect(await imageIds()).toEqual(ids);
     expect(await objectKeys()).toHaveLength(10);

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   ask,
   asks,
+  asksV1,
   atOrigin,
   bindings,
   cacheImage,
@@ -16,7 +17,6 @@ import {
 } from "../support/scenario.ts";
 
 const SIZE = 900_001;
-const asksV1 = (id: string) => [`HEAD /v1/images/${id}`, `GET /v1/images/${id} bytes=0-0`];
 
 async function cacheByV1(id: string): Promise<void> {
   const response = await ask(`/v1/images/${id}`);

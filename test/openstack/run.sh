@@ -7,6 +7,7 @@
 #
 # EDGE_URL=http://host:port   test an edge that runs already (its ORIGIN_URL must be this run's: give ORIGIN_PORT too)
 # EDGE_URL=none               no edge: what does not depend on it is checked against Glance itself
+# STORE=random|sequential     only with a Glance whose store can, or can't, read from the middle (default: one after the other)
 # SERVICE_CREDENTIAL=0        the edge has no application credential of its own, only its callers' tokens
 # BIG_IMAGE_MIB=1024          size of the big image
 # ONLY=pattern                only the tests whose name matches

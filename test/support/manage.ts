@@ -74,7 +74,6 @@ export const MESSAGES = {
   notActive: "Only images with status active can be targeted for queueing",
   badTarget: "If provided 'x-image-cache-clear-target' must be 'cache', 'queue' or empty string.",
   unknownNow: "The image service can't be asked about this image. Try again later.",
-  unsupported: "Caching via API is not supported at this site.",
   notFound: (id: string) => `Image ${id} not found.`,
   forbidden: (policy: string) => `You are not authorized to complete ${policy} action.`,
 } as const;

@@ -11,6 +11,7 @@ import { ServiceTokenMemory } from "../../src/keystone/service-tokens.ts";
 import { Receivers } from "../../src/notify/receivers.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { Permissions } from "../../src/origin/permissions.ts";
+import { PolicyOrder } from "../../src/origin/policy-order.ts";
 import { bindings } from "./env.ts";
 import { storeImage } from "./store.ts";
 
@@ -93,6 +94,7 @@ export function edgeBefore(
   const all = { ...bindings, ORIGIN_URL: origin.url, KEYSTONE_URL: origin.url, ...credential, ...env };
   const memory = {
     permissions: new Permissions(),
+    policyOrder: new PolicyOrder(),
     usage: new Usage(),
     serviceTokens: new ServiceTokenMemory(),
     receivers: new Receivers(),

@@ -8,7 +8,7 @@ import { advanceQueue } from "../../src/fill/advance-queue.ts";
 import { createLog } from "../../src/observe/log.ts";
 import type { QueuedImage } from "../../src/store/queue.ts";
 import { fillClient } from "./bindings.ts";
-import { bindings, committed, control, type Image, type OriginCall } from "./scenario.ts";
+import { bindings, committed, control, type Image, MARK, type OriginCall } from "./scenario.ts";
 import { queue } from "./store.ts";
 
 export { queue };
@@ -69,7 +69,7 @@ export async function backOffIsOver(): Promise<void> {
 /** What the origin was asked about these images without a client, in order. */
 export async function backgroundCalls(...images: readonly Image[]): Promise<OriginCall[]> {
   const all: OriginCall[] = await (await control("GET", "/requests")).json();
-  return all.filter((call) => !("x-test" in call.headers) && images.some(({ id }) => call.path.includes(id)));
+  return all.filter((call) => !(MARK in call.headers) && images.some(({ id }) => call.path.includes(id)));
 }
 
 /** Those for the data. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { edgeBaseUrl, pathForOrigin, rewriteToEdge } from "../../src/origin/base-url.ts";
+import { edgeBaseUrl, nameAsEdges, pathForOrigin } from "../../src/origin/base-url.ts";
 
 const EDGE = "https://edge.test";
 const request = (url: string) => new Request(url);
@@ -41,15 +41,47 @@ describe("the origin sees", () => {
   });
 });
 
-describe("a URL of the origin http://glance:9292 becomes the edge's", () => {
+const glance = { origin: "http://glance:9292", asked: "http://glance:9292/v2/images/a?b", edge: EDGE };
+
+describe("a URL of the origin http://glance:9292, asked for /v2/images/a, becomes the edge's", () => {
   it.each([
     ["http://glance:9292/v2/images/a", "https://edge.test/v2/images/a"],
     ["https://glance:9292/v2/", "https://edge.test/v2/"],
     ["http://glance:9292", "https://edge.test/"],
+    ["http://glance:9292?a", "https://edge.test/?a"],
     ["http://glance:9292/v2?a=b%20c#d", "https://edge.test/v2?a=b%20c#d"],
     ["http://GLANCE:9292/v2", "https://edge.test/v2"],
-  ])("%s", (value, rewritten) => {
-    expect(rewriteToEdge(value, "http://glance:9292", EDGE)).toBe(rewritten);
+    ["HTTP://user@glance:9292/v2", "https://edge.test/v2"],
+    ["//glance:9292/v2", "https://edge.test/v2"],
+    ["//glance:9292", "https://edge.test/"],
+    ["/v2/images", "https://edge.test/v2/images"],
+    ["/", "https://edge.test/"],
+    ["b", "https://edge.test/v2/images/b"],
+    ["b/c?d", "https://edge.test/v2/images/b/c?d"],
+    ["./", "https://edge.test/v2/images/"],
+    ["../tasks", "https://edge.test/v2/tasks"],
+    ["../../../../x", "https://edge.test/x"],
+    ["/v2/../v1", "https://edge.test/v1"],
+    ["?c", "https://edge.test/v2/images/a?c"],
+    ["#c", "https://edge.test/v2/images/a?b#c"],
+    ["http:/v2", "https://edge.test/v2"],
+    ["\\\\glance:9292\\v2", "https://edge.test/v2"],
+    ["/a b", "https://edge.test/a%20b"],
+  ])("%s", (value, named) => {
+    expect(nameAsEdges(value, glance)).toBe(named);
+  });
+
+  it.each([
+    ["/v2/é?q=€#ü", "https://edge.test/v2/é?q=€#ü"],
+    ["http://glance:9292/v2/é", "https://edge.test/v2/é"],
+    ["//glance:9292/é%C3%A9%20", "https://edge.test/é%C3%A9%20"],
+    ["/%c3%a9/%zz%", "https://edge.test/%c3%a9/%zz%"],
+  ])("with letters and codes as they were: %s", (value, named) => {
+    expect(nameAsEdges(value, glance)).toBe(named);
+  });
+
+  it("even with letters that are none", () => {
+    expect(nameAsEdges("/\ud800", glance)).toBe("https://edge.test/%EF%BF%BD");
   });
 
   it.each([
@@ -58,14 +90,16 @@ describe("a URL of the origin http://glance:9292 becomes the edge's", () => {
     "http://glance.example:9292/v2",
     "http://other/?to=http://glance:9292/",
     "http://glance:9292@other/",
-    "/v2/images",
-    "//glance:9292/v2",
-    "v2",
+    "//other/v2",
+    "//glance/v2",
     "",
     "mailto:glance@example.org",
     "swift+http://glance:9292x/",
+    "swift+http://glance:9292/container/object",
+    "ftp://glance:9292/",
+    "http://",
   ])("but %s stays as it is", (value) => {
-    expect(rewriteToEdge(value, "http://glance:9292", EDGE)).toBe(value);
+    expect(nameAsEdges(value, glance)).toBe(value);
   });
 });
 
@@ -73,9 +107,18 @@ describe("a URL of the origin https://cloud/image becomes that of the edge at ht
   it.each([
     ["https://cloud/image/v2/images/a", "https://edge.test/glance/v2/images/a"],
     ["https://cloud/image", "https://edge.test/glance"],
+    ["https://cloud/image?a=/image", "https://edge.test/glance?a=/image"],
     ["https://cloud/v2/images/a", "https://edge.test/glance/v2/images/a"],
     ["http://cloud/images/v2", "https://edge.test/glance/images/v2"],
-  ])("%s is %s", (value, rewritten) => {
-    expect(rewriteToEdge(value, "https://cloud/image", "https://edge.test/glance")).toBe(rewritten);
+    ["/image/v2/images/a", "https://edge.test/glance/v2/images/a"],
+    ["/image/v2/é", "https://edge.test/glance/v2/é"],
+    ["//cloud/image/v2", "https://edge.test/glance/v2"],
+    ["/v2/images/a", "https://edge.test/glance/v2/images/a"],
+    ["b", "https://edge.test/glance/v2/b"],
+    ["../../image/v1", "https://edge.test/glance/v1"],
+    ["/x/../image/v1", "https://edge.test/glance/v1"],
+  ])("%s is %s", (value, named) => {
+    const asked = "https://cloud/image/v2/images";
+    expect(nameAsEdges(value, { origin: "https://cloud/image", asked, edge: "https://edge.test/glance" })).toBe(named);
   });
 });

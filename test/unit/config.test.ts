@@ -68,6 +68,41 @@ describe("a wrong setting gives one error that names it", () => {
     ["NOTIFICATIONS_URL", "receiver.example"],
     ["NOTIFICATIONS_URL", "https://user:secret%ff@receiver.example/"],
     ["NOTIFICATIONS_URL", "amqp://user:secret@receiver.example/"],
+    ["ORIGIN_URL", ["http://glance.example"]],
+    ["ORIGIN_URL", 5],
+    ["ORIGIN_URL", null],
+    ["PUBLIC_URL", true],
+    ["PUBLIC_URL", { url: "https://edge.example" }],
+    ["AUTHORIZATION_TTL", -1],
+    ["AUTHORIZATION_TTL", 1.5],
+    ["AUTHORIZATION_TTL", 1e21],
+    ["AUTHORIZATION_TTL", Number.NaN],
+    ["AUTHORIZATION_TTL", true],
+    ["AUTHORIZATION_TTL", ["60"]],
+    ["AUTHORIZATION_TTL", [60]],
+    ["AUTHORIZATION_TTL", [[]]],
+    ["AUTHORIZATION_TTL", []],
+    ["AUTHORIZATION_TTL", {}],
+    ["AUTHORIZATION_TTL", null],
+    ["AUTHORIZATION_TTL", false],
+    ["IMAGE_MAX_BYTES", [1]],
+    ["SLICE_BYTES", { bytes: 8 }],
+    ["SLICE_BYTES", 7],
+    ["STALL_SECONDS", 0],
+    ["STALL_SECONDS", true],
+    ["CACHE_MAX_BYTES", false],
+    ["PREFETCH_CONCURRENCY", 33],
+    ["PREFETCH_CONCURRENCY", [2]],
+    ["CLEAN_STALL_SECONDS", {}],
+    ["SCRUB_BYTES", null],
+    ["KEYSTONE_URL", ["https://cloud.example"]],
+    ["KEYSTONE_URL", 5],
+    ["ADMIN_ROLES", ["admin", "image-admin"]],
+    ["ADMIN_ROLES", 5],
+    ["ADMIN_ROLES", true],
+    ["OS_APPLICATION_CREDENTIAL_ID", 5],
+    ["OS_APPLICATION_CREDENTIAL_SECRET", { secret: "secret" }],
+    ["NOTIFICATIONS_URL", ["https://receiver.example"]],
   ])("%s = %j", (setting, value) => {
     const error = wrong({ [setting]: value });
     expect(error.setting).toBe(setting);
@@ -91,6 +126,16 @@ describe("a wrong setting gives one error that names it", () => {
     const error = wrong({ [setting]: value });
     expect(error.setting).toBe(setting);
     expect(error.message).toMatch(new RegExp(`^${setting} is not bound`));
+  });
+
+  it.each([
+    ["https://cloud.example/image", "https://cloud.example/image"],
+    ["https://cloud.example/image/", "HTTPS://Cloud.Example:443/image"],
+    ["https://cloud.example/v2", "https://cloud.example"],
+  ])("ORIGIN_URL %s the same as PUBLIC_URL %s", (origin, edge) => {
+    const error = wrong({ ORIGIN_URL: origin, PUBLIC_URL: edge });
+    expect(error.setting).toBe("ORIGIN_URL");
+    expect(error.message).toContain("PUBLIC_URL");
   });
 
   it("each binding put in the place of another one", () => {
@@ -138,9 +183,50 @@ describe("a right setting", () => {
     expect(settings({ PUBLIC_URL: value }).publicUrl).toBe(url);
   });
 
+  it("that is a number may be written as one", () => {
+    const given = {
+      AUTHORIZATION_TTL: 60,
+      IMAGE_MAX_BYTES: 0,
+      SLICE_BYTES: 65_536,
+      STALL_SECONDS: 1,
+      CACHE_MAX_BYTES: 1e12,
+      PREFETCH_CONCURRENCY: 32,
+      CLEAN_STALL_SECONDS: 5,
+      SCRUB_BYTES: 0,
+    };
+    const asText = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]));
+    expect(settings(given)).toEqual(settings(asText));
+    expect(settings(given)).toMatchObject({ authorizationTtlMs: 60_000, cacheMaxBytes: 1e12, scrubBytes: 0 });
+  });
+
+  it.each([
+    ["http://glance.example:9292/v2", "http://glance.example:9292"],
+    ["http://glance.example:9292/v1/", "http://glance.example:9292"],
+    ["https://cloud.example/image/v2", "https://cloud.example/image"],
+    ["https://cloud.example/image/v2.0//", "https://cloud.example/image"],
+    ["https://cloud.example/image/v2.15/", "https://cloud.example/image"],
+    ["https://cloud.example/image/v1.1", "https://cloud.example/image"],
+    ["https://cloud.example/v2/image", "https://cloud.example/v2/image"],
+    ["https://cloud.example/imagev2", "https://cloud.example/imagev2"],
+    ["https://cloud.example/image/v20", "https://cloud.example/image/v20"],
+    ["https://cloud.example/image/v3", "https://cloud.example/image/v3"],
+  ])("ORIGIN_URL and PUBLIC_URL %s are %s: clients add the version", (value, url) => {
+    expect(settings({ ORIGIN_URL: value }).origin).toBe(url);
+    expect(settings({ PUBLIC_URL: value }).publicUrl).toBe(url);
+  });
+
   it("in seconds is kept in milliseconds", () => {
     expect(settings({ AUTHORIZATION_TTL: "30" }).authorizationTtlMs).toBe(30_000);
     expect(settings({ STALL_SECONDS: "1" }).stallMs).toBe(1_000);
+  });
+
+  it.each([
+    ["https://cloud.example/image", "https://cloud.example"],
+    ["https://cloud.example", "https://cloud.example/glance"],
+    ["http://cloud.example", "https://cloud.example"],
+    ["https://cloud.example:9292", "https://cloud.example"],
+  ])("ORIGIN_URL %s may be beside PUBLIC_URL %s", (ORIGIN_URL, PUBLIC_URL) => {
+    expect(settings({ ORIGIN_URL, PUBLIC_URL }).origin).toBe(ORIGIN_URL);
   });
 
   it("may have blanks around it", () => {

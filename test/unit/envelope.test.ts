@@ -67,7 +67,8 @@ describe("the publisher", () => {
     ["https://image-edge.example.com", "image.image-edge.example.com"],
     ["https://cloud.example:8443/image", "image.cloud.example"],
     ["http://127.0.0.1:8787", "image.127.0.0.1"],
-  ])("of %s is %s", (url, publisher) => {
+    [null, "image.glance-edge"],
+  ])("where PUBLIC_URL is %s is %s", (url, publisher) => {
     expect(publisherOf(url)).toBe(publisher);
   });
 });

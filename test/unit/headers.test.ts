@@ -1,14 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { callerHeaders, requestHeadersFor, responseHeadersFor } from "../../src/http/headers.ts";
+import { callerHeaders, callerIdentity, requestHeadersFor, responseHeadersFor } from "../../src/http/headers.ts";
+import { USER_AGENT } from "../../src/http/user-agent.ts";
 
 const HOP_BY_HOP = [
   "connection",
   "expect",
+  "http2-settings",
   "keep-alive",
   "proxy-authenticate",
   "proxy-authentication-info",
   "proxy-authorization",
   "proxy-connection",
+  "sec-websocket-extensions",
+  "sec-websocket-key",
+  "sec-websocket-protocol",
+  "sec-websocket-version",
   "te",
   "trailer",
   "transfer-encoding",
@@ -27,6 +33,51 @@ describe("of a client's headers, the origin does not get", () => {
   });
 
   it.each([
+    "Transfer_Encoding",
+    "transfer_encoding",
+    "TRANSFER_ENCODING",
+    "Transfer.Encoding",
+    "TRANSFER.ENCODING",
+    "Transfer+Encoding",
+    "Transfer~Encoding",
+    "_Transfer-Encoding",
+    "Transfer-Encoding_",
+    "Content_Length",
+    "Content_Type",
+    "X_Auth_Token",
+    "X_Auth-Token",
+    "X_Service_Token",
+    "X_Roles",
+    "X-Project_Id",
+    "X_Identity_Status",
+    "X_Forwarded_For",
+    "X_Openstack_Request_Id",
+    "Connection_",
+    "X-Custom_Field",
+    "$Version",
+    "a*b",
+  ])("%s, a name that a server may read as another one", (name) => {
+    expect(names(requestHeadersFor(new Headers({ [name]: "chunked", accept: "a" })))).toEqual(["accept"]);
+  });
+
+  it.each(["Content-Length", "Host"])("%s, which the runtime writes itself", (name) => {
+    expect(names(requestHeadersFor(new Headers({ [name]: "5", accept: "a" })))).toEqual(["accept"]);
+  });
+
+  it.each([
+    ["x_hop", "x-hop"],
+    [" X-Hop\t", "x-hop"],
+    ["transfer_encoding", "transfer-encoding"],
+    ["X-AUTH-TOKEN", "x-auth-token"],
+    ["X_AUTH_TOKEN", "x-auth-token"],
+  ])("with Connection: %s the field %s", (option, name) => {
+    expect(names(requestHeadersFor(new Headers({ connection: option, [name]: "1", accept: "a" })))).toEqual(["accept"]);
+  });
+
+  it.each([
+    "Proxy",
+    "Client-Cert",
+    "Client-Cert-Chain",
     "X-Forwarded-For",
     "X-Forwarded-Host",
     "X-Forwarded-Proto",
@@ -38,7 +89,6 @@ describe("of a client's headers, the origin does not get", () => {
     "True-Client-IP",
     "CF-Connecting-IP",
     "CF-Ray",
-    "CDN-Loop",
     "X-HTTP-Method-Override",
     "X-Original-URL",
     "X-Rewrite-URL",
@@ -77,7 +127,6 @@ it.each([
   "X-Auth-Token",
   "X-Service-Token",
   "Authorization",
-  "Cookie",
   "Range",
   "Content-Range",
   "If-None-Match",
@@ -85,6 +134,8 @@ it.each([
   "Accept-Encoding",
   "Content-Type",
   "User-Agent",
+  "Via",
+  "CDN-Loop",
   "X-Openstack-Request-Id",
   "X-Image-Meta-Name",
   "X-Image-Cache-Clear-Target",
@@ -96,21 +147,75 @@ it.each([
   ]);
 });
 
-it("a question of the edge's own has the caller's identity but no conditions, ranges or forms", () => {
-  const client = new Headers({
-    "x-auth-token": "t",
-    "x-openstack-request-id": "req-1",
-    "user-agent": "u",
-    "x-roles": "admin",
-    connection: "close",
+const IDENTITY = ["authorization", "cookie", "x-auth-token", "x-service-token", "x-storage-token"];
+const TRACING = ["traceparent", "tracestate", "x-openstack-request-id", "x-trace-hmac", "x-trace-info"];
+
+describe("a question of the edge's own", () => {
+  it("has the caller's identity and tracing, in the edge's name", () => {
+    const client = new Headers({ "user-agent": "curl/8" });
+    for (const name of [...IDENTITY, ...TRACING]) client.set(name, `of ${name}`);
+    const expected = [...IDENTITY, ...TRACING].map((name): [string, string] => [name, `of ${name}`]);
+    expect([...callerHeaders(client)].sort()).toEqual([...expected, ["user-agent", USER_AGENT]].sort());
   });
-  for (const name of ["range", "content-range", "if-match", "if-none-match", "if-range", "if-modified-since"]) {
-    client.set(name, "x");
-  }
-  for (const name of ["if-unmodified-since", "accept", "accept-encoding", "content-type", "content-length"]) {
-    client.set(name, "1");
-  }
-  expect(names(callerHeaders(client))).toEqual(["user-agent", "x-auth-token", "x-openstack-request-id"]);
+
+  it.each([
+    "range",
+    "content-range",
+    "if-match",
+    "if-none-match",
+    "if-range",
+    "if-modified-since",
+    "if-unmodified-since",
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "content-encoding",
+    "content-type",
+    "content-length",
+    "connection",
+    "transfer-encoding",
+    "transfer_encoding",
+    "x_auth_token",
+    "x-roles",
+    "x-forwarded-for",
+    "x-image-meta-store",
+    "x-anything-else",
+    "priority",
+    "pragma",
+  ])("has no %s of the client", (name) => {
+    expect(callerHeaders(new Headers({ [name]: "1", "x-auth-token": "t" })).has(name)).toBe(false);
+  });
+
+  it("asked again for the same caller, is the same", () => {
+    const once = callerHeaders(new Headers({ "x-auth-token": "t", cookie: "a=1", traceparent: "00-1" }));
+    expect([...callerHeaders(once)]).toEqual([...once]);
+  });
+});
+
+describe("who the caller is", () => {
+  it("is what the edge's questions say of it, without what is new with every request", () => {
+    const client = new Headers({ accept: "a" });
+    for (const name of [...IDENTITY, ...TRACING]) client.set(name, name);
+    expect(callerIdentity(client)).toEqual(IDENTITY.map((name) => [name, name]));
+  });
+
+  it.each(IDENTITY)("is without %s when the client makes that a field of one hop", (name) => {
+    const client = new Headers({ connection: `close, ${name}`, [name]: "secret" });
+    expect(callerIdentity(client)).toEqual([]);
+    expect(names(callerHeaders(client))).toEqual(["user-agent"]);
+    expect(names(requestHeadersFor(client))).toEqual([]);
+  });
+});
+
+it.each([
+  [["a=1", "b=2"], "a=1; b=2"],
+  [["a=1; b=2", "c=3", "d=4"], "a=1; b=2; c=3; d=4"],
+  [["a=1,2"], "a=1,2"],
+  [["a=1"], "a=1"],
+])("Cookie fields %j become one: %s", (fields, joined) => {
+  const client = new Headers();
+  for (const value of fields) client.append("cookie", value);
+  expect(requestHeadersFor(client).get("cookie")).toBe(joined);
 });
 
 it("the client's own headers stay as they are", () => {
@@ -127,6 +232,10 @@ describe("of the origin's headers, the client", () => {
   it("does not get what Connection names", () => {
     const headers = new Headers({ connection: "X-Hop", "x-hop": "1", etag: "e" });
     expect(names(responseHeadersFor(headers))).toEqual(["etag"]);
+  });
+
+  it.each(["Transfer_Encoding", "Keep_Alive", "x_hop"])("does not get %s, which is read as one of them", (name) => {
+    expect(names(responseHeadersFor(new Headers({ connection: "x-hop", [name]: "1", etag: "e" })))).toEqual(["etag"]);
   });
 
   it("gets all others, repeated ones apart", () => {

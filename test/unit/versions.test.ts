@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { mayBeVersions, rewriteVersions } from "../../src/origin/versions.ts";
 
 const JSON_TYPE = { "content-type": "application/json", "content-length": "100" };
+const naming = (origin = "http://glance:9292", edge = "https://edge.test") => ({ origin, asked: `${origin}/`, edge });
 const answer = (headers: Record<string, string>, status = 200) => new Response(null, { status, headers });
 
 interface Entry {
@@ -16,6 +17,10 @@ describe("an answer may be the versions document", () => {
     ["/", 200],
     ["/versions", 200],
     ["/versions/", 200],
+    ["//versions", 200],
+    ["/versions/x/y", 200],
+    ["/%76ersions", 200],
+    ["//", 300],
     ["/v1/images", 300],
     ["/v9", 300],
   ])("at %s with %i", (path, status) => {
@@ -33,6 +38,9 @@ describe("an answer may be the versions document", () => {
 
   it.each<[string, string, Record<string, string>]>([
     ["at another path", "/v2/images", JSON_TYPE],
+    ["at a path that only begins so", "/versionsx", JSON_TYPE],
+    ["in another case", "/Versions", JSON_TYPE],
+    ["at a path that is not UTF-8", "/versions/%ff", JSON_TYPE],
     ["in another type", "/", { ...JSON_TYPE, "content-type": "text/html" }],
     ["in no type", "/", { "content-length": "100" }],
     ["encoded", "/", { ...JSON_TYPE, "content-encoding": "gzip" }],
@@ -46,8 +54,7 @@ describe("an answer may be the versions document", () => {
 });
 
 describe("the versions document", () => {
-  const rewrite = (document: unknown) =>
-    JSON.parse(rewriteVersions(JSON.stringify(document), "http://glance:9292", "https://edge.test", false));
+  const rewrite = (document: unknown) => JSON.parse(rewriteVersions(JSON.stringify(document), naming(), false));
 
   it("names the edge where it named the origin, and nothing else changes", () => {
     const document = {
@@ -69,6 +76,36 @@ describe("the versions document", () => {
   });
 
   it.each([
+    ["http://glance:9292/v2/", "/v2/"],
+    ["https://public.example/v2/", "/v2/"],
+    ["https://public.example/cloud/image/v2/", "/v2/"],
+    ["https://public.example:8443/v2", "/v2"],
+    ["http://glance:9292/public/image/v2/", "/v2/"],
+    ["http://glance:9292/image/v2/?a=b", "/v2/"],
+    ["/v2/", "/v2/"],
+    ["//public.example/image/v1.1/", "/v1.1/"],
+    ["https://edge.test/v2/", "/v2/"],
+  ])("links to the edge as itself where public_endpoint has it %s", (href, path) => {
+    const document = { versions: [{ id: "v2.0", links: [{ rel: "self", href }] }] };
+    for (const origin of ["http://glance:9292", "http://glance:9292/image"]) {
+      for (const edge of ["https://edge.test", "https://edge.test/mounted/here"]) {
+        const text = rewriteVersions(JSON.stringify(document), naming(origin, edge), false);
+        expect(JSON.parse(text)).toEqual({ versions: [{ id: "v2.0", links: [{ rel: "self", href: edge + path }] }] });
+      }
+    }
+  });
+
+  it.each([
+    ["self", "https://public.example/"],
+    ["self", "https://public.example/v2/images"],
+    ["self", "https://"],
+    ["describedby", "https://public.example/v2/"],
+  ])("but not to %s %s, which is no version of the edge's", (rel, href) => {
+    const document = { versions: [{ id: "v2.0", links: [{ rel, href }] }] };
+    expect(rewrite(document)).toEqual(document);
+  });
+
+  it.each([
     "",
     "<html>http://glance:9292/</html>",
     "null",
@@ -83,8 +120,8 @@ describe("the versions document", () => {
     '{ "href":  "http://glance:9292/" }',
     '{ "versions": [',
   ])("is not %s, which comes back as it was", (text) => {
-    expect(rewriteVersions(text, "http://glance:9292", "https://edge.test", false)).toBe(text);
-    expect(rewriteVersions(text, "http://glance:9292", "https://edge.test", true)).toBe(text);
+    expect(rewriteVersions(text, naming(), false)).toBe(text);
+    expect(rewriteVersions(text, naming(), true)).toBe(text);
   });
 });
 
@@ -95,7 +132,7 @@ describe("the versions document of an edge with the cache API", () => {
     links: [{ rel: "self", href }],
   });
   const entries = (versions: readonly Entry[], cacheApi = true): Entry[] => {
-    const text = rewriteVersions(JSON.stringify({ versions }), "http://glance:9292", "https://edge.test", cacheApi);
+    const text = rewriteVersions(JSON.stringify({ versions }), naming(), cacheApi);
     return (JSON.parse(text) as { versions: Entry[] }).versions;
   };
   const list = (versions: readonly Entry[]) => entries(versions).map(({ id, status }) => `${id} ${status}`);

@@ -33,7 +33,7 @@ describe("the edge lets go of the origin's connection when the client leaves", (
     const image = await origin.createImage({ size: SIZE, hash });
     await origin.setFaults(image, { rate: RATE });
     await readAndLeave(image, headers);
-    // The last one is the transfer itself; the one before asked for one byte.
+    // The last one is the transfer itself; the one before asked for the right to it.
     const transfer = async () => (await origin.requestsFor(image)).at(-1);
     await until("letting go", PATIENCE_MS, async () => (await transfer())?.aborted === true);
     const last = await transfer();

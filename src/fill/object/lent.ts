@@ -102,7 +102,7 @@ export class LentRights {
       const { token, identity } = await this.#service.get();
       const api = [...this.#lent.values()].at(-1)?.target.api ?? "v2";
       return {
-        errand: { target: { api, imageId }, headers: [["x-auth-token", token]], query: "" },
+        errand: { target: { api, imageId }, headers: [["x-auth-token", token]] },
         from: "service",
         reader: null,
         seesAll: seesAllImages(identity),

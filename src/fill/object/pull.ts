@@ -66,7 +66,6 @@ export async function pull(job: PullJob): Promise<PullEnd & { readonly fetched: 
   const body = new ImageBody({
     target: errand.target,
     caller: errandHeaders(errand),
-    query: errand.query,
     origin,
     size: filling.size,
     stallMs,

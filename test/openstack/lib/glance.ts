@@ -2,18 +2,24 @@
  * Real Glances on loopback: Debian's `glance-api` program with one worker, SQLite, a file store and Keystone in front.
  * The first, the edge's origin, has its own image cache off (paste flavor `keystone`). The second, on the same database
  * and store, has it on with the API that manages it: what the edge's own management API is compared with. One worker
- * each: SQLite has one writer at a time anyhow.
+ * each: SQLite has one writer at a time anyhow. Both have a store that can read from the middle, or both have one that can't.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { untilAnswers } from "./answering.ts";
-import { PASSWORD } from "./keystone.ts";
+import { BARRED_ROLE, PASSWORD } from "./keystone.ts";
 import type { Command, Processes } from "./processes.ts";
 import { useWriteAheadLog } from "./sqlite.ts";
 
 const DATABASE = "glance.sqlite";
 
-const PASTE = "/usr/share/glance-common/glance-api-paste.ini";
+/** Whether the store can read from the middle: a file store can, those of Ceph, S3, Swift, VMware and HTTP can't. */
+export const STORES = ["random", "sequential"] as const;
+export type StoreKind = (typeof STORES)[number];
+
+const SEQUENTIAL_GLANCE = join(import.meta.dirname, "sequential-glance.py");
+
+export const PASTE = "/usr/share/glance-common/glance-api-paste.ini";
 
 /** Needs no Keystone until the first request comes, so both can be brought up at once. */
 export async function startGlance(
@@ -21,11 +27,12 @@ export async function startGlance(
   state: string,
   port: number,
   keystoneUrl: string,
+  store: StoreKind,
 ): Promise<void> {
   const config = writeConfig(state, { name: "glance-api", port, keystoneUrl, flavor: "keystone" });
   await processes.run(command("glance-manage", state, config, "db_sync"));
   useWriteAheadLog(join(state, DATABASE));
-  await start(processes, state, config, "glance-api", port);
+  await start(processes, state, config, "glance-api", port, store);
 }
 
 /** The second Glance, with a cache of its own. {@link startGlance} must have made the database. */
@@ -34,14 +41,24 @@ export async function startCachingGlance(
   state: string,
   port: number,
   keystoneUrl: string,
+  store: StoreKind,
 ): Promise<void> {
   const name = "caching-glance-api";
   const config = writeConfig(state, { name, port, keystoneUrl, flavor: "keystone+cachemanagement" });
-  await start(processes, state, config, name, port);
+  await start(processes, state, config, name, port, store);
 }
 
-async function start(processes: Processes, state: string, config: string, name: string, port: number): Promise<void> {
-  const server = processes.start({ ...command("glance-api", state, config), name });
+async function start(
+  processes: Processes,
+  state: string,
+  config: string,
+  name: string,
+  port: number,
+  store: StoreKind,
+): Promise<void> {
+  const program = command("glance-api", state, config);
+  const file = store === "random" ? program.file : SEQUENTIAL_GLANCE;
+  const server = processes.start({ ...program, file, name });
   await untilAnswers(`http://127.0.0.1:${port}`, server.died, 60);
 }
 
@@ -58,13 +75,16 @@ interface Config {
 }
 
 /** @returns the file's path */
-function writeConfig(state: string, { name, port, keystoneUrl, flavor }: Config): string {
+export function writeConfig(state: string, { name, port, keystoneUrl, flavor }: Config): string {
   const at = (name: string) => join(state, name);
   const locks = at(`${name}-locks`);
   const cache = at(`${name}-cache`);
   for (const directory of [at("images"), at("staging"), at("tasks"), at("empty"), locks, cache]) {
     mkdirSync(directory, { recursive: true });
   }
+  const policy = at("policy.yaml");
+  // Who has the role may see an image and not download it.
+  writeFileSync(policy, `"download_image": "not role:${BARRED_ROLE}"\n`);
   const config = at(`${name}.conf`);
   writeFileSync(
     config,
@@ -98,6 +118,7 @@ project_domain_id = default
 config_file = ${PASTE}
 flavor = ${flavor}
 [oslo_policy]
+policy_file = ${policy}
 policy_dirs = ${at("empty")}
 [oslo_concurrency]
 lock_path = ${locks}

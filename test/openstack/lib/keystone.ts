@@ -11,8 +11,22 @@ import { useWriteAheadLog } from "./sqlite.ts";
 
 const DATABASE = "keystone.sqlite";
 
-/** Every user's password is `secret`; each user belongs to the project of the same name. */
+/** Every user's password is `secret`. */
 export const PASSWORD = "secret";
+/** A role to which Glance's policy refuses downloads. */
+export const BARRED_ROLE = "barred";
+
+/** Besides `admin`, which the bootstrap made. */
+const USERS = [
+  { name: "demo", project: "demo", roles: ["member"] },
+  { name: "other", project: "other", roles: ["member"] },
+  { name: "barred", project: "demo", roles: ["member", BARRED_ROLE] },
+] as const;
+
+/** The project that a user works in: of the same name, but for those that share one. */
+export function projectOf(user: string): string {
+  return USERS.find(({ name }) => name === user)?.project ?? user;
+}
 export const REGION = "RegionOne";
 
 /** @param imageUrl what the catalogue names as the image endpoint: for an operator, the edge */
@@ -91,24 +105,30 @@ function writeFernetKeys(directory: string): void {
   }
 }
 
-/** `demo` and `other`, members of one project each, and the image endpoint. The bootstrap made `admin`. */
+/** {@link USERS} with their projects and roles, and the image endpoint. */
 async function addUsersAndCatalogue(url: string, imageUrl: string): Promise<void> {
   const token = await issueToken(url, "admin");
   const call = (method: string, path: string, body?: unknown) => keystoneCall(url, token, method, path, body);
 
-  const member = idOf((await call("GET", "/roles?name=member")).roles);
-  for (const name of ["demo", "other"]) {
-    const project = idOf((await call("POST", "/projects", { project: { name, domain_id: "default" } })).project);
-    const user = { name, password: PASSWORD, domain_id: "default", default_project_id: project };
+  await call("POST", "/roles", { role: { name: BARRED_ROLE } });
+  const projects = new Map<string, string>();
+  for (const { name, project, roles } of USERS) {
+    const made = { project: { name: project, domain_id: "default" } };
+    const projectId = projects.get(project) ?? idOf((await call("POST", "/projects", made)).project);
+    projects.set(project, projectId);
+    const user = { name, password: PASSWORD, domain_id: "default", default_project_id: projectId };
     const userId = idOf((await call("POST", "/users", { user })).user);
-    await call("PUT", `/projects/${project}/users/${userId}/roles/${member}`);
+    for (const role of roles) {
+      const roleId = idOf((await call("GET", `/roles?name=${role}`)).roles);
+      await call("PUT", `/projects/${projectId}/users/${userId}/roles/${roleId}`);
+    }
   }
   const service = idOf((await call("POST", "/services", { service: { name: "glance", type: "image" } })).service);
   const endpoint = { service_id: service, region_id: REGION, interface: "public", url: imageUrl };
   await call("POST", "/endpoints", { endpoint });
 }
 
-/** A token of the user for the project of the same name. */
+/** A token of the user for its project. */
 export async function issueToken(keystoneUrl: string, user: string): Promise<string> {
   const domain = { id: "default" };
   const response = await fetch(`${keystoneUrl}/auth/tokens`, {
@@ -117,7 +137,7 @@ export async function issueToken(keystoneUrl: string, user: string): Promise<str
     body: JSON.stringify({
       auth: {
         identity: { methods: ["password"], password: { user: { name: user, password: PASSWORD, domain } } },
-        scope: { project: { name: user, domain } },
+        scope: { project: { name: projectOf(user), domain } },
       },
     }),
   });
@@ -134,7 +154,7 @@ export interface ApplicationCredential {
   readonly secret: string;
 }
 
-/** A credential that stands for the user, with the roles that the user has in the project of the same name. */
+/** A credential that stands for the user, with the roles that the user has in its project. */
 export async function createApplicationCredential(keystoneUrl: string, user: string): Promise<ApplicationCredential> {
   const token = await issueToken(keystoneUrl, user);
   const userId = idOf((await keystoneCall(keystoneUrl, token, "GET", `/users?name=${user}`)).users);

@@ -60,12 +60,17 @@ export class Processes {
     for (const child of children) signalGroup(child, "SIGKILL");
   }
 
+  /** The log of a program, which may be written to still. */
+  logOf(name: string): string {
+    return join(this.#logs, `${name}.log`);
+  }
+
   /** The last lines of every log, for a person who asks why a run failed. */
   tails(): string {
-    const shown = this.#named.filter((name) => existsSync(this.#logOf(name)));
+    const shown = this.#named.filter((name) => existsSync(this.logOf(name)));
     return shown
       .map((name) => {
-        const lines = readFileSync(this.#logOf(name), "utf8").trimEnd().split("\n");
+        const lines = readFileSync(this.logOf(name), "utf8").trimEnd().split("\n");
         return `--- ${name}\n${lines.slice(-TAIL_LINES).join("\n")}`;
       })
       .join("\n");
@@ -73,7 +78,7 @@ export class Processes {
 
   #spawn(command: Command): ChildProcess {
     if (this.#ended) throw new Error(`${command.name} is not started: the run has ended`);
-    const log = openSync(this.#logOf(command.name), "a");
+    const log = openSync(this.logOf(command.name), "a");
     if (!this.#named.includes(command.name)) this.#named.push(command.name);
     try {
       const child = spawn(command.file, command.args, {
@@ -92,10 +97,6 @@ export class Processes {
   async #exit(child: ChildProcess): Promise<string> {
     const [code, signal] = await once(child, "exit");
     return signal === null ? `code ${code}` : `signal ${signal}`;
-  }
-
-  #logOf(name: string): string {
-    return join(this.#logs, `${name}.log`);
   }
 }
 

@@ -7,7 +7,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
-import { PASSWORD, REGION } from "../lib/keystone.ts";
+import { PASSWORD, projectOf, REGION } from "../lib/keystone.ts";
 import { EDGE, KEYSTONE, type User, WORK_DIR } from "./cloud.ts";
 
 const run = promisify(execFile);
@@ -152,7 +152,7 @@ async function runAs(user: User, program: string, args: string[]): Promise<Said>
       OS_REGION_NAME: REGION,
       OS_USERNAME: user,
       OS_PASSWORD: PASSWORD,
-      OS_PROJECT_NAME: user,
+      OS_PROJECT_NAME: projectOf(user),
       OS_USER_DOMAIN_ID: "default",
       OS_PROJECT_DOMAIN_ID: "default",
     },

@@ -20,7 +20,8 @@ export async function askBoth(path: string, options: CurlOptions): Promise<Both>
 
 /** Status line, headers and body are those that Glance gives. */
 export function assertSameAnswer({ edge, origin }: Both): void {
-  const except = reframed(edge) ? "content-length" : "";
+  // Glance's 204 has a Content-Length, which RFC 9110 section 8.6 forbids, and workerd leaves it out.
+  const except = reframed(edge) || edge.status === 204 ? "content-length" : "";
   assert.deepEqual(comparable(edge, except), comparable(origin, except));
   assert.equal(hasRequestId(edge), hasRequestId(origin), "X-Openstack-Request-Id");
 }

@@ -62,10 +62,13 @@ const IDENTITY_FIELDS = new Set([
   "x-storage-token",
 ]);
 
-/** A key for one caller and one image in one API; never reversible to a token. */
+/**
+ * A key for one caller and one image in one API; never reversible to a token. The page that a browser asks for (Origin) is part
+ * of it, since the remembered answer says what that page may read (CORS).
+ */
 export async function permissionKey(client: Headers, api: string, imageId: string): Promise<string> {
   // To a WSGI server X_Auth_Token and X-Auth-Token are the same variable: any spelling makes another caller here.
   const caller = [...client].filter(([name]) => IDENTITY_FIELDS.has(name.replaceAll("_", "-")));
-  const identity = JSON.stringify([api, imageId, caller]);
+  const identity = JSON.stringify([api, imageId, caller, client.get("origin")]);
   return toHex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity)));
 }

@@ -2,9 +2,14 @@
 import type { FillProblem, Relay } from "../fill/protocol.ts";
 import { addCacheStatus, type Detail } from "../http/cache-status.ts";
 import { glanceError } from "../http/glance-error.ts";
-import type { Call } from "./call.ts";
 import type { ImageHead } from "./decide.ts";
 import { siteHeaders } from "./headers.ts";
+
+/** What an error needs to know of the request. */
+export interface Asking {
+  readonly edge: { readonly requestId: string };
+  readonly request: Request;
+}
 
 const REFUSALS = {
   "left-alone": {
@@ -18,7 +23,7 @@ const REFUSALS = {
 } as const;
 
 /** Says no for the edge. @param origin headers of an answer of the origin to this caller */
-export function refuse(call: Call, origin: Headers, detail: keyof typeof REFUSALS): Response {
+export function refuse(call: Asking, origin: Headers, detail: keyof typeof REFUSALS): Response {
   const { status, why } = REFUSALS[detail];
   return ownError(call, { status, why, detail, origin });
 }
@@ -34,7 +39,7 @@ export interface OwnError {
 }
 
 /** An error of the edge's own. */
-export function ownError({ edge, request }: Call, { status, why, detail, origin, retryAfter }: OwnError): Response {
+export function ownError({ edge, request }: Asking, { status, why, detail, origin, retryAfter }: OwnError): Response {
   const headers = siteHeaders(origin);
   headers.set("x-openstack-request-id", edge.requestId);
   if (retryAfter !== undefined) headers.set("retry-after", String(retryAfter));
@@ -44,7 +49,7 @@ export function ownError({ edge, request }: Call, { status, why, detail, origin,
 }
 
 /** What the origin said to the fill, or that it said nothing of use. */
-export function answerFailed(call: Call, head: ImageHead, why: FillProblem, relay: Relay | null): Response {
+export function answerFailed(call: Asking, head: ImageHead, why: FillProblem, relay: Relay | null): Response {
   const origin = head.found.headers;
   if (relay === null) {
     return ownError(call, { status: 502, why: FAILED[why] ?? FAILED_SOMEHOW, detail: why, origin });

@@ -143,7 +143,8 @@ function say(call: OriginCall): string {
 }
 
 /** The calls of one authorised look at an image: its record and the right to download. */
-export function asks(id: string): string[] {
+export function asks(id: string, api: "v1" | "v2" = "v2"): string[] {
+  if (api === "v1") return [`HEAD /v1/images/${id}`, `GET /v1/images/${id} bytes=0-0`];
   return [`GET /v2/images/${id}`, `GET /v2/images/${id}/file bytes=0-0`];
 }
 

@@ -129,17 +129,6 @@ describe("a body that is not the image never ends well and is never stored:", ()
     await expectCalls(...asks(image.id), file(image.id));
   });
 
-  it("all of it where nothing was sent before it was known: 502 with the reason", async () => {
-    const image = await createImage({ size: 1_000 });
-    await setFaults(image.id, { corruptAt: 7 });
-    const response = await download(image.id, { headers: { accept: "application/json" } });
-    expect(response.status).toBe(502);
-    expect(response.headers.get("cache-status")).toBe("glance-edge; fwd=uri-miss; detail=digest-mismatch");
-    expect(await response.json()).toMatchObject({ message: expect.stringContaining("does not match its digest") });
-    await settled();
-    await expectCalls(...asks(image.id), file(image.id));
-  });
-
   it("its parts are 502 from then on, and the next whole download tries again", async () => {
     const image = await createImage({ size: SIZE });
     await setFaults(image.id, { corruptAt: 7 });

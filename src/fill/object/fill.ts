@@ -334,7 +334,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
         return "over";
       })
       .then((next) => {
-        this.#pulling = null;
+        if (this.#pulling?.abort === abort) this.#pulling = null;
         this.#readers.wake();
         if (next === "under-other-rights" || !this.#isCurrent(phase.subject.imageId, phase.attempt)) this.#startPull();
       });
@@ -368,6 +368,8 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       admitted,
       stored: (stored, bytes) => void this.#apply(imageId, { on: "stored", attempt, stored, fetched: bytes }),
     });
+    // Its puts have ended: what is to be done about its end may wait for that.
+    this.#pulling = null;
     if (ending.end === "refused") {
       log.info("fill.right-refused", { image_id: imageId, status: ending.status, from: taken.from });
       this.#lent.refused(taken, ending.status);

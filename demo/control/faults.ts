@@ -42,6 +42,8 @@ export interface Faults {
   readonly recordStatus?: number;
   /** A Content-Encoding header; the bytes stay what they are. */
   readonly contentEncoding?: string;
+  /** On the answer with the record (v2 GET, v1 HEAD). `{origin}` is the request's Origin; without one the field is left out. */
+  readonly recordHeaders?: Readonly<Record<string, string>>;
   /** On the answer with the data. */
   readonly extraHeaders?: Readonly<Record<string, string>>;
   /** Before the data's headers. */
@@ -54,7 +56,7 @@ export interface Faults {
 export function readFaults(body: Fields): Faults {
   onlyFields(body, [
     ...["corruptAt", "shortBy", "longBy", "cutAt", "cutTimes", "stallAt", "ignoreRange", "contentLength", "rate"],
-    ...["status", "recordStatus", "contentEncoding", "extraHeaders", "delayMs", "randomAccess"],
+    ...["status", "recordStatus", "contentEncoding", "extraHeaders", "recordHeaders", "delayMs", "randomAccess"],
   ]);
   return {
     ...optional(body, "corruptAt", readWhole),
@@ -70,6 +72,7 @@ export function readFaults(body: Fields): Faults {
     ...optional(body, "recordStatus", readStatus),
     ...optional(body, "contentEncoding", readText),
     ...optional(body, "extraHeaders", readHeaders),
+    ...optional(body, "recordHeaders", readHeaders),
     ...optional(body, "delayMs", readDelay),
     ...optional(body, "randomAccess", readBoolean),
   };

@@ -56,6 +56,17 @@ export function faultHeaders(image: Image): Record<string, string> {
   return { ...(contentEncoding === undefined ? {} : { "Content-Encoding": contentEncoding }), ...extraHeaders };
 }
 
+/** What a test wants on the record's answer, such as what the CORS filter adds (oslo_middleware/cors.py). */
+export function recordHeaders({ request }: Exchange, image: Image): Record<string, string> {
+  const { origin } = request.headers;
+  const headers = Object.entries(image.faults.recordHeaders ?? {});
+  return Object.fromEntries(
+    headers
+      .filter(([, value]) => origin !== undefined || !value.includes("{origin}"))
+      .map(([name, value]) => [name, value.replaceAll("{origin}", origin ?? "")]),
+  );
+}
+
 /** Glance's 204 has a length but no type. */
 function replyEmptyData(exchange: Exchange): void {
   exchange.entry.status = 204;

@@ -3,7 +3,7 @@ import { type Exchange, readJson, replyEmpty, replyJson } from "../http/exchange
 import { HttpError } from "../http/webob-error.ts";
 import type { Identity } from "../keystone/tokens.ts";
 import { findImage, mayChange } from "./access.ts";
-import { refusal } from "./data.ts";
+import { recordHeaders, refusal } from "./data.ts";
 import { expectSmall, type Image, newImage, recordOf } from "./image.ts";
 import { setField } from "./image-fields.ts";
 
@@ -33,7 +33,7 @@ export async function create(exchange: Exchange, identity: Identity): Promise<vo
 export function show(exchange: Exchange, identity: Identity, id: string): void {
   const image = findImage(exchange, identity, id);
   if (image.faults.recordStatus !== undefined) throw refusal(exchange, image.faults.recordStatus);
-  replyJson(exchange, 200, recordOf(image));
+  replyJson(exchange, 200, recordOf(image), recordHeaders(exchange, image));
 }
 
 export async function remove(exchange: Exchange, identity: Identity, id: string): Promise<void> {

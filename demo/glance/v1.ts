@@ -6,7 +6,7 @@ import { begin, type Exchange, type Headers, replyEmpty, replyJson } from "../ht
 import { HttpError, methodNotAllowed, notFound } from "../http/webob-error.ts";
 import type { Identity } from "../keystone/tokens.ts";
 import { findImage, mayChange, maySee } from "./access.ts";
-import { DEACTIVATED, faultHeaders, preface, refusal } from "./data.ts";
+import { DEACTIVATED, faultHeaders, preface, recordHeaders, refusal } from "./data.ts";
 import { type Image, recordOf } from "./image.ts";
 import { sendData } from "./send.ts";
 
@@ -50,7 +50,8 @@ async function download(exchange: Exchange, identity: Identity, image: Image): P
 
 function head(exchange: Exchange, identity: Identity, image: Image): void {
   if (image.faults.recordStatus !== undefined) throw refusal(exchange, image.faults.recordStatus);
-  begin(exchange, 200, { ...headersOf(image, identity), "Content-Length": String(image.content?.size ?? 0) });
+  const length = { "Content-Length": String(image.content?.size ?? 0) };
+  begin(exchange, 200, { ...headersOf(image, identity), ...recordHeaders(exchange, image), ...length });
   exchange.response.end();
 }
 

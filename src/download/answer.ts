@@ -1,32 +1,23 @@
 /** A plan becomes an answer: one function for each. */
 
-import type { Edge } from "../edge.ts";
 import { FillClient } from "../fill/client.ts";
-import type { Errand, FillProblem, Relay, Subject } from "../fill/protocol.ts";
+import type { Errand, Subject } from "../fill/protocol.ts";
 import { addCacheStatus, type CacheOutcome, type Detail } from "../http/cache-status.ts";
-import { glanceError } from "../http/glance-error.ts";
 import { callerHeaders } from "../http/headers.ts";
-import { spread } from "../lib/retry.ts";
 import { notifyDownload } from "../notify/send.ts";
 import { forward } from "../origin/forward.ts";
 import type { ImageSource } from "../origin/image-body.ts";
-import type { ImageTarget } from "../origin/target.ts";
 import { gated, openAlone, sendRest } from "./alone.ts";
 import { type Asked, openCopy } from "./ask.ts";
+import type { Call } from "./call.ts";
 import { countHit } from "./count-hit.ts";
-import type { ImageHead, Plan } from "./decide.ts";
+import { type ImageHead, type Plan, wantsOnlyCached } from "./decide.ts";
 import { dataInit, imageHeaders } from "./headers.ts";
 import { InParts } from "./in-parts.ts";
 import { type ByteRange, isOpenedAt } from "./range.ts";
 import { GoAlone, Reader } from "./reader.ts";
+import { answerFailed, ownError, refuse } from "./refusal.ts";
 import { countedBody } from "./sending.ts";
-
-/** What all answers to one download need. */
-export interface Call {
-  readonly edge: Edge;
-  readonly request: Request;
-  readonly target: ImageTarget;
-}
 
 type PlanOf<Do extends Plan["do"]> = Extract<Plan, { do: Do }>;
 
@@ -37,15 +28,19 @@ const RETRY_AFTER = 10;
 /** Glance's word for a range in a store that can't read from the middle (glance_store/capabilities.py). */
 const NO_RANDOM_ACCESS = "Getting images randomly from this store is not supported";
 
-const WHY = {
-  "left-alone":
-    "The image's data at the origin did not match its digest. Parts of it are not given out, whole downloads try again.",
-  "only-if-cached": "The image is not in the cache, and the request wants it from there only.",
-} as const;
-
-/** The origin's own answer to the original request, with the reason why the cache kept out of it. @throws OriginUnreachable */
-export async function answerForward({ edge, request }: Call, detail: Detail): Promise<Response> {
+/**
+ * The origin's own answer to the original request, with the reason why the cache kept out of it. Where only a kept copy is
+ * wanted its refusals still are, but not its data.
+ * @throws OriginUnreachable
+ */
+export async function answerForward(call: Call, detail: Detail): Promise<Response> {
+  const { edge, request } = call;
   const response = await forward(request, edge.settings);
+  const data = request.method === "GET" && (response.status === 200 || response.status === 206);
+  if (data && wantsOnlyCached(request.headers)) {
+    await response.body?.cancel();
+    return refuse(call, response.headers, "only-if-cached");
+  }
   addCacheStatus(response.headers, { kind: "bypass", detail });
   return response;
 }
@@ -59,16 +54,14 @@ export function answerConditional({ edge }: Call, { status, head, hit }: PlanOf<
 }
 
 /** A refusal of the edge's own. */
-export function answerRefusal({ edge, request }: Call, { status, why }: PlanOf<"refuse">): Response {
-  const response = glanceError(request, status, WHY[why], { "x-openstack-request-id": edge.requestId });
-  addCacheStatus(response.headers, { kind: "miss", stored: false, detail: why });
-  return response;
+export function answerRefusal(call: Call, { head, why }: PlanOf<"refuse">): Response {
+  return refuse(call, head.found.headers, why);
 }
 
 /** HEAD of an image that is not kept: as GET would answer. */
-export function answerHead({ edge }: Call, { head, range }: PlanOf<"head">): Response {
+export function answerHead({ edge }: Call, { head }: PlanOf<"head">): Response {
   const headers = imageHeaders(head, { kind: "miss", stored: false }, edge.requestId);
-  return new Response(null, dataInit(headers, head.size, range));
+  return new Response(null, dataInit(headers, head.size, null));
 }
 
 /** A hit: the object's own body, so that the runtime sends it without the isolate. */
@@ -80,8 +73,11 @@ export async function answerHit(call: Call, plan: PlanOf<"hit">, asked: Asked): 
   const part = range ?? { from: 0, to: head.size };
   const body =
     plan.image.kind === "image" ? await bodyOf(call, plan, asked, part) : await partsOf(call, plan, asked, part);
-  // It was there a moment ago: evicted, or the store has gone.
-  if (body === null) return answerFollow(call, { do: "follow", head, range });
+  if (body === null) {
+    // It was there a moment ago: evicted, or the store has gone.
+    if (wantsOnlyCached(request.headers)) return refuse(call, head.found.headers, "only-if-cached");
+    return answerFollow(call, { do: "follow", head, range });
+  }
   const length = part.to - part.from;
   edge.background(countHit(edge, target.imageId, length));
   if (body instanceof InParts) return sendParts(call, body, head, length, init());
@@ -187,13 +183,17 @@ export async function answerFollow(call: Call, { head, range }: PlanOf<"follow">
         return answerForward(call, "right-refused");
       case "origin": {
         const response = await answerForward(call, "range-not-stored");
-        if (!(await lacksRandomAccess(response))) return response;
+        if (!(await lacksRandomAccess(response))) {
+          edge.background(reader.leave());
+          return response;
+        }
+        await response.body?.cancel();
         reader.insist();
         break;
       }
       case "failed":
       case "cut":
-        return answerFailed(call, first.why, first.do === "failed" ? first.relay : null);
+        return answerFailed(call, head, first.why, first.do === "failed" ? first.relay : null);
     }
   }
 }
@@ -223,46 +223,18 @@ async function run(call: Call, head: ImageHead, reader: Reader, writable: Writab
   }
 }
 
-/** What the origin said to the fill, or that it said nothing of use. */
-function answerFailed({ edge, request }: Call, why: FillProblem, relay: Relay | null): Response {
-  const outcome: CacheOutcome = { kind: "miss", stored: false, detail: why };
-  const id = { "x-openstack-request-id": edge.requestId };
-  const response =
-    relay === null
-      ? glanceError(request, 502, FAILED[why] ?? "The image service behind this edge did not give the image.", id)
-      : new Response(NO_BODY.has(relay.status) ? null : relay.body, {
-          status: relay.status,
-          statusText: relay.statusText,
-          headers: relay.headers.map(([name, value]): [string, string] => [name, value]),
-        });
-  addCacheStatus(response.headers, outcome);
-  return response;
-}
-
-const FAILED: Partial<Record<FillProblem, string>> = {
-  "digest-mismatch": "The image's data at the origin does not match its digest.",
-};
-/** Statuses of answers without a body (RFC 9110 section 6.4.1). */
-const NO_BODY = new Set([204, 205, 304]);
-
 /** A whole image from the origin through a gate of its own. @throws OriginUnreachable */
 export async function answerAlone(call: Call, head: ImageHead, why: Detail): Promise<Response> {
   const { edge, request, target } = call;
   const outcome: CacheOutcome = { kind: "miss", stored: false, detail: why };
   const place = edge.alone.take(edge.settings.aloneMax);
   if (place === null) {
-    const headers = { "x-openstack-request-id": edge.requestId, "retry-after": String(RETRY_AFTER) };
-    const response = glanceError(
-      request,
-      503,
-      "The cache can't help now, and the origin's link is full. Try again later.",
-      headers,
-    );
-    addCacheStatus(response.headers, outcome);
-    return response;
+    const full = "The cache can't help now, and the origin's link is full. Try again later.";
+    const origin = head.found.headers;
+    return ownError(call, { status: 503, why: full, detail: why, origin, retryAfter: RETRY_AFTER });
   }
   try {
-    if (IN_TROUBLE.has(why)) await scheduler.wait(spread(SPREAD_MS) - SPREAD_MS);
+    if (IN_TROUBLE.has(why)) await scheduler.wait(Math.random() * SPREAD_MS);
     const opened = await openAlone(sourceOf(call, head));
     if (opened.kind === "refused") {
       place();

@@ -29,10 +29,10 @@ export type Plan =
   /** The condition of the request decides. `hit`: whether the image is kept. */
   | { readonly do: "conditional"; readonly status: 304 | 412; readonly head: ImageHead; readonly hit: boolean }
   /** A refusal of the edge's own. */
-  | { readonly do: "refuse"; readonly status: 502 | 504; readonly why: "left-alone" | "only-if-cached" }
+  | { readonly do: "refuse"; readonly why: "left-alone" | "only-if-cached"; readonly head: ImageHead }
   | { readonly do: "hit"; readonly head: ImageHead; readonly image: StoredImage; readonly range: ByteRange | null }
   /** Only the head is asked for, and the image is not kept. */
-  | { readonly do: "head"; readonly head: ImageHead; readonly range: ByteRange | null }
+  | { readonly do: "head"; readonly head: ImageHead }
   /** Through the image's fill. */
   | { readonly do: "follow"; readonly head: ImageHead; readonly range: ByteRange | null }
   /** From the origin through a digest gate of its own. */
@@ -79,16 +79,17 @@ export function decide(question: Question): Plan {
   const verdict = evaluatePreconditions(headers, etag);
   if (verdict === "not-modified") return { do: "conditional", status: 304, head, hit: kept !== null };
   if (verdict === "failed") return { do: "conditional", status: 412, head, hit: kept !== null };
+  // Range is for GET only (section 14.2).
   const asked = method === "GET" && rangeApplies(headers, etag) ? requestedRange(headers, size) : WHOLE;
   if (asked.kind === "refused") return forward("range-refused");
   const range = asked.kind === "part" ? asked.range : null;
 
   if (kept !== null) {
-    if (range !== null && now < kept.rangesFrom) return { do: "refuse", status: 502, why: "left-alone" };
+    if (range !== null && now < kept.rangesFrom) return { do: "refuse", why: "left-alone", head };
     return { do: "hit", head, image: kept, range };
   }
-  if (wantsOnlyCached(headers)) return { do: "refuse", status: 504, why: "only-if-cached" };
-  if (method === "HEAD") return { do: "head", head, range };
+  if (wantsOnlyCached(headers)) return { do: "refuse", why: "only-if-cached", head };
+  if (method === "HEAD") return { do: "head", head };
   const why = whyNotKept(question, size);
   if (why === null) return { do: "follow", head, range };
   if (range !== null) return forward(why);
@@ -105,8 +106,8 @@ function forward(detail: Detail): Plan {
   return { do: "forward", detail };
 }
 
-/** Cache-Control: only-if-cached (RFC 9111 section 5.2.1.7). */
-function wantsOnlyCached(headers: Headers): boolean {
+/** Whether the origin's data is not wanted: Cache-Control: only-if-cached (RFC 9111 section 5.2.1.7). */
+export function wantsOnlyCached(headers: Headers): boolean {
   const directives = (headers.get("cache-control") ?? "").toLowerCase().split(",");
   return directives.some((directive) => directive.trim() === "only-if-cached");
 }

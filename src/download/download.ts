@@ -13,9 +13,9 @@ import {
   answerHead,
   answerHit,
   answerRefusal,
-  type Call,
 } from "./answer.ts";
 import { askAll } from "./ask.ts";
+import type { Call } from "./call.ts";
 import { decide } from "./decide.ts";
 
 /** Answers GET and HEAD of an image's data. @throws OriginUnreachable */

@@ -58,6 +58,8 @@ export class Reader {
   #began = false;
   #missed: string | null = null;
   #askAgainAt = 0;
+  /** The first question is whether the Fill answers at all: one that hangs is to cost a download as little as can be. */
+  #waitMs = 0;
 
   constructor(job: ReaderJob) {
     this.#job = job;
@@ -176,8 +178,9 @@ export class Reader {
       ...(this.#missed === null ? {} : { missed: this.#missed }),
     };
     this.#missed = null;
-    let answer = await fill.follow(ask, WAIT_MS);
+    let answer = await fill.follow(ask, this.#waitMs);
     if (answer.do === "lend") answer = await fill.follow({ ...ask, errand: errand() }, WAIT_MS);
+    this.#waitMs = WAIT_MS;
     if (answer.do === "read") {
       // Only one that has no bytes yet may begin with another attempt.
       if (this.#cut !== null && this.#cut.attempt !== answer.attempt && this.sent > 0) {

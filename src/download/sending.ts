@@ -3,12 +3,15 @@
  * RFC 9112 section 6.3), and counted, so that who wants to know is told how much was sent.
  */
 
+/** Read at a time. */
 const CHUNK_BYTES = 2 ** 20;
+/** Written at a time: of a client that leaves no more than this goes uncounted. */
+const PIECE_BYTES = 64 * 1024;
 
 /** Counts of one download. */
 export interface Sending {
   readonly readable: ReadableStream<Uint8Array>;
-  /** Bytes that the client was given; of natively piped pieces those that went whole. */
+  /** Bytes that the client was given, in whole pieces. */
   readonly sent: () => number;
   /** Settles when the download has ended, well or not. Never rejects. */
   readonly ended: Promise<void>;
@@ -39,8 +42,11 @@ async function pump(
     for (;;) {
       const { value, done } = await reader.readAtLeast(CHUNK_BYTES, new Uint8Array(buffer));
       if (value !== undefined && value.byteLength > 0) {
-        await writer.write(value);
-        count(value.byteLength);
+        for (let at = 0; at < value.byteLength; at += PIECE_BYTES) {
+          const piece = value.subarray(at, at + PIECE_BYTES);
+          await writer.write(piece);
+          count(piece.byteLength);
+        }
       }
       if (done) break;
       buffer = value?.buffer instanceof ArrayBuffer ? value.buffer : new ArrayBuffer(CHUNK_BYTES);

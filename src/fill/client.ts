@@ -2,7 +2,7 @@
  * The Fill as a Worker sees it: its calls with a bound on each and a new stub for each try, so that an object which is slow,
  * or was reset, never holds up a download (invariant 4).
  */
-import { withDeadline } from "../deadline.ts";
+import { DeadlineExceeded, withDeadline } from "../deadline.ts";
 import { retry } from "../lib/retry.ts";
 import type { Log } from "../observe/log.ts";
 import type { Answer, Ask, CleanAnswer, Errand, FillCalls, FillLook, RemoveAnswer } from "./protocol.ts";
@@ -82,6 +82,8 @@ export class FillClient {
     try {
       return await retry(() => withDeadline(`the fill's ${name}`, waitMs + CALL_MS, call(this.#stub())), {
         delaysMs: AGAIN_MS,
+        // One that is silent has taken all the time that a download has for it.
+        retryable: (cause) => !(cause instanceof DeadlineExceeded),
       });
     } catch (cause) {
       this.#log.error("fill.unavailable", cause, { image_id: this.#imageId, call: name });

@@ -2,27 +2,30 @@
  * The Cache-Status field (RFC 9211): tells on every download whether the edge served it, and if not, why not.
  */
 
-/** Why the edge did not serve a download from its store. One word each, listed in the README. */
-export type Detail =
-  | "deactivated"
-  | "digest-mismatch"
-  | "encoded"
-  | "fill-failed"
-  | "fill-stopped"
-  | "fill-unavailable"
-  | "fill-weaker"
-  | "left-alone"
-  | "no-digest"
-  | "no-room"
-  | "not-active"
-  | "only-if-cached"
-  | "range-not-stored"
-  | "range-refused"
-  | "record-refused"
-  | "right-refused"
-  | "size-unknown"
-  | "store-unavailable"
-  | "too-large";
+/** Why the edge did not serve a download from its store. One word each, explained in the README. */
+export const DETAILS = [
+  "deactivated",
+  "digest-mismatch",
+  "encoded",
+  "fill-failed",
+  "fill-stopped",
+  "fill-unavailable",
+  "fill-weaker",
+  "left-alone",
+  "no-digest",
+  "no-room",
+  "not-active",
+  "only-if-cached",
+  "range-not-stored",
+  "range-refused",
+  "record-refused",
+  "right-refused",
+  "size-unknown",
+  "store-unavailable",
+  "too-large",
+] as const;
+
+export type Detail = (typeof DETAILS)[number];
 
 export type CacheOutcome =
   | { readonly kind: "hit" }

@@ -74,12 +74,13 @@ export class Permissions {
 
 /**
  * A key for one caller and one download (image, API and query); never reversible to a token. It is made of exactly what tells callers
- * apart in the questions that the edge asks as them: whoever looks different to the origin is somebody else here.
+ * apart in the questions that the edge asks as them: whoever looks different to the origin is somebody else here. So is the page that a browser asks for (Origin): the remembered
+ * answer says what that page may read (CORS).
  */
 export async function permissionKey(client: Headers, { api, imageId, query = "" }: ImageTarget): Promise<string> {
   const caller = callerIdentity(client);
   // Bytes that are no ASCII all read alike in JavaScript, and are sent as they came: such a caller is known to nobody.
   if (!caller.every(([, value]) => /^[\t -~]*$/.test(value))) return crypto.randomUUID();
-  const identity = JSON.stringify([api, imageId, query, caller]);
+  const identity = JSON.stringify([api, imageId, query, caller, client.get("origin")]);
   return toHex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(identity)));
 }

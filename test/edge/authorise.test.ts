@@ -1,10 +1,12 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { bucketBut } from "../support/bindings.ts";
+import { keptImage } from "../support/kept.ts";
 import {
   ask,
   asks,
   asksV1,
   atOrigin,
-  cacheImage,
+  bindings,
   calls,
   createImage,
   download,
@@ -19,13 +21,13 @@ let image: Image;
 const file = () => `/v2/images/${image.id}/file`;
 
 beforeAll(async () => {
-  image = await createImage({ size: 300_000 });
-  await cacheImage(image.id);
+  image = await keptImage({ size: 300_000 });
 });
 
 describe("every route refuses without a token", () => {
   const routes: [string, string][] = [
     ["GET", "/v2/images/ID/file"],
+    ["HEAD", "/v2/images/ID/file"],
     ["GET", "/v1/images/ID"],
     ["HEAD", "/v1/images/ID"],
     ["DELETE", "/v2/images/ID"],
@@ -43,7 +45,7 @@ describe("every route refuses without a token", () => {
       expect(response.headers.get("www-authenticate")).toMatch(/^Keystone uri=/);
       expect(new TextDecoder().decode(await response.arrayBuffer())).not.toContain("\u0000");
       await expectCalls(
-        ...(path.endsWith("/file") && method === "GET" ? asks(image.id) : []),
+        ...(path.endsWith("/file") && (method === "GET" || method === "HEAD") ? asks(image.id) : []),
         ...(path.startsWith("/v1") && method === "GET" ? asksV1(image.id) : []),
         `${method} ${path.replace("ID", image.id)}`,
       );
@@ -62,8 +64,7 @@ describe("a stored image", () => {
   });
 
   it("is refused to a caller who sees the record but may not download", async () => {
-    const seen = await createImage({ size: 300_000 });
-    await cacheImage(seen.id);
+    const seen = await keptImage({ size: 300_000 });
     await setFaults(seen.id, { status: 403 });
     const response = await download(seen.id);
     expect(response.status).toBe(403);
@@ -73,8 +74,7 @@ describe("a stored image", () => {
   });
 
   it("is not served when the record can't be had, whatever the right says", async () => {
-    const seen = await createImage({ size: 300_000 });
-    await cacheImage(seen.id);
+    const seen = await keptImage({ size: 300_000 });
     await setFaults(seen.id, { recordStatus: 403 });
     const response = await download(seen.id);
     expect(response.headers.get("cache-status")).toBe("glance-edge; fwd=bypass; detail=record-refused");
@@ -86,8 +86,7 @@ describe("a stored image", () => {
     ["just below 1 MiB", 2 ** 20 - 5_000, "hit"],
     ["just above 1 MiB, which is read no further", 2 ** 20 - 200, "fwd=bypass; detail=record-refused"],
   ])("with a record of %s", async (_, note, status) => {
-    const big = await createImage({ size: 300_000, overrides: { note: "x".repeat(note) } });
-    if (status === "hit") await cacheImage(big.id);
+    const big = await keptImage({ size: 300_000, overrides: { note: "x".repeat(note) } });
     const response = await download(big.id);
     expect(response.headers.get("cache-status")).toBe(`glance-edge; ${status}`);
     expect((await response.arrayBuffer()).byteLength).toBe(300_000);
@@ -95,8 +94,7 @@ describe("a stored image", () => {
   });
 
   it("is never served once it is deactivated, to admins neither", async () => {
-    const gone = await createImage({ size: 300_000 });
-    await cacheImage(gone.id);
+    const gone = await keptImage({ size: 300_000 });
     await atOrigin(`/v2/images/${gone.id}/actions/deactivate`, { method: "POST", token: "admin" });
     const member = await download(gone.id);
     expect(member.status).toBe(403);
@@ -140,7 +138,90 @@ describe("a stored image", () => {
   });
 });
 
-// The download that fills the cache is allowed as well: from then on the answer is remembered.
+describe("what R2 holds is opened beside the questions", () => {
+  /** A bucket whose bodies can be told from one another: how many were opened, and how many were let go of unread. */
+  function watched(before: () => Promise<void> = async () => undefined) {
+    const seen = { opened: 0, cancelled: 0, read: 0 };
+    const get = async (key: string, options: R2GetOptions) => {
+      await before();
+      const object = await bindings.BUCKET.get(key, options);
+      if (object === null) return null;
+      seen.opened++;
+      const reader = object.body.getReader({ mode: "byob" });
+      const body = new ReadableStream({
+        type: "bytes",
+        async pull(controller) {
+          const { value, done } = await reader.read(new Uint8Array(65_536));
+          if (value !== undefined && value.byteLength > 0) {
+            seen.read += value.byteLength;
+            controller.enqueue(value);
+          }
+          if (!done) return;
+          controller.close();
+          controller.byobRequest?.respond(0);
+        },
+        async cancel() {
+          seen.cancelled++;
+          await reader.cancel();
+        },
+      });
+      return new Proxy(object, {
+        get: (target, name) => (name === "body" ? body : Reflect.get(target, name, target)),
+      });
+    };
+    return { seen, env: { BUCKET: bucketBut({ get }) } };
+  }
+
+  it("before the origin has answered them, and asked while it is being opened", async () => {
+    const slow = await keptImage({ size: 300_000 });
+    await setFaults(slow.id, { delayMs: 1_000 });
+    // Waits for the questions to be on their way: were they asked behind it, this would never end.
+    const { env } = watched(() =>
+      expect
+        .poll(async () => (await calls()).filter(({ status }) => status === 0).length, { timeout: 4_000 })
+        .toBeGreaterThan(0),
+    );
+    const response = await download(slow.id, { env });
+    expect(response.headers.get("cache-status")).toBe("glance-edge; hit");
+    await response.arrayBuffer();
+    await expectCalls(...asks(slow.id));
+  });
+
+  it.each<[string, Parameters<typeof download>[1], Record<string, unknown>, number]>([
+    ["another project asks", { token: "other" }, {}, 404],
+    ["there is no token", { token: null }, {}, 401],
+    ["the data is refused", {}, { status: 403 }, 403],
+    ["the question for the right fails", {}, { status: 503 }, 503],
+    ["the record is refused", {}, { recordStatus: 500 }, 200],
+    ["the caller has it already", { headers: { "if-none-match": "*" } }, {}, 304],
+    ["a condition fails", { headers: { "if-match": '"x"' } }, {}, 412],
+    ["the range is refused", { headers: { range: "bytes=5-3" } }, {}, 416],
+  ])("and let go of unread when %s", async (_, init, faults, status) => {
+    const cached = await keptImage({ size: 300_000 });
+    await setFaults(cached.id, faults);
+    const { seen, env } = watched();
+    const response = await download(cached.id, { ...init, env });
+    expect(response.status).toBe(status);
+    await response.arrayBuffer();
+    await settled();
+    // What a stream reads ahead of anybody never leaves the edge.
+    expect(seen).toMatchObject({ opened: 1, cancelled: 1 });
+    await expectCalls(
+      ...asks(cached.id),
+      `*GET /v2/images/${cached.id}/file`,
+      `*GET /v2/images/${cached.id}/file bytes=5-3`,
+    );
+  });
+
+  it("and is what the client gets when the answer is yes", async () => {
+    const cached = await keptImage({ size: 300_000 });
+    const { seen, env } = watched();
+    expect((await (await download(cached.id, { env })).arrayBuffer()).byteLength).toBe(300_000);
+    expect(seen).toEqual({ opened: 1, cancelled: 0, read: 300_000 });
+    await expectCalls(...asks(cached.id));
+  });
+});
+
 describe("AUTHORIZATION_TTL", () => {
   afterEach(() => vi.useRealTimers());
   const env = { AUTHORIZATION_TTL: "60" };
@@ -150,10 +231,16 @@ describe("AUTHORIZATION_TTL", () => {
     return `${response.status} ${response.headers.get("cache-status")}`;
   };
   const HIT = "200 glance-edge; hit";
+  /** A kept image that demo was allowed a moment ago. */
+  const allowed = async (options = {}) => {
+    const image = await keptImage({ size: 100_000, ...options });
+    expect(await get(image.id)).toBe(HIT);
+    await expectCalls(...asks(image.id));
+    return image;
+  };
 
   it("believes a positive answer for its time, and asks again after it", async () => {
-    const cached = await createImage({ size: 100_000 });
-    await cacheImage(cached.id);
+    const cached = await allowed();
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 1000 });
     expect(await get(cached.id)).toBe(HIT);
     vi.setSystemTime(Date.now() + 50_000);
@@ -165,9 +252,7 @@ describe("AUTHORIZATION_TTL", () => {
   });
 
   it("is for one token: another one is asked for, and refused", async () => {
-    const cached = await createImage({ size: 100_000 });
-    await cacheImage(cached.id);
-    await get(cached.id);
+    const cached = await allowed();
     expect(await get(cached.id, "other")).toBe("404 glance-edge; fwd=bypass; detail=record-refused");
     expect(await get(cached.id, "other")).toBe("404 glance-edge; fwd=bypass; detail=record-refused");
     const calls = [...asks(cached.id), `GET /v2/images/${cached.id}/file`];
@@ -177,15 +262,13 @@ describe("AUTHORIZATION_TTL", () => {
   it.each(["X-Storage-Token", "X-Service-Token", "Authorization", "Cookie"])(
     "is for one %s: who sends another one, or none, beside the same token is another caller",
     async (name) => {
-      const cached = await createImage({ size: 100_000 });
-      await cacheImage(cached.id);
+      const cached = await allowed();
       const as = async (token: string | null, other: string | null) => {
         const headers: Record<string, string> = other === null ? {} : { [name]: other };
         const response = await download(cached.id, { token, headers, env });
         await response.arrayBuffer();
         return (await calls()).length;
       };
-      // The download that filled the cache was demo's.
       expect(await as("demo", null)).toBe(0);
       // What the origin makes of it is its affair; that it is asked counts.
       const first = await as("demo", "one");
@@ -202,8 +285,7 @@ describe("AUTHORIZATION_TTL", () => {
   it.each(["X_Auth_Token", "x_auth-token", "X_Storage_Token", "X_Service_Token", "X.Auth.Token"])(
     "knows nobody by %s, and neither does the origin",
     async (name) => {
-      const cached = await createImage({ size: 100_000 });
-      await cacheImage(cached.id);
+      const cached = await keptImage({ size: 100_000 });
       const as = async (token: string | null) => {
         const response = await download(cached.id, { token, headers: { [name]: "demo" }, env });
         await response.arrayBuffer();
@@ -218,8 +300,7 @@ describe("AUTHORIZATION_TTL", () => {
   );
 
   it("is for the token that the origin is shown: who takes it from the request takes it from the key", async () => {
-    const cached = await createImage({ size: 100_000 });
-    await cacheImage(cached.id);
+    const cached = await keptImage({ size: 100_000 });
     const response = await download(cached.id, { headers: { connection: "close, X-Auth-Token" }, env });
     await response.arrayBuffer();
     expect(response.status).toBe(401);
@@ -232,10 +313,7 @@ describe("AUTHORIZATION_TTL", () => {
     ["POST", "/members", "demo"],
     ["PATCH", "", "demo"],
   ])("is over at once when %s %s through the edge succeeds", async (method, below, token) => {
-    const cached = await createImage({ size: 100_000, visibility: "shared" });
-    await cacheImage(cached.id);
-    await get(cached.id);
-    await expectCalls();
+    const cached = await allowed({ visibility: "shared" });
     const body = below === "/members" ? { member: "other" } : [{ op: "replace", path: "/name", value: "n" }];
     const change = await ask(`/v2/images/${cached.id}${below}`, {
       method,
@@ -259,9 +337,8 @@ describe("AUTHORIZATION_TTL", () => {
   });
 });
 
-it("a refusal of the data itself gives the lease back, and the answer is the origin's", async () => {
+it("a 5xx to the question for the right is no yes: the answer is the origin's own", async () => {
   const flaky = await createImage({ size: 300_000 });
-  // Probe and download both see this status; a 503 to the probe is no yes.
   await setFaults(flaky.id, { status: 503 });
   const response = await download(flaky.id);
   expect(response.status).toBe(503);
@@ -284,6 +361,13 @@ it("no line of the log holds a token, whatever fails", async () => {
     .catch(() => undefined);
   await download(wrong.id, { token, headers, env: { ORIGIN_URL: "http://127.0.0.1:9" } });
   await download(wrong.id, { token, headers, env: { ORIGIN_URL: "nonsense" } });
+  await download(wrong.id, {
+    token,
+    headers,
+    env: { BUCKET: bucketBut({ get: () => Promise.reject(new Error("down")) }) },
+  })
+    .then((response) => response.arrayBuffer())
+    .catch(() => undefined);
   await settled();
   for (const spy of spies) spy.mockRestore();
   expect(lines.length).toBeGreaterThanOrEqual(3);
@@ -291,5 +375,6 @@ it("no line of the log holds a token, whatever fails", async () => {
     expect(line).not.toContain(secret);
     expect(() => JSON.parse(line)).not.toThrow();
   }
-  await expectCalls(...asks(wrong.id), `GET /v2/images/${wrong.id}/file`, `*GET /v2/images/${wrong.id}/file bytes=N-`);
+  const file = `GET /v2/images/${wrong.id}/file`;
+  await expectCalls(...asks(wrong.id), ...asks(wrong.id), file, file);
 });

@@ -1,150 +1,342 @@
-import { describe, expect, it } from "vitest";
+/** Invariant 4: if R2, D1 or the Fill fails, is slow or is gone before the first byte has left, the bytes come from the origin. */
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Env } from "../../src/config.ts";
+import { bucketBut } from "../support/bindings.ts";
+import { fillEnv } from "../support/fill-env.ts";
+import { keptImage, keysOf } from "../support/kept.ts";
+import { keptLines } from "../support/lines.ts";
+import { expectImage, startReader } from "../support/readers.ts";
 import {
+  ask,
   asks,
   bindings,
-  cacheImage,
   createImage,
   download,
   expectCalls,
-  isCommitted,
+  type Image,
+  setFaults,
   settled,
   sha512,
-  storedSlices,
   trueBytes,
 } from "../support/scenario.ts";
 
-const SIZE = 2_100_000;
-const broken = () => Promise.reject(new Error("out of order"));
-const never = () => new Promise<never>(() => undefined);
+const SIZE = 900_000;
+const lines = keptLines();
+const fails = () => Promise.reject(new Error("out of order"));
+const hangs = () => new Promise<never>(() => undefined);
+const file = ({ id }: Image) => `GET /v2/images/${id}/file`;
 
-/** The real binding with some of its methods out of order. */
-function but<T extends object>(real: T, broken: Partial<Record<keyof T, unknown>>): T {
-  return new Proxy(real, {
-    get(target, name) {
-      if (name in broken) return Reflect.get(broken, name);
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
+/** A Fill none of whose calls ends well. */
+const fillThat = (call: () => Promise<never>): Partial<Env> => {
+  const fill = { idFromName: () => ({}), get: () => new Proxy({}, { get: () => call }) };
+  return { FILL: fill as unknown as Env["FILL"] };
+};
+
+/** A D1 none of whose statements ends well. */
+const catalogThat = (call: () => Promise<never>): Partial<Env> => {
+  const statement: object = new Proxy({}, { get: (_, name) => (name === "bind" ? () => statement : call) });
+  return { CATALOG: { prepare: () => statement, batch: call } as unknown as Env["CATALOG"] };
+};
+
+const storeThat = (call: () => Promise<never>): Partial<Env> => ({
+  BUCKET: bucketBut({ get: call, put: call, head: call, list: call, delete: call }),
+});
+
+/** The pauses that downloads are spread over take no time; they are what is looked at. */
+function watchPauses(): number[] {
+  const pauses: number[] = [];
+  const { wait } = scheduler;
+  vi.spyOn(scheduler, "wait").mockImplementation((ms, options) => {
+    pauses.push(ms);
+    return wait.call(scheduler, 0, options);
   });
+  return pauses;
 }
 
-describe("a download does not fail because of the cache", () => {
-  const file = (id: string) => `GET /v2/images/${id}/file`;
+afterEach(() => {
+  fillEnv.changes = {};
+});
 
-  it.each<[string, Partial<Env>, string]>([
-    [
-      "D1 fails",
-      { CATALOG: but(bindings.CATALOG, { prepare: () => ({ bind: () => ({ first: broken }) }) }) },
-      "catalog-unavailable",
-    ],
-    [
-      "D1 hangs",
-      { CATALOG: but(bindings.CATALOG, { prepare: () => ({ bind: () => ({ first: never }) }) }) },
-      "catalog-unavailable",
-    ],
-    ["R2 fails", { BUCKET: but(bindings.BUCKET, { get: broken, put: broken, head: broken }) }, "store-unavailable"],
-    ["R2 hangs", { BUCKET: but(bindings.BUCKET, { get: never, put: never, head: never }) }, "store-unavailable"],
-  ])("of a stored image while %s: the origin's bytes through the digest gate", async (_, env, detail) => {
-    const image = await createImage({ size: SIZE });
-    await cacheImage(image.id);
-    const response = await download(image.id, { env });
-    expect(response.status).toBe(200);
-    expect(response.headers.get("cache-status")).toBe(`glance-edge; fwd=uri-miss; detail=${detail}`);
+describe("a download of a kept image", () => {
+  it.each([
+    ["fails", fails],
+    ["hangs", hangs],
+  ])("is a hit while D1 %s, and while the Fill does", async (_, call) => {
+    const image = await keptImage({ size: SIZE });
+    const response = await download(image.id, { env: { ...catalogThat(call), ...fillThat(call) } });
+    expect(response.headers.get("cache-status")).toBe("glance-edge; hit");
     expect(await sha512(await response.arrayBuffer())).toBe(image.os_hash_value);
-    await expectCalls(...asks(image.id), file(image.id));
-  });
-
-  it("of a range while R2 fails: the origin's own answer", async () => {
-    const image = await createImage({ size: SIZE });
-    await cacheImage(image.id);
-    const env = { BUCKET: but(bindings.BUCKET, { get: broken }) };
-    const response = await download(image.id, { env, headers: { range: "bytes=7-9" } });
-    expect(response.status).toBe(206);
-    expect(response.headers.get("cache-status")).toBe("glance-edge; fwd=bypass; detail=store-unavailable");
-    expect((await response.arrayBuffer()).byteLength).toBe(3);
-    await expectCalls(...asks(image.id), `${file(image.id)} bytes=7-9`);
+    if (call === fails) await settled();
+    expect(lines("usage.not-written")).toHaveLength(call === fails ? 1 : 0);
+    await expectCalls(...asks(image.id));
   });
 
   it.each([
-    ["fails", broken],
-    ["hangs", never],
-  ])("of an image that is not stored while R2 %s: all bytes, verified, and nothing committed", async (_, put) => {
-    const image = await createImage({ size: SIZE });
-    const response = await download(image.id, { env: { BUCKET: but(bindings.BUCKET, { put }) } });
-    expect(response.headers.get("cache-status")).toBe("glance-edge; fwd=uri-miss; stored");
+    ["fails", fails],
+    ["hangs", hangs],
+  ])("comes from the origin through the digest gate while R2 %s", async (_, call) => {
+    const image = await keptImage({ size: SIZE });
+    const response = await download(image.id, { env: storeThat(call) });
+    expect([response.status, response.headers.get("cache-status")]).toEqual([
+      200,
+      "glance-edge; fwd=uri-miss; detail=store-unavailable",
+    ]);
     expect(await sha512(await response.arrayBuffer())).toBe(image.os_hash_value);
-    expect(await isCommitted(image.id)).toBe(false);
-    await expectCalls(...asks(image.id), file(image.id));
+    expect(lines("store.unavailable")).toHaveLength(1);
+    await expectCalls(...asks(image.id), file(image));
   });
 
-  it("of an image that is not stored while its Fill fails", async () => {
-    const image = await createImage({ size: SIZE });
-    const fill = { idFromName: () => ({}), get: () => ({ turn: broken, left: broken }) };
-    const env = { FILL: fill as unknown as Env["FILL"] };
-    const response = await download(image.id, { env });
-    expect(response.headers.get("cache-status")).toBe("glance-edge; fwd=uri-miss; detail=fill-unavailable");
-    expect(await sha512(await response.arrayBuffer())).toBe(image.os_hash_value);
-    await settled();
-    await expectCalls(...asks(image.id), file(image.id));
+  it("in part is the origin's own answer while R2 fails", async () => {
+    const image = await keptImage({ size: SIZE });
+    const response = await download(image.id, { env: storeThat(fails), headers: { range: "bytes=7-9" } });
+    expect([response.status, response.headers.get("cache-status")]).toEqual([
+      206,
+      "glance-edge; fwd=bypass; detail=store-unavailable",
+    ]);
+    expect((await response.arrayBuffer()).byteLength).toBe(3);
+    await expectCalls(...asks(image.id), `${file(image)} bytes=7-9`);
+  });
+
+  it("is a hit when R2 fails once", async () => {
+    const image = await keptImage({ size: SIZE });
+    let gets = 0;
+    const get = (key: string, options: R2GetOptions) => (gets++ === 0 ? fails() : bindings.BUCKET.get(key, options));
+    const response = await download(image.id, { env: { BUCKET: bucketBut({ get }) } });
+    expect(response.headers.get("cache-status")).toBe("glance-edge; hit");
+    await response.arrayBuffer();
+    await expectCalls(...asks(image.id));
   });
 });
 
-describe("a slice of a stored image", () => {
-  async function cached() {
+describe("a download of an image that is not kept", () => {
+  it.each([
+    ["fails", fails],
+    ["hangs", hangs],
+  ])("comes from the origin through the digest gate while the Fill %s", async (_, call) => {
     const image = await createImage({ size: SIZE });
-    await cacheImage(image.id);
-    const keys = await storedSlices(`blobs/sha512-${image.os_hash_value}/`);
-    expect(keys).toHaveLength(12);
-    return { image, keys: keys.sort((a, b) => Number(a.split("/").pop()) - Number(b.split("/").pop())) };
-  }
-  const LEAD = 64 * 1024;
+    const response = await download(image.id, { env: fillThat(call) });
+    expect([response.status, response.headers.get("cache-status")]).toEqual([
+      200,
+      "glance-edge; fwd=uri-miss; detail=fill-unavailable",
+    ]);
+    expect(await sha512(await response.arrayBuffer())).toBe(image.os_hash_value);
+    expect(lines("fill.unavailable").some((line) => line.call === "follow")).toBe(true);
+    await expectCalls(...asks(image.id), file(image));
+  });
+
+  it("waits for a Fill that hangs no longer than some seconds, and once", async () => {
+    const image = await createImage({ size: SIZE });
+    const since = Date.now();
+    let asked = 0;
+    const fill = {
+      idFromName: () => ({}),
+      get: () => ({
+        follow: () => {
+          asked++;
+          return hangs();
+        },
+        left: async () => undefined,
+      }),
+    };
+    const response = await download(image.id, { env: { FILL: fill as unknown as Env["FILL"] } });
+    await response.body?.cancel();
+    expect(asked).toBe(1);
+    expect(Date.now() - since).toBeLessThan(14_000);
+    await expectCalls(...asks(image.id), file(image));
+  });
+
+  it("in part is the origin's own answer while the Fill fails", async () => {
+    const image = await createImage({ size: SIZE });
+    const response = await download(image.id, { env: fillThat(fails), headers: { range: "bytes=7-9" } });
+    expect(response.headers.get("cache-status")).toBe("glance-edge; fwd=bypass; detail=fill-unavailable");
+    expect((await response.arrayBuffer()).byteLength).toBe(3);
+    await expectCalls(...asks(image.id), `${file(image)} bytes=7-9`);
+  });
+
+  it("comes from the origin while R2 fails for the Worker and the Fill", async () => {
+    const image = await createImage({ size: SIZE });
+    fillEnv.changes = storeThat(fails);
+    const response = await download(image.id, { env: storeThat(fails) });
+    expect(response.headers.get("cache-status")).toBe("glance-edge; fwd=uri-miss; detail=store-unavailable");
+    expect(await sha512(await response.arrayBuffer())).toBe(image.os_hash_value);
+    await expectCalls(...asks(image.id), file(image));
+  });
+
+  it("comes from the origin while R2 fails for the Fill alone", async () => {
+    const image = await createImage({ size: SIZE });
+    fillEnv.changes = storeThat(fails);
+    const response = await download(image.id);
+    expect(response.headers.get("cache-status")).toBe("glance-edge; fwd=uri-miss; detail=store-unavailable");
+    expect(await sha512(await response.arrayBuffer())).toBe(image.os_hash_value);
+    await expectCalls(...asks(image.id), file(image));
+  });
 
   it.each([
-    ["is missing", async (key: string) => bindings.BUCKET.delete(key)],
-    ["is one byte short", async (key: string) => damage(key, (bytes) => bytes.slice(0, -1))],
-    ["is one byte long", async (key: string) => damage(key, (bytes) => new Uint8Array([...bytes, 0]))],
-    [
-      "has one wrong bit",
-      async (key: string) =>
-        damage(key, (bytes) => {
-          bytes[77] = (bytes[77] ?? 0) ^ 1;
-          return bytes;
-        }),
-    ],
-  ])("that %s is taken from the origin and stored again", async (_, harm) => {
-    for (const slice of [0, 3, 11]) {
-      const { image, keys } = await cached();
-      const key = keys[slice] ?? "";
-      const before = await bindings.BUCKET.head(key);
-      await harm(key);
-      const response = await download(image.id);
-      expect(await sha512(await response.arrayBuffer())).toBe(image.os_hash_value);
-      await settled();
-      const start = slice < 8 ? slice * LEAD : (slice - 7) * 8 * LEAD;
-      await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file${start === 0 ? "" : ` bytes=${start}-`}`);
-      expect((await bindings.BUCKET.head(key))?.etag).toBe(before?.etag);
-      const again = await download(image.id);
-      expect(await sha512(await again.arrayBuffer())).toBe(image.os_hash_value);
-      await expectCalls(...asks(image.id));
-    }
+    ["fails", fails],
+    ["hangs", hangs],
+  ])("costs the origin one image, shared, while D1 %s for everybody", async (_, call) => {
+    const image = await createImage({ size: SIZE });
+    await setFaults(image.id, { rate: SIZE });
+    const env = catalogThat(call);
+    fillEnv.changes = env;
+    const readers = await Promise.all([1, 2, 3].map(() => startReader(image.id, { env })));
+    for (const reader of readers) await expectImage(reader, image);
+    await expectCalls(...asks(image.id), ...asks(image.id), ...asks(image.id), file(image));
+  });
+});
+
+describe("a download that goes alone", () => {
+  it.each([
+    ["corrupt in its first byte", { corruptAt: 0 }],
+    ["corrupt in its last byte", { corruptAt: SIZE - 1 }],
+    ["one byte long", { longBy: 1 }],
+  ])("never ends well when what the origin sends is %s, and nothing of it is kept", async (_, faults) => {
+    const image = await createImage({ size: SIZE });
+    await setFaults(image.id, faults);
+    const reader = await startReader(image.id, { env: fillThat(fails) });
+    expect(await reader.ended).toBe("cut");
+    expect(reader.received).toBeLessThan(SIZE);
+    expect(lines("download.cut")).toMatchObject([{ image_id: image.id }]);
+    expect(await keysOf(image)).toEqual([]);
+    await expectCalls(...asks(image.id), file(image));
   });
 
-  it("that is missing is given for a range as well", async () => {
-    const { image, keys } = await cached();
-    await bindings.BUCKET.delete(keys[2] ?? "");
-    const range = { range: `bytes=${2 * LEAD + 5}-${3 * LEAD + 4}` };
-    const response = await download(image.id, { headers: range });
-    expect(response.status).toBe(206);
-    const bytes = await trueBytes(image.id);
-    expect(new Uint8Array(await response.arrayBuffer())).toEqual(bytes.slice(2 * LEAD + 5, 3 * LEAD + 5));
+  it("is cut by v1 as well", async () => {
+    const image = await createImage({ size: SIZE });
+    await setFaults(image.id, { corruptAt: 5 });
+    const reader = await startReader(image.id, { api: "v1", env: fillThat(fails) });
+    expect(await reader.ended).toBe("cut");
+    await expectCalls(...asks(image.id, "v1"), `GET /v1/images/${image.id}`);
+  });
+
+  it("goes on at the next byte when the origin's connection is cut", async () => {
+    const image = await createImage({ size: SIZE });
+    await setFaults(image.id, { cutAt: 500_000, cutTimes: 1 });
+    const reader = await startReader(image.id, { env: fillThat(fails) });
+    await expectImage(reader, image);
+    await expectCalls(...asks(image.id), file(image), `*${file(image)} bytes=N-`);
+  });
+
+  it("is the origin's own refusal when the origin refuses the data by now", async () => {
+    const image = await createImage({ size: SIZE });
+    const env = { ...fillThat(fails), AUTHORIZATION_TTL: "60" };
+    await (await download(image.id, { env })).arrayBuffer();
+    await setFaults(image.id, { status: 403 });
+    const response = await download(image.id, { env });
+    expect([response.status, response.headers.get("cache-status")]).toEqual([
+      403,
+      "glance-edge; fwd=uri-miss; detail=fill-unavailable",
+    ]);
+    await response.arrayBuffer();
+    await expectCalls(...asks(image.id), file(image), file(image), file(image));
+  });
+});
+
+describe("when the cache is in trouble its clients", () => {
+  it.each([0, 0.25, 0.999])("go to the origin spread over two seconds (%d)", async (random) => {
+    const image = await createImage({ size: 1_000 });
+    const pauses = watchPauses();
+    vi.spyOn(Math, "random").mockReturnValue(random);
+    const response = await download(image.id, { env: fillThat(fails) });
+    await response.arrayBuffer();
+    // Beside those between the calls of the Fill.
+    expect(pauses).toContain(random * 2_000);
+    await expectCalls(...asks(image.id), file(image));
+  });
+
+  it("wait for nothing where it is not in trouble", async () => {
+    const image = await createImage({ size: 1_000 });
+    const pauses = watchPauses();
+    await (await download(image.id, { env: { CACHE_MAX_BYTES: "0" } })).arrayBuffer();
+    expect(pauses).toEqual([]);
+    await expectCalls(...asks(image.id), file(image));
+  });
+});
+
+describe("ALONE_MAX", () => {
+  const env = { CACHE_MAX_BYTES: "0", ALONE_MAX: "2" };
+  const images = (number: number) =>
+    Promise.all(
+      Array.from({ length: number }, async () => {
+        const image = await createImage({ size: SIZE });
+        await setFaults(image.id, { rate: SIZE });
+        return image;
+      }),
+    );
+
+  it("bounds the downloads that go alone: the next one is 503 and told when to come back, and has its place later", async () => {
+    const [one, two, three] = await images(3);
+    if (one === undefined || two === undefined || three === undefined) throw new Error("no images");
+    const readers = [await startReader(one.id, { env }), await startReader(two.id, { env })];
+    const refused = await download(three.id, { env, headers: { accept: "application/json" } });
+    expect([refused.status, refused.headers.get("retry-after"), refused.headers.get("cache-status")]).toEqual([
+      503,
+      "10",
+      "glance-edge; fwd=uri-miss; detail=no-room",
+    ]);
+    expect(await refused.json()).toMatchObject({ code: "503 Service Unavailable" });
+    for (const reader of readers) expect(await reader.ended).toBe("whole");
     await settled();
-    await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file bytes=${2 * LEAD}-`);
+    const next = await download(three.id, { env });
+    expect(next.status).toBe(200);
+    expect((await next.arrayBuffer()).byteLength).toBe(SIZE);
+    const twice = [...asks(three.id), ...asks(three.id)];
+    await expectCalls(...asks(one.id), ...asks(two.id), file(one), file(two), ...twice, file(three));
   });
 
-  async function damage(key: string, change: (bytes: Uint8Array) => Uint8Array): Promise<void> {
-    const object = await bindings.BUCKET.get(key);
-    if (object === null) throw new Error(`no ${key}`);
-    await bindings.BUCKET.put(key, change(new Uint8Array(await object.arrayBuffer())));
-  }
+  it("gives the places back of who leaves, of what is cut, and of what the origin refuses", async () => {
+    const [left, cut, refused] = await images(3);
+    if (left === undefined || cut === undefined || refused === undefined) throw new Error("no images");
+    await setFaults(cut.id, { corruptAt: 0 });
+    const leaving = await startReader(left.id, { env, leaveAt: 100_000 });
+    expect(await leaving.ended).toBe("left");
+    expect(await (await startReader(cut.id, { env })).ended).toBe("cut");
+    const remembering = { ...env, AUTHORIZATION_TTL: "60" };
+    await (await download(refused.id, { env: remembering })).arrayBuffer();
+    await setFaults(refused.id, { status: 403 });
+    expect((await download(refused.id, { env: remembering })).status).toBe(403);
+    await settled();
+    const [one, two] = await images(2);
+    if (one === undefined || two === undefined) throw new Error("no images");
+    const both = await Promise.all([startReader(one.id, { env }), startReader(two.id, { env })]);
+    for (const reader of both) expect(await reader.ended).toBe("whole");
+    await expectCalls(
+      ...[left, cut, refused, one, two].flatMap((image) => [...asks(image.id), file(image)]),
+      file(refused),
+      file(refused),
+    );
+  });
+
+  it("of 0 bounds nothing", async () => {
+    const all = await images(4);
+    const none = { ...env, ALONE_MAX: "0" };
+    const readers = await Promise.all(all.map(({ id }) => startReader(id, { env: none })));
+    for (const reader of readers) expect(await reader.ended).toBe("whole");
+    await expectCalls(...all.flatMap((image) => [...asks(image.id), file(image)]));
+  });
+});
+
+it("an object that breaks off in the middle cuts the download", async () => {
+  const image = await keptImage({ size: SIZE });
+  const get = async (key: string, options: R2GetOptions) => {
+    const object = await bindings.BUCKET.get(key, options);
+    if (object === null) return null;
+    const { readable, writable } = new FixedLengthStream(object.size);
+    const writer = writable.getWriter();
+    const half = new Uint8Array(await object.arrayBuffer()).slice(0, SIZE / 2);
+    void writer
+      .write(half)
+      .then(() => writer.abort(new Error("R2 broke off")))
+      .catch(() => undefined);
+    return new Proxy(object, {
+      get: (target, name) => (name === "body" ? readable : Reflect.get(target, name, target)),
+    });
+  };
+  const reader = await startReader(image.id, { env: { BUCKET: bucketBut({ get }) } });
+  expect(reader.cacheStatus).toBe("glance-edge; hit");
+  expect(await reader.ended).toBe("cut");
+  // The client resumes by itself.
+  const rest = await ask(`/v2/images/${image.id}/file`, { headers: { range: `bytes=${SIZE / 2}-` } });
+  expect(new Uint8Array(await rest.arrayBuffer())).toEqual((await trueBytes(image.id)).slice(SIZE / 2));
+  await expectCalls(...asks(image.id), ...asks(image.id));
 });

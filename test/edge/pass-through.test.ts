@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { keptLines } from "../support/lines.ts";
 import { ask, atOrigin, bindings, createImage, expectCalls } from "../support/scenario.ts";
+
+keptLines();
 
 describe("what is no download passes unchanged", () => {
   it.each([
@@ -29,7 +32,8 @@ describe("what is no download passes unchanged", () => {
 
   it.each([
     ["GET", "/file/"],
-    ["HEAD", "/file"],
+    ["HEAD", "/file/"],
+    ["HEAD", "/members"],
     ["OPTIONS", "/file"],
     ["POST", "/file"],
     ["GET", "/file/x"],

@@ -194,12 +194,12 @@ export async function committed(id: string): Promise<void> {
 }
 
 export async function isCommitted(id: string): Promise<boolean> {
-  const row = await bindings.CATALOG.prepare("SELECT blob FROM images WHERE image_id = ?").bind(id).first();
+  const row = await bindings.CATALOG.prepare("SELECT 1 FROM images WHERE image_id = ?").bind(id).first();
   return row !== null;
 }
 
-/** The keys of all slices in R2. */
-export async function storedSlices(prefix = "blobs/"): Promise<string[]> {
+/** The keys of what running fills have in R2. */
+export async function storedSlices(prefix = "fills/"): Promise<string[]> {
   const { objects } = await bindings.BUCKET.list({ prefix });
   return objects.map((object) => object.key);
 }

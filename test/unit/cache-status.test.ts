@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { addCacheStatus, type CacheOutcome, cacheStatus } from "../../src/http/cache-status.ts";
+import readme from "../../README.md?raw";
+import { addCacheStatus, type CacheOutcome, cacheStatus, DETAILS } from "../../src/http/cache-status.ts";
 
 describe("Cache-Status (RFC 9211) says", () => {
   it.each<[string, CacheOutcome]>([
@@ -18,4 +19,10 @@ describe("Cache-Status (RFC 9211) says", () => {
     addCacheStatus(headers, { kind: "hit" });
     expect(headers.get("cache-status")).toBe("inner; hit, glance-edge; hit");
   });
+});
+
+it("the README explains each detail, and no other", () => {
+  const table = readme.split("| `Cache-Status: glance-edge; …` |")[1]?.split("\n\n")[0] ?? "";
+  const words = [...table.matchAll(/`([a-z-]+)`/g)].map(([, word]) => word);
+  expect([...new Set(words)].filter((word) => word !== "hit").sort()).toEqual([...DETAILS].sort());
 });

@@ -5,7 +5,7 @@ import { Permissions, permissionKey } from "../../src/origin/permissions.ts";
 const answer = (owner: string): Extract<RecordAnswer, { kind: "found" }> => ({
   kind: "found",
   record: { status: "active", size: 1, checksum: null, hash: null, owner },
-  v1Headers: null,
+  headers: new Headers(),
 });
 
 describe("a permission", () => {
@@ -134,6 +134,7 @@ describe("the key of a caller and an image", () => {
     [{ authorization: "t" }, "v2", "a"],
     [{ "x-auth-token": 't","a' }, "v2", "a"],
     [{ "x-auth-token": "t" }, "v2", "a", "?prefer=ceph"],
+    [{ "x-auth-token": "t", origin: "https://horizon.test" }, "v2", "a"],
   ] as [Record<string, string>, "v1" | "v2", string, string?][])(
     "is another one for %j %s %s %s",
     async (headers, api, image, query) => {

@@ -2,13 +2,15 @@ import { describe, expect, it } from "vitest";
 import { Usage } from "../../src/download/usage.ts";
 
 const T = 1_000_000;
+/** So few that a client has them at once. */
+const BYTES = 1_000;
 
 describe("what is counted", () => {
   it("is one entry per image, with its hits and the time of the last one", () => {
     const usage = new Usage();
-    usage.hit("a", T);
-    usage.hit("b", T + 1);
-    usage.hit("a", T + 5);
+    usage.hit("a", BYTES, T);
+    usage.hit("b", BYTES, T + 1);
+    usage.hit("a", BYTES, T + 5);
     expect(usage.take(T + 10)).toEqual([
       { imageId: "a", hits: 2, lastAccessed: T + 5, inUseUntil: T + 5 + 60_000 },
       { imageId: "b", hits: 1, lastAccessed: T + 1, inUseUntil: T + 1 + 60_000 },
@@ -16,18 +18,31 @@ describe("what is counted", () => {
     expect(usage.take(T + 11)).toEqual([]);
   });
 
-  it("of a download that goes on is its use, and no hit", () => {
+  it.each([
+    [0, 60_000],
+    [60_000_000, 60_000],
+    [60_001_000, 60_001],
+    [2 ** 31, 2_147_484],
+  ])("of a download of %i bytes is in use for %i ms: a slow client takes so long", (bytes, ms) => {
     const usage = new Usage();
-    usage.stillInUse("a", T);
-    expect(usage.take(T)).toEqual([{ imageId: "a", hits: 0, lastAccessed: T, inUseUntil: T + 60_000 }]);
+    usage.hit("a", bytes, T);
+    const [use] = usage.take(T);
+    expect(Math.ceil((use?.inUseUntil ?? 0) - T)).toBe(ms);
+  });
+
+  it("of several downloads is in use until the last of them may have ended", () => {
+    const usage = new Usage();
+    usage.hit("a", 2 ** 31, T);
+    usage.hit("a", 10, T + 5);
+    expect(usage.take(T)).toEqual([{ imageId: "a", hits: 2, lastAccessed: T + 5, inUseUntil: T + 2 ** 31 / 1_000 }]);
   });
 
   it("comes back when it could not be written, together with what came meanwhile, and never goes back in time", () => {
     const usage = new Usage();
-    usage.hit("a", T);
-    usage.hit("b", T);
+    usage.hit("a", BYTES, T);
+    usage.hit("b", BYTES, T);
     const lost = usage.take(T);
-    usage.hit("a", T + 100);
+    usage.hit("a", BYTES, T + 100);
     usage.giveBack(lost);
     expect(usage.take(T + 200)).toEqual([
       { imageId: "a", hits: 2, lastAccessed: T + 100, inUseUntil: T + 100 + 60_000 },
@@ -78,7 +93,7 @@ describe("who writes", () => {
     // A thousand hits in five seconds.
     for (let now = T; now < T + 5_000; now += 5) {
       writeIfDue(now);
-      usage.hit("a", now);
+      usage.hit("a", BYTES, now);
       const delay = usage.planWrite(now);
       if (delay !== null) due = now + delay;
     }

@@ -99,16 +99,18 @@ export class Origin {
   }
 }
 
-/** The edge's Cache-Status for this image now, asked with one byte, which stores nothing. */
+/** The edge's Cache-Status for this image now, asked in a way that fetches nothing. */
 export async function cacheStatusOf(edgeUrl: string, image: Image): Promise<string> {
   const response = await fetch(`${edgeUrl}/v2/images/${image.id}/file`, {
-    headers: { "x-auth-token": "demo", range: "bytes=0-0" },
+    headers: { "x-auth-token": "demo", range: "bytes=0-0", "cache-control": "only-if-cached" },
   });
   await response.arrayBuffer();
   return response.headers.get("cache-status") ?? "";
 }
 
 export const HIT = "glance-edge; hit";
+/** Of an image that is not stored. */
+export const NOT_STORED = "glance-edge; fwd=uri-miss; detail=only-if-cached";
 
 /** Waits until the edge serves the image from its store. */
 export async function stored(edgeUrl: string, image: Image): Promise<void> {

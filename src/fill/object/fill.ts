@@ -45,8 +45,8 @@ import {
   type Filling,
   type FillState,
   HEARTBEAT_MS,
-  RANGES_AFTER_MISMATCH_MS,
-  spacing,
+  isStopped,
+  rangesFrom,
   step,
 } from "./rules.ts";
 import type { FillTools } from "./tools.ts";
@@ -102,6 +102,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
 
   async follow(ask: Ask, waitMs: number): Promise<Answer> {
     const { reader, subject, errand } = ask;
+    let asking = ask;
     const deadline = Date.now() + waitMs;
     if (errand !== undefined) {
       this.#lent.lend(reader, errand);
@@ -111,14 +112,11 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     for (;;) {
       const now = Date.now();
       this.#readers.saw(reader, now);
-      const say = answer(this.#of(subject.imageId), ask, spacing(this.#readers.count(now)), now);
+      const say = answer(this.#of(subject.imageId), asking, now);
       switch (say.do) {
         case "begin": {
           this.#beganBy = reader;
-          this.#beginning ??= this.#begin(subject).finally(() => {
-            this.#beginning = null;
-          });
-          const instead = await this.#beginning;
+          const instead = await this.#begin(subject);
           if (instead !== null) return instead;
           break;
         }
@@ -128,12 +126,14 @@ export class Fill extends DurableObject<Env> implements FillCalls {
         case "failed":
           return { ...say, relay: this.#relay };
         case "read":
-          return { ...say, began: this.#beganBy === reader };
+          return { ...say, began: this.#beganBy === reader, askAgainMs: this.#readers.turn(now) };
         case "wait":
           if (this.#lent.wasRefused(reader)) return { do: "forward" };
           if (this.#pulling === null && (this.#withoutRights || !this.#lent.any)) return { do: "lend" };
           this.#startPull();
-          if (now >= deadline) return say;
+          if (now >= deadline) return { ...say, askAgainMs: this.#readers.turn(now) };
+          // Should this attempt fail, its end is this reader's: each of those who wait would else begin another one.
+          if (!ask.sent) asking = { ...asking, attempt: say.attempt };
           await this.#readers.wait(deadline - now);
           break;
         default:
@@ -237,7 +237,11 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   #of(imageId: string): FillState {
-    this.#state ??= this.#storage.read(imageId);
+    if (this.#state === null) {
+      this.#state = this.#storage.read(imageId);
+      // What it changes it changes at once.
+      this.ctx.waitUntil(this.#apply(imageId, { on: "restarted" }));
+    }
     return this.#state;
   }
 
@@ -288,17 +292,26 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   /** Looks at what R2 holds, and begins an attempt where that is not the image. @returns an answer if none can begin */
-  async #begin(subject: Subject): Promise<Answer | null> {
+  #begin(subject: Subject): Promise<Answer | null> {
+    // One at a time: a second one's late removal could take away what the first one's attempt has kept.
+    this.#beginning ??= this.#beginOne(subject).finally(() => {
+      this.#beginning = null;
+    });
+    return this.#beginning;
+  }
+
+  async #beginOne(subject: Subject): Promise<Answer | null> {
     const { objects, settings, log } = this.#tools;
     const { imageId } = subject;
     try {
       const there = await objects.head(imageId);
-      if (there !== null && there !== "foreign" && isCopyOf(there, subject.digest, subject.size)) {
+      const known = there !== null && there !== "foreign" && !isStopped(this.#of(imageId), there.attempt);
+      if (known && isCopyOf(there, subject.digest, subject.size)) {
         await this.#apply(imageId, { on: "found", kept: { attempt: there.attempt, subject } });
         return null;
       }
       if (there !== null) {
-        log.info("image.evicted", { image_id: imageId, why: "what is kept is not what the record describes" });
+        log.info("image.evicted", { image_id: imageId, why: "what is kept is stale, or of a stopped fill" });
         await objects.remove(imageId);
       }
     } catch (cause) {
@@ -314,19 +327,19 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   async #look(imageId: string): Promise<void> {
     const { phase } = this.#of(imageId);
     if (phase.is !== "kept") return;
+    const { attempt } = phase;
     const there = await this.#tools.objects.head(imageId).catch(() => "unknown" as const);
-    if (there === "unknown") return;
-    if (there === null || there === "foreign" || there.attempt !== phase.attempt) {
-      if (there !== null) await this.#tools.objects.remove(imageId);
-      await this.#apply(imageId, { on: "found", kept: null });
-    }
+    if (there === "unknown" || (there !== null && there !== "foreign" && there.attempt === attempt)) return;
+    await this.#apply(imageId, { on: "lost", attempt });
   }
 
   #startPull(): void {
     const phase = this.#state?.phase;
     if (this.#pulling !== null || phase?.is !== "filling" || Date.now() < phase.notBefore) return;
-    // Whoever follows is asked for its rights.
-    if (!this.#lent.any) return;
+    if (!this.#lent.any) {
+      this.ctx.waitUntil(this.#nobodysRights(phase.subject.imageId));
+      return;
+    }
     const abort = new AbortController();
     const ended = this.#pull(phase, abort.signal)
       .catch((cause: unknown): "over" => {
@@ -350,9 +363,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     if (taken === null) {
       log.info("fill.waits-for-download", { image_id: imageId, stored: filling.stored });
       this.#withoutRights = true;
-      // Readers are asked for theirs; where nobody reads, the queue has to wait.
-      if (this.#of(imageId).queued && this.#readers.count(Date.now()) === 0)
-        await this.#prefetch.withoutRights(imageId);
+      await this.#nobodysRights(imageId);
       return "over";
     }
     const admitted = filling.room === "had" ? Promise.resolve(true) : this.#admit(filling);
@@ -371,10 +382,14 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     if (ending.end === "refused") {
       log.info("fill.right-refused", { image_id: imageId, status: ending.status, from: taken.from });
       this.#lent.refused(taken, ending.status);
-      return this.#lent.any ? "under-other-rights" : "over";
+      if (this.#lent.any) return "under-other-rights";
+      await this.#nobodysRights(imageId);
+      return "over";
     }
     if (ending.end === "store-hangs") {
       log.error("fill.put-hangs", new Error("a put did not end"), { image_id: imageId, attempt });
+      // Counted, or a store that hangs each time would keep its readers waiting for ever.
+      await this.#apply(imageId, { on: "broken", attempt, fetched, by: "store" });
       await this.#storage.sync();
       this.ctx.abort("a put to R2 hangs: only a new object can go on");
     }
@@ -387,6 +402,19 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     });
     await this.#apply(imageId, event);
     return "over";
+  }
+
+  /** Readers are asked for theirs; where nobody reads, the queue has to wait, and another image has the place. */
+  async #nobodysRights(imageId: string): Promise<void> {
+    if (!this.#of(imageId).queued || this.#readers.count(Date.now()) > 0) return;
+    await this.#apply(imageId, { on: "queued", queued: false });
+    try {
+      await this.#prefetch.withoutRights(imageId);
+    } catch (cause) {
+      // Cron finds an image that has its turn and no fill at work.
+      this.#tools.log.error("catalog.unavailable", cause, { image_id: imageId });
+    }
+    this.#queueMoved();
   }
 
   /** Takes room for an attempt. @returns false when there is none; a D1 that is silent for a second does not keep it from running */
@@ -415,17 +443,19 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   async #put(state: FillState): Promise<void> {
-    const { imageId, phase, leftAloneUntil } = state;
+    const { imageId, phase } = state;
     if (this.#putting || phase.is !== "complete") return;
     const { attempt } = phase;
     const { objects, slices, log } = this.#tools;
     this.#putting = true;
     try {
       if (phase.room !== "had" && (await this.#askRoom(imageId, attempt, phase.size)) === "denied") return;
+      // Stopped while room was asked: what is there by now may be another attempt's.
+      if (!this.#isCurrent(imageId, attempt)) return;
       await this.#apply(imageId, { on: "putting", attempt });
-      const rangesFrom = leftAloneUntil === 0 ? 0 : Date.now() + RANGES_AFTER_MISMATCH_MS;
       const pause = () => (this.#readers.count(Date.now()) > 0 ? GIVE_WAY_MS : 0);
-      const end = await commit({ filling: phase, slices, objects, rangesFrom, pause });
+      const from = rangesFrom(this.#of(imageId), Date.now());
+      const end = await commit({ filling: phase, slices, objects, rangesFrom: from, pause });
       // Stopped while it was put: it is there all the same.
       if (!this.#isCurrent(imageId, attempt)) return await this.#bury(imageId, [attempt]);
       await this.#apply(imageId, { on: "put", attempt, answer: end });
@@ -468,12 +498,16 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   async #fetchQueued(imageId: string): Promise<void> {
+    const { queue } = this.#tools;
     const begun = await this.#prefetch.look(imageId, this.#of(imageId));
     if (begun.do === "begin") {
       await this.#apply(imageId, { on: "queued", queued: true });
       const instead = await this.#begin(begun.subject);
-      if (instead === null) return;
-      await this.#tools.queue.failed(imageId, "the store does not answer", Date.now());
+      const { phase } = this.#of(imageId);
+      if (instead === null && phase.is !== "kept") return;
+      await this.#apply(imageId, { on: "queued", queued: false });
+      if (phase.is === "kept") await queue.remove(imageId);
+      else await queue.failed(imageId, "the store does not answer", Date.now());
     }
     if (begun.do === "over") this.#awakeUntil = 0;
     this.#queueMoved();
@@ -504,7 +538,7 @@ function eventOf(ending: PullEnd, attempt: string, fetched: number): Event | nul
     case "encoded":
       return { on: "failed", attempt, why: "encoded", keep: false };
     case "broken":
-      return { on: "broken", attempt, fetched };
+      return { on: "broken", attempt, fetched, by: "origin" };
     case "store-failed":
       return { on: "failed", attempt, why: "store-unavailable", keep: false };
     case "slices-lost":

@@ -14,7 +14,7 @@ import { Catalog } from "../../store/catalog.ts";
 import { isCopyOf, ObjectStore } from "../../store/objects.ts";
 import { PrefetchQueue } from "../../store/queue.ts";
 import { RoomBook } from "../../store/room.ts";
-import { planSlices, sliceStart } from "../../store/slice-plan.ts";
+import { planSlices } from "../../store/slice-plan.ts";
 import { SliceStore } from "../../store/slices.ts";
 import { FillClient } from "../client.ts";
 import { takeRoom } from "../make-room.ts";
@@ -48,6 +48,7 @@ import {
   isStopped,
   rangesFrom,
   step,
+  storedBytes,
 } from "./rules.ts";
 import type { FillTools } from "./tools.ts";
 
@@ -186,7 +187,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     return {
       attempt: phase.attempt,
       state: phase.is,
-      bytesStored: Math.min(phase.size, sliceStart(phase, phase.stored)),
+      bytesStored: storedBytes(phase),
       size: phase.size,
       readers: this.#readers.count(Date.now()),
       queued,

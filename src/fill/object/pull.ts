@@ -9,7 +9,7 @@ import { DigestGate, DigestMismatch } from "../../digest/gate.ts";
 import { retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import { ImageBody, ImageBodyError } from "../../origin/image-body.ts";
-import { sliceCount, sliceLength, sliceStart } from "../../store/slice-plan.ts";
+import { sliceCount, sliceLength } from "../../store/slice-plan.ts";
 import type { SliceStore } from "../../store/slices.ts";
 import { type Errand, errandHeaders, type Relay } from "../protocol.ts";
 import type { BufferPool } from "./pool.ts";
@@ -218,9 +218,4 @@ class Pull {
       }
     }
   }
-}
-
-/** The image's byte up to which slices are stored. */
-export function storedBytes(filling: Filling): number {
-  return Math.min(filling.size, sliceStart(filling, filling.stored));
 }

@@ -378,7 +378,9 @@ export function answer(state: FillState, ask: Ask, now: number): Say {
       if (ask.sent && !(mine && phase.resume !== null)) return { do: "cut", why: phase.why };
       if (phase.why === "digest-mismatch") return mine ? failed(phase.why) : { do: "begin" };
       if (now < phase.until) return phase.why === "fill-failed" ? failed(phase.why) : { do: "alone", why: phase.why };
-      return isFarAhead(ask, phase.resume?.stored ?? 0) ? { do: "origin" } : { do: "begin" };
+      return isFarAhead(ask, phase.resume === null ? 0 : storedBytes(phase.resume))
+        ? { do: "origin" }
+        : { do: "begin" };
     }
     case "kept":
       if (!isSame(phase.subject, ask.subject)) return ask.sent ? { do: "cut", why: "fill-stopped" } : { do: "replace" };
@@ -391,9 +393,9 @@ export function answer(state: FillState, ask: Ask, now: number): Say {
       if (relation === "other") return ask.sent ? { do: "cut", why: "fill-stopped" } : { do: "replace" };
       if (ask.sent && ask.attempt !== phase.attempt) return { do: "cut", why: "fill-stopped" };
       if (relation === "weaker") return { do: "alone", why: "fill-weaker" };
-      const storedBytes = sliceStart(phase, phase.stored);
-      if (ask.at < storedBytes || phase.is === "complete") return read(phase);
-      return isFarAhead(ask, storedBytes) ? { do: "origin" } : { do: "wait", attempt: phase.attempt };
+      const stored = storedBytes(phase);
+      if (ask.at < stored || phase.is === "complete") return read(phase);
+      return isFarAhead(ask, stored) ? { do: "origin" } : { do: "wait", attempt: phase.attempt };
     }
   }
 }
@@ -405,6 +407,11 @@ function failed(why: FillProblem): Say {
 function read(filling: Filling): Say {
   const { attempt, size, sliceBytes, stored } = filling;
   return { do: "read", attempt, size, sliceBytes, stored };
+}
+
+/** The image's byte up to which slices are stored. */
+export function storedBytes(filling: Filling): number {
+  return Math.min(filling.size, sliceStart(filling, filling.stored));
 }
 
 /** @param stored bytes */

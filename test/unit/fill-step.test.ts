@@ -294,6 +294,17 @@ describe("an object that was made anew", () => {
     expect(ends).toEqual(["filling", "filling", "filling", "failed"]);
   });
 
+  it("removes later still what stopped attempts have put: nobody waits for the end of their puts any more", () => {
+    const tombstones = [
+      { attempt: "a", at: T - 1 },
+      { attempt: "b", at: T + 2 * TOMBSTONE_MS },
+    ];
+    expect(stepped(fillIn("idle", { tombstones }), { on: "restarted" }).state.tombstones).toEqual([
+      { attempt: "a", at: T + TOMBSTONE_MS },
+      { attempt: "b", at: T + 2 * TOMBSTONE_MS },
+    ]);
+  });
+
   it.each(PHASE_NAMES.filter((name) => name !== "filling"))("goes on where it was: %s", (name) => {
     const state = fillIn(name);
     expect(stepped(state, { on: "restarted" })).toEqual({ state, effects: [] });

@@ -74,7 +74,8 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   #state: FillState | null = null;
   #pulling: { readonly attempt: string; readonly ended: Promise<void>; readonly abort: AbortController } | null = null;
   #beginning: Promise<Answer | null> | null = null;
-  #putting = false;
+  /** The attempt whose one put is under way. */
+  #putting: string | null = null;
   /** The last pull found nobody's rights to ask the origin under. */
   #withoutRights = false;
   #relay: Relay | null = null;
@@ -445,10 +446,10 @@ export class Fill extends DurableObject<Env> implements FillCalls {
 
   async #put(state: FillState): Promise<void> {
     const { imageId, phase } = state;
-    if (this.#putting || phase.is !== "complete") return;
+    if (this.#putting !== null || phase.is !== "complete") return;
     const { attempt } = phase;
     const { objects, slices, log } = this.#tools;
-    this.#putting = true;
+    this.#putting = attempt;
     try {
       if (phase.room !== "had" && (await this.#askRoom(imageId, attempt, phase.size)) === "denied") return;
       // Stopped while room was asked: what is there by now may be another attempt's.
@@ -458,7 +459,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       const from = rangesFrom(this.#of(imageId), Date.now());
       const end = await commit({ filling: phase, slices, objects, rangesFrom: from, pause });
       // Stopped while it was put: it is there all the same.
-      if (!this.#isCurrent(imageId, attempt)) return await this.#bury(imageId, [attempt]);
+      if (!this.#isCurrent(imageId, attempt)) return await this.#removeStopped(imageId, [attempt]);
       await this.#apply(imageId, { on: "put", attempt, answer: end });
     } catch (cause) {
       log.error("fill.put-failed", cause, { image_id: imageId, attempt });
@@ -470,7 +471,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
         await this.#apply(imageId, { on: "put", attempt, answer: "unknown" });
       }
     } finally {
-      this.#putting = false;
+      this.#putting = null;
     }
   }
 
@@ -488,6 +489,13 @@ export class Fill extends DurableObject<Env> implements FillCalls {
 
   /** Removes once more what stopped attempts may have put after they were stopped. */
   async #bury(imageId: string, attempts: readonly string[]): Promise<void> {
+    // One that is still being put is seen to when that has ended.
+    const ended = attempts.filter((attempt) => attempt !== this.#putting);
+    await this.#removeStopped(imageId, ended);
+    await this.#apply(imageId, { on: "buried", attempts: ended });
+  }
+
+  async #removeStopped(imageId: string, attempts: readonly string[]): Promise<void> {
     const { objects, catalog } = this.#tools;
     const there = await objects.head(imageId);
     if (there !== null && there !== "foreign" && attempts.includes(there.attempt)) {
@@ -495,7 +503,6 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       await catalog.remove(imageId);
     }
     for (const attempt of attempts) await this.#drop(imageId, attempt);
-    await this.#apply(imageId, { on: "buried", attempts });
   }
 
   async #fetchQueued(imageId: string): Promise<void> {
@@ -523,7 +530,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     if (due.do === "wait") return this.#storage.wakeAt(busy || awake ? Math.min(due.until, beat) : due.until);
     if (due.do === "forget" && !awake && this.#storage.imageId() === null) return;
     // What is due is under way, or is done when the alarm rings.
-    return this.#storage.wakeAt(due.do === "put" && !this.#putting ? now : beat);
+    return this.#storage.wakeAt(due.do === "put" && this.#putting === null ? now : beat);
   }
 
   #queueMoved(): void {

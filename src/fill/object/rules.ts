@@ -182,8 +182,7 @@ export function step(state: FillState, event: Event, now: number): Step {
     case "lost":
       return lost(state, event.attempt, now);
     case "restarted":
-      // Counted as a reopening: what ends the object each time would else be tried for ever.
-      return phase.is === "filling" ? reopen(state, phase, "origin", now) : same();
+      return restarted(state, now);
     case "swept":
       return phase.is === "kept" ? { state: { ...state, phase: { is: "idle" } }, effects: [] } : same();
     case "buried": {
@@ -218,6 +217,15 @@ function begin(state: FillState, event: Extract<Event, { on: "begin" }>, now: nu
     notBefore: now,
   };
   return { state: { ...state, phase: filling, tombstones }, effects: [...left, { do: "pull" }] };
+}
+
+function restarted(state: FillState, now: number): Step {
+  const { phase } = state;
+  // A put that the object before had under way may land still: nobody waits for its end any more.
+  const tombstones = state.tombstones.map(({ attempt, at }) => ({ attempt, at: Math.max(at, now + TOMBSTONE_MS) }));
+  const next = tombstones.length === 0 ? state : { ...state, tombstones };
+  // Counted as a reopening: what ends the object each time would else be tried for ever.
+  return phase.is === "filling" ? reopen(next, phase, "origin", now) : { state: next, effects: [] };
 }
 
 /** The pull has to begin again. @param by what broke */

@@ -1,7 +1,7 @@
 /** What must never be in a world of ./fill-model.ts. */
 
 /** The invariants, by the name of the test that holds them. */
-export type Invariant = "one-attempt" | "agreed" | "kept" | "ends" | "left-over";
+export type Invariant = "one-attempt" | "agreed" | "ends" | "left-over";
 
 export class Violation extends Error {
   override readonly name = "Violation";

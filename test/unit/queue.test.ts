@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { backoffMs } from "../../src/store/queue.ts";
-import { catalog, emptyStore, queue, storeImage } from "../support/store.ts";
+import { catalog, emptied, index, queue } from "../support/stored.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -14,7 +14,7 @@ const only = async () => {
   return image;
 };
 
-beforeEach(emptyStore);
+beforeEach(emptied);
 
 describe("the queue", () => {
   it("is in the order in which images were added", async () => {
@@ -37,10 +37,10 @@ describe("the queue", () => {
   });
 
   it("takes no image that is stored already", async () => {
-    await storeImage("a");
+    await index("a", 1);
     await queue.add("a", 1);
     expect(await queue.list()).toEqual([]);
-    await catalog.evict("a", 2);
+    await catalog.remove("a");
     await queue.add("a", 3);
     expect(await queue.has("a")).toBe(true);
   });
@@ -116,7 +116,7 @@ describe("claiming", () => {
   it("starts the next one when one has ended, in whatever way", async () => {
     await add("a", "b", "c", "d");
     await queue.claim(1, 10);
-    await storeImage("a");
+    await index("a", 2_100);
     expect(await queue.claim(1, 11)).toEqual(["b"]);
     await queue.failed("b", "no luck", 12);
     expect(await queue.claim(1, 13)).toEqual(["c"]);
@@ -206,5 +206,74 @@ describe("postponing", () => {
   it("of an image that was taken out meanwhile brings it not back", async () => {
     await queue.postpone("a", "not active", 10);
     expect(await queue.list()).toEqual([]);
+  });
+});
+
+describe("an image that is kept a moment after it was queued", () => {
+  const QUEUED = 10_000;
+  const listed = async (now: number) => (await queue.list(now)).map(({ imageId }) => imageId);
+
+  it.each([
+    ["started", 1],
+    ["not started", 0],
+  ])("is listed until two seconds after it was queued: %s", async (_, concurrency) => {
+    await queue.add("a", QUEUED);
+    await queue.claim(concurrency, QUEUED + 1);
+    await index("a", QUEUED + 400);
+    expect(await listed(QUEUED + 400)).toEqual(["a"]);
+    expect(await listed(QUEUED + 1_999)).toEqual(["a"]);
+    expect(await listed(QUEUED + 2_000)).toEqual([]);
+  });
+
+  it("is listed no more, whenever the list is looked at", async () => {
+    await queue.add("a", QUEUED);
+    await index("a", QUEUED + 400);
+    expect(await listed(QUEUED + 99_000)).toEqual([]);
+    // It is gone, not hidden.
+    expect(await queue.has("a")).toBe(false);
+  });
+
+  it("that was kept later is not listed at all", async () => {
+    await queue.add("a", QUEUED);
+    await index("a", QUEUED + 2_000);
+    expect(await listed(QUEUED + 2_000)).toEqual([]);
+  });
+
+  it("holds no place, and is never started", async () => {
+    await queue.add("a", QUEUED);
+    await queue.add("b", QUEUED + 1);
+    expect(await queue.claim(1, QUEUED + 2)).toEqual(["a"]);
+    await index("a", QUEUED + 400);
+    expect(await queue.claim(1, QUEUED + 401)).toEqual(["b"]);
+    expect(await queue.claim(9, QUEUED + 402)).toEqual([]);
+    expect(await listed(QUEUED + 403)).toEqual(["a", "b"]);
+  });
+
+  it("that never had its turn, since a client's download brought it, is never started", async () => {
+    await queue.add("a", QUEUED);
+    await index("a", QUEUED + 400);
+    expect(await queue.claim(9, QUEUED + 401)).toEqual([]);
+    expect(await listed(QUEUED + 402)).toEqual(["a"]);
+  });
+
+  it("is removed by the next claim as well", async () => {
+    await queue.add("a", QUEUED);
+    await index("a", QUEUED + 400);
+    await queue.claim(9, QUEUED + 2_000);
+    expect(await queue.has("a")).toBe(false);
+  });
+
+  it("is no other one's business", async () => {
+    await queue.add("a", QUEUED);
+    await queue.add("b", QUEUED);
+    await index("a", QUEUED + 400);
+    expect(await listed(QUEUED + 5_000)).toEqual(["b"]);
+  });
+
+  it("can be taken out of the queue at once", async () => {
+    await queue.add("a", QUEUED);
+    await index("a", QUEUED + 400);
+    expect(await queue.remove("a")).toBe(true);
+    expect(await listed(QUEUED + 401)).toEqual([]);
   });
 });

@@ -35,20 +35,24 @@ export async function commit({ filling, slices, objects, rangesFrom, pause }: Co
     return "unknown";
   }
   const { readable, writable } = new FixedLengthStream(filling.size);
-  const piping = pipe(filling, slices, writable, pause);
+  const ended = new AbortController();
+  /** Why the pipe broke by itself: says more than that the put did, which breaks with it. */
+  let broken: { readonly cause: unknown } | null = null;
+  const piping = pipe(filling, slices, writable, pause, ended.signal, (cause) => {
+    broken ??= ended.signal.aborted ? null : { cause };
+  });
   try {
     const put = await objects.put(imageId, readable, { attempt, digest, rangesFrom });
-    await piping;
     return put === "created" ? "kept" : put === "exists" ? "unknown" : "wrong-digest";
   } catch (cause) {
-    const broken = await piping.then(
-      () => cause,
-      (reason: unknown) => reason,
-    );
     // Its fate is not known: it may have been stored, and only its answer was lost.
     const now = await objects.head(imageId);
     if (now !== null && now !== "foreign" && now.attempt === attempt) return "kept";
-    throw broken;
+    throw whyOf(broken, cause);
+  } finally {
+    // A put that has ended without reading all would leave the pipe waiting for ever.
+    ended.abort(new Error("the put has ended"));
+    await piping;
   }
 }
 
@@ -57,11 +61,18 @@ export class SliceMissing extends Error {
   override readonly name = "SliceMissing";
 }
 
+function whyOf(broken: { readonly cause: unknown } | null, cause: unknown): unknown {
+  return broken === null ? cause : broken.cause;
+}
+
+/** Never rejects. */
 async function pipe(
   filling: Filling,
   slices: SliceStore,
   writable: WritableStream<Uint8Array>,
   pause: () => number,
+  signal: AbortSignal,
+  broke: (cause: unknown) => void,
 ): Promise<void> {
   const source = { imageId: filling.subject.imageId, attempt: filling.attempt };
   try {
@@ -71,11 +82,11 @@ async function pipe(
       const length = sliceLength(filling, slice);
       const body = await slices.open(source, { slice, size: length, offset: 0, length });
       if (body === null) throw new SliceMissing(`slice ${slice} of a complete fill is gone`);
-      await body.pipeTo(writable, { preventClose: true, preventAbort: true });
+      await body.pipeTo(writable, { preventClose: true, preventAbort: true, signal });
     }
     await writable.close();
   } catch (cause) {
+    broke(cause);
     await writable.abort(cause).catch(() => undefined);
-    throw cause;
   }
 }

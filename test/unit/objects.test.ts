@@ -171,11 +171,8 @@ describe("the list of kept images", () => {
   });
 
   it("comes in pages, and tells where the next one begins", async () => {
-    for (let at = 0; at < 1_001; at += 91) {
-      await Promise.all(
-        Array.from({ length: 91 }, (_, index) => bucket.put(`images/${String(at + index).padStart(5, "0")}`, "x")),
-      );
-    }
+    // The simulator gives a hundred at a time where metadata are asked for.
+    await Promise.all(Array.from({ length: 250 }, (_, at) => bucket.put(`images/${String(at).padStart(5, "0")}`, "x")));
     const found: string[] = [];
     let pages = 0;
     for (let next: string | null = ""; next !== null; pages++) {
@@ -184,8 +181,8 @@ describe("the list of kept images", () => {
       expect(page.next === null || page.next === page.foreign.at(-1)).toBe(true);
       next = page.next;
     }
-    expect(found).toHaveLength(1_001);
-    expect(new Set(found).size).toBe(1_001);
+    expect(found).toHaveLength(250);
+    expect(new Set(found).size).toBe(250);
     expect(pages).toBeGreaterThan(1);
   });
 });

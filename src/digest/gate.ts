@@ -5,6 +5,9 @@
  *
  * Inside are the runtime's own streams and one loop of large reads. A `TransformStream` with a `transform` in JavaScript
  * would bring every 4 KiB through the isolate, at more than ten times the CPU.
+ *
+ * What is piped into it must not come from such a stream of the runtime itself (workerd: "Inter-TransformStream
+ * ReadableStream.pipeTo() is not implemented"); bodies of responses and of R2 do not.
  */
 import type { Digest } from "./algorithms.ts";
 import { Digester } from "./digester.ts";

@@ -192,6 +192,11 @@ export class Reader {
       this.#began = answer.began;
     }
     if (answer.do === "read" || answer.do === "kept") this.#attempt = answer.attempt;
+    if (answer.do === "wait" && this.sent === 0 && answer.attempt !== this.#attempt) {
+      // What it was told of before is not what it follows now.
+      this.#attempt = answer.attempt;
+      this.#cut = null;
+    }
     if (answer.do === "read" || answer.do === "wait") this.#askAgainAt = Date.now() + answer.askAgainMs;
     return answer;
   }

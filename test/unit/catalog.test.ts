@@ -1,201 +1,215 @@
+/** The index of kept images in D1. */
 import { beforeEach, describe, expect, it } from "vitest";
-import type { StoredImage } from "../../src/store/catalog.ts";
-import { bindings } from "../support/env.ts";
-import { catalog, emptyStore, generations, imageIds, queue } from "../support/store.ts";
+import { catalog, db, emptied, index, queue, room } from "../support/stored.ts";
 
-const image = (imageId: string, change: Partial<StoredImage> = {}): StoredImage => ({
-  imageId,
-  blob: "sha256-a",
-  checksum: "c".repeat(32),
-  generation: "first",
-  size: 20,
-  sliceBytes: 16,
-  etags: ["e0", "e1", "e2"],
-  ...change,
-});
+const NOW = 1_000_000;
+const row = (imageId: string) => db.prepare("SELECT * FROM images WHERE image_id = ?").bind(imageId).first();
+const inUseUntil = async (imageId: string) => (await row(imageId))?.in_use_until;
+const ids = async () => (await catalog.list()).map(({ imageId }) => imageId);
 
-beforeEach(emptyStore);
+beforeEach(emptied);
 
-describe("the catalog", () => {
-  it("does not know what was never committed", async () => {
-    expect(await catalog.find("a")).toBeNull();
+describe("a kept image", () => {
+  it("is in the index, with its commit as the first access", async () => {
+    expect(await catalog.has("a")).toBe(false);
+    await catalog.keep({ imageId: "a", attempt: "one", size: 2 ** 40 + 1 }, NOW);
+    expect(await catalog.has("a")).toBe(true);
+    expect(await catalog.list()).toEqual([
+      { imageId: "a", size: 2 ** 40 + 1, hits: 0, lastAccessed: NOW, committedAt: NOW },
+    ]);
+    expect(await row("a")).toMatchObject({ attempt: "one", verified_at: NOW, scrubbed_at: NOW, reconciled_at: 0 });
   });
 
-  it("gives back what was committed, etags in order", async () => {
-    expect(await catalog.commit(image("a"), 1_000)).toBe("first");
-    expect(await catalog.find("a")).toEqual(image("a"));
+  it("is in use for a minute: those who followed its fill go on reading it", async () => {
+    await index("a", NOW);
+    expect(await inUseUntil("a")).toBe(NOW + 60_000);
+    expect(await inUseUntil("never")).toBeUndefined();
   });
 
-  it("keeps a record without a checksum", async () => {
-    await catalog.commit(image("a", { checksum: null }), 1_000);
-    expect((await catalog.find("a"))?.checksum).toBeNull();
+  it("takes the place of the one before, whose hits stay", async () => {
+    await index("a", NOW, 10, "one");
+    await catalog.recordUse([{ imageId: "a", hits: 3, lastAccessed: NOW + 9, inUseUntil: 0 }]);
+    await index("a", NOW + 5, 20, "two");
+    expect(await row("a")).toMatchObject({
+      attempt: "two",
+      size: 20,
+      hits: 3,
+      committed_at: NOW + 5,
+      last_accessed: NOW + 9,
+      verified_at: NOW + 5,
+    });
   });
 
-  it("keeps sizes beyond 32 bits", async () => {
-    await catalog.commit(image("a", { size: 2 ** 40 + 1 }), 1_000);
-    expect((await catalog.find("a"))?.size).toBe(2 ** 40 + 1);
+  it("leaves of its fill's room the half for the slices", async () => {
+    await room.take({ imageId: "a", attempt: "one", size: 10 }, 100, NOW);
+    expect(await room.sums()).toEqual({ kept: 0, filling: 20 });
+    await index("a", NOW, 10, "one");
+    expect(await room.sums()).toEqual({ kept: 10, filling: 10 });
+    // Told once more, after an answer that was lost.
+    await index("a", NOW, 10, "one");
+    expect(await room.sums()).toEqual({ kept: 10, filling: 10 });
   });
 
-  it("keeps the first generation of a content that two images have", async () => {
-    await catalog.commit(image("a"), 1_000);
-    expect(await catalog.commit(image("b", { generation: "second", etags: ["other"] }), 2_000)).toBe("first");
-    expect(await catalog.find("b")).toEqual(image("b"));
+  it("leaves other fills' room alone", async () => {
+    await room.take({ imageId: "a", attempt: "other", size: 10 }, 100, NOW);
+    await index("a", NOW, 10, "one");
+    expect(await room.sums()).toEqual({ kept: 10, filling: 20 });
   });
 
-  it("takes the same commit twice", async () => {
-    await catalog.commit(image("a"), 1_000);
-    expect(await catalog.commit(image("a"), 2_000)).toBe("first");
-    expect(await catalog.find("a")).toEqual(image("a"));
+  it("leaves the queue, and no other image does", async () => {
+    await queue.add("a", NOW - 2_000);
+    await queue.add("b", NOW - 2_000);
+    await index("a", NOW);
+    expect(await queue.ids(NOW)).toEqual(["b"]);
   });
 
-  it("lets an image go over to another content", async () => {
-    await catalog.commit(image("a"), 1_000);
-    await catalog.commit(image("a", { blob: "sha256-b", generation: "second" }), 2_000);
-    expect(await catalog.find("a")).toEqual(image("a", { blob: "sha256-b", generation: "second" }));
-  });
-
-  it("commits all or nothing", async () => {
-    const broken = image("a", { size: Number.NaN });
-    await expect(catalog.commit(broken, 1_000)).rejects.toThrow();
-    expect(await bindings.CATALOG.prepare("SELECT blob FROM blobs").first()).toBeNull();
-    expect(await catalog.find("a")).toBeNull();
-  });
-});
-
-describe("a commit", () => {
-  it("takes the image out of the queue, and no other one", async () => {
+  it("is all or nothing: what can't be written leaves the room and the queue", async () => {
     await queue.add("a", 1);
-    await queue.add("b", 2);
-    await catalog.commit(image("a"), 1_000);
-    expect((await queue.list()).map(({ imageId }) => imageId)).toEqual(["b"]);
+    await room.take({ imageId: "a", attempt: "one", size: 10 }, 100, NOW);
+    await expect(catalog.keep({ imageId: "a", attempt: "one", size: Number.NaN }, NOW)).rejects.toThrow();
+    expect(await queue.has("a")).toBe(true);
+    expect(await room.sums()).toEqual({ kept: 0, filling: 20 });
   });
 
-  it("moves the room of its generation from the filling to the committed", async () => {
-    await generations.reserve({ ...image("a"), generation: "first" }, 100, 500);
-    expect(await generations.room()).toEqual({ committed: 0, filling: 20, removing: 0 });
-    await catalog.commit(image("a"), 1_000);
-    expect(await generations.room()).toEqual({ committed: 20, filling: 0, removing: 0 });
-  });
-
-  it("of a second copy leaves that one's room taken: its slices are still there", async () => {
-    await catalog.commit(image("a"), 1_000);
-    await generations.reserve({ ...image("b"), generation: "second" }, 100, 1_500);
-    expect(await catalog.commit(image("b", { generation: "second" }), 2_000)).toBe("first");
-    expect(await generations.room()).toEqual({ committed: 20, filling: 20, removing: 0 });
-  });
-
-  it("of a generation that was given up meanwhile is refused, and changes nothing", async () => {
-    await catalog.commit(image("a", { blob: "sha256-b", generation: "before" }), 1_000);
-    await queue.add("b", 1);
-    await generations.reserve(image("b"), 100, 1_500);
-    await generations.condemn("first", 1_600);
-    await expect(catalog.commit(image("b"), 2_000)).rejects.toThrow("given up");
-    // Nor may it take the place of what the image had before.
-    await expect(catalog.commit(image("a"), 2_000)).rejects.toThrow("given up");
-    expect(await catalog.find("b")).toBeNull();
-    expect((await catalog.find("a"))?.generation).toBe("before");
-    expect(await queue.has("b")).toBe(true);
-    expect(await generations.room()).toEqual({ committed: 20, filling: 0, removing: 20 });
-    expect(await generations.removing(9)).toEqual([{ blob: "sha256-a", generation: "first" }]);
-  });
-
-  it("that is refused fails alone: what others ask of the database meanwhile is answered", async () => {
-    await generations.reserve(image("a"), 100, 1_500);
-    await generations.condemn("first", 1_600);
-    const refused = expect(catalog.commit(image("a"), 2_000)).rejects.toThrow("given up");
-    expect(await Promise.all([catalog.list(), generations.room(), queue.list()])).toHaveLength(3);
-    await refused;
-  });
-
-  it("of a copy that was given up is one of the copy that is stored, which stays", async () => {
-    await catalog.commit(image("a"), 1_000);
-    await generations.reserve(image("b", { generation: "second" }), 100, 1_500);
-    await generations.condemn("second", 1_600);
-    expect(await catalog.commit(image("b", { generation: "second" }), 2_000)).toBe("first");
-    expect(await catalog.find("b")).toEqual(image("b"));
-    expect(await generations.room()).toEqual({ committed: 20, filling: 0, removing: 20 });
-  });
-
-  it("counts as the first access, also of an image that goes over to another content", async () => {
-    await catalog.commit(image("a"), 1_000);
-    expect((await catalog.list())[0]).toMatchObject({ hits: 0, lastAccessed: 1_000, committedAt: 1_000 });
-    await catalog.commit(image("a", { blob: "sha256-b", generation: "second" }), 2_000);
-    expect((await catalog.list())[0]).toMatchObject({ hits: 0, lastAccessed: 2_000, committedAt: 2_000 });
-  });
-
-  it("lets nobody give up the blob as long as those may read it who shared the fill", async () => {
-    await catalog.commit(image("a"), 1_000);
-    expect((await generations.candidates(9))[0]?.inUseUntil).toBe(91_000);
+  it("can be removed, once and again", async () => {
+    await index("a", NOW);
+    await index("b", NOW);
+    await catalog.remove("a");
+    await catalog.remove("a");
+    expect(await ids()).toEqual(["b"]);
   });
 });
 
-describe("an eviction", () => {
-  it("takes an image out and gives its slices to remove", async () => {
-    await catalog.commit(image("a"), 1_000);
-    const orphan = { blob: "sha256-a", generation: "first" };
-    expect(await catalog.evict("a", 3_000)).toEqual({ found: true, orphan });
-    expect(await catalog.find("a")).toBeNull();
-    expect(await bindings.CATALOG.prepare("SELECT blob FROM blobs").first()).toBeNull();
+describe("the list of kept images", () => {
+  it("begins with the least recently used, and then goes by the id", async () => {
+    expect(await catalog.list()).toEqual([]);
+    await index("d", 3_000);
+    await index("b", 1_000);
+    await index("c", 1_000);
+    await index("a", 1_000);
+    await catalog.recordUse([{ imageId: "a", hits: 2, lastAccessed: 2_500, inUseUntil: 0 }]);
+    expect(await ids()).toEqual(["b", "c", "a", "d"]);
   });
 
-  it("keeps a shared content until its last image goes", async () => {
-    await catalog.commit(image("a"), 1_000);
-    await catalog.commit(image("b", { generation: "second" }), 2_000);
-    expect(await catalog.evict("a", 3_000)).toEqual({ found: true, orphan: null });
-    expect(await catalog.find("a")).toBeNull();
-    expect(await catalog.find("b")).toEqual(image("b"));
-    expect(await catalog.evict("b", 3_000)).toEqual({ found: true, orphan: { blob: "sha256-a", generation: "first" } });
+  it("is complete beyond one answer of the database, also where all were used at the same time", async () => {
+    await catalog.adopt(
+      Array.from({ length: 10_001 }, (_, at) => ({ imageId: `i${at}`, attempt: "x", size: 1, storedAt: 7 })),
+    );
+    const all = await ids();
+    expect(all).toHaveLength(10_001);
+    expect(new Set(all).size).toBe(10_001);
   });
 
-  it("of an unknown image finds nothing and touches nothing", async () => {
-    await catalog.commit(image("a"), 1_000);
-    expect(await catalog.evict("b", 3_000)).toEqual({ found: false, orphan: null });
-    expect(await catalog.find("a")).toEqual(image("a"));
+  it("can be gone through by the ids", async () => {
+    for (const imageId of ["c", "a", "b"]) await index(imageId, NOW);
+    expect(await catalog.idsAfter("", 2)).toEqual(["a", "b"]);
+    expect(await catalog.idsAfter("b", 2)).toEqual(["c"]);
+    expect(await catalog.idsAfter("c", 2)).toEqual([]);
   });
 
-  it("leaves the room taken until the slices have gone", async () => {
-    await catalog.commit(image("a"), 1_000);
-    await catalog.evict("a", 3_000);
-    expect(await generations.room()).toEqual({ committed: 0, filling: 0, removing: 20 });
-    expect(await generations.removing(9)).toEqual([{ blob: "sha256-a", generation: "first" }]);
-    await generations.release(["first"]);
-    expect(await generations.room()).toEqual({ committed: 0, filling: 0, removing: 0 });
-  });
-
-  it("of both images at once leaves one orphan", async () => {
-    await catalog.commit(image("a"), 1_000);
-    await catalog.commit(image("b"), 1_000);
-    const answers = await Promise.all([catalog.evict("a", 3_000), catalog.evict("b", 3_000)]);
-    expect(answers.filter(({ orphan }) => orphan !== null)).toHaveLength(1);
-    expect(answers.every(({ found }) => found)).toBe(true);
+  it("names who may go first, with what stands against it", async () => {
+    await index("b", 2_000, 20);
+    await index("a", 1_000, 10);
+    expect(await catalog.candidates(9)).toEqual([
+      { imageId: "a", size: 10, lastAccessed: 1_000, inUseUntil: 61_000 },
+      { imageId: "b", size: 20, lastAccessed: 2_000, inUseUntil: 62_000 },
+    ]);
+    expect(await catalog.candidates(1)).toHaveLength(1);
   });
 });
 
-describe("blobs that no image has any more", () => {
-  it("are taken out, and leave their room taken until their slices have gone", async () => {
-    await catalog.commit(image("a"), 1_000);
-    await catalog.commit(image("b", { blob: "sha256-b", generation: "kept" }), 1_000);
-    expect(await catalog.evictUnowned(2_000)).toEqual([]);
-    await catalog.commit(image("a", { blob: "sha256-b", generation: "kept" }), 3_000);
-    expect(await catalog.evictUnowned(4_000)).toEqual([{ blob: "sha256-a", generation: "first" }]);
-    expect(await generations.room()).toEqual({ committed: 20, filling: 0, removing: 20 });
-    expect(await catalog.evictUnowned(5_000)).toEqual([]);
-    expect(await imageIds()).toEqual(["a", "b"]);
+describe("use", () => {
+  it("is added up, all images in one call", async () => {
+    await index("a", 0);
+    await index("b", 0);
+    await catalog.recordUse([
+      { imageId: "a", hits: 3, lastAccessed: 10, inUseUntil: 100_000 },
+      { imageId: "b", hits: 1, lastAccessed: 20, inUseUntil: 200_000 },
+    ]);
+    await catalog.recordUse([{ imageId: "a", hits: 4, lastAccessed: 30, inUseUntil: 300_000 }]);
+    expect(await catalog.list()).toMatchObject([
+      { imageId: "b", hits: 1, lastAccessed: 20 },
+      { imageId: "a", hits: 7, lastAccessed: 30 },
+    ]);
+    expect([await inUseUntil("a"), await inUseUntil("b")]).toEqual([300_000, 200_000]);
   });
 
-  it("are no others, though an image takes the content again at that moment", async () => {
-    for (let round = 0; round < 10; round++) {
-      await emptyStore();
-      await catalog.commit(image("a"), 1_000);
-      await catalog.commit(image("a", { blob: "sha256-b", generation: "second" }), 2_000);
-      // The commit is of a generation of its own, as that of any fill.
-      const [orphans, kept] = await Promise.all([
-        catalog.evictUnowned(3_000),
-        catalog.commit(image("b", { generation: "third" }), 3_000),
-      ]);
-      expect(orphans).toEqual(kept === "first" ? [] : [{ blob: "sha256-a", generation: "first" }]);
-      expect((await catalog.find("b"))?.generation).toBe(kept);
-      expect((await generations.removing(9)).map(({ generation }) => generation)).not.toContain(kept);
-    }
+  it("that comes late, from another isolate, takes no time back but its hits count", async () => {
+    await index("a", 0);
+    await catalog.recordUse([{ imageId: "a", hits: 1, lastAccessed: 50, inUseUntil: 500_000 }]);
+    await catalog.recordUse([{ imageId: "a", hits: 1, lastAccessed: 40, inUseUntil: 400_000 }]);
+    expect(await catalog.list()).toMatchObject([{ hits: 2, lastAccessed: 50 }]);
+    expect(await inUseUntil("a")).toBe(500_000);
+  });
+
+  it("of an image that is gone meanwhile brings it not back", async () => {
+    await index("a", 0);
+    await catalog.recordUse([
+      { imageId: "gone", hits: 1, lastAccessed: 50, inUseUntil: 0 },
+      { imageId: "a", hits: 1, lastAccessed: 50, inUseUntil: 0 },
+    ]);
+    expect(await catalog.list()).toMatchObject([{ imageId: "a", hits: 1 }]);
+  });
+
+  it("of nothing, and of a thousand images, is one call", async () => {
+    await index("a", 0);
+    await catalog.recordUse([]);
+    const uses = Array.from({ length: 1_000 }, () => ({ hits: 1, lastAccessed: 1, inUseUntil: 1 }));
+    await catalog.recordUse([
+      ...uses.map((use) => ({ ...use, imageId: crypto.randomUUID() })),
+      { imageId: "a", hits: 5, lastAccessed: 7, inUseUntil: 0 },
+    ]);
+    expect(await catalog.list()).toMatchObject([{ hits: 5, lastAccessed: 7 }]);
+  });
+});
+
+describe("an index that is built anew from R2", () => {
+  it("takes in what it does not know, and counts it", async () => {
+    expect(await catalog.adopt([])).toBe(0);
+    const found = [
+      { imageId: "a", attempt: "one", size: 10, storedAt: 5 },
+      { imageId: "b", attempt: "two", size: 20, storedAt: 6 },
+    ];
+    expect(await catalog.adopt(found)).toBe(2);
+    expect(await catalog.list()).toEqual([
+      { imageId: "a", size: 10, hits: 0, lastAccessed: 5, committedAt: 5 },
+      { imageId: "b", size: 20, hits: 0, lastAccessed: 6, committedAt: 6 },
+    ]);
+    expect(await catalog.adopt(found)).toBe(0);
+  });
+
+  it("leaves what it knows, but for an attempt that is another one in R2", async () => {
+    await index("a", NOW, 10, "one");
+    await catalog.recordUse([{ imageId: "a", hits: 2, lastAccessed: NOW, inUseUntil: 0 }]);
+    expect(await catalog.adopt([{ imageId: "a", attempt: "one", size: 10, storedAt: 5 }])).toBe(0);
+    expect(await catalog.adopt([{ imageId: "a", attempt: "two", size: 30, storedAt: 5 }])).toBe(1);
+    expect(await row("a")).toMatchObject({ attempt: "two", size: 30, hits: 2, committed_at: NOW });
+  });
+});
+
+describe("those who go through all images", () => {
+  it("scrub the one first that was not tried for the longest time", async () => {
+    await index("b", 1_000);
+    await index("a", 2_000, 10, "one");
+    expect(await catalog.leastScrubbed(9)).toMatchObject([{ imageId: "b" }, { imageId: "a" }]);
+    await catalog.scrubbing("b", 3_000);
+    expect(await catalog.leastScrubbed(1)).toEqual([{ imageId: "a", attempt: "one", size: 10 }]);
+  });
+
+  it("note what was verified, if it is still the same attempt", async () => {
+    await index("a", 1_000, 10, "one");
+    await catalog.verified("a", "two", 5_000);
+    expect(await row("a")).toMatchObject({ verified_at: 1_000 });
+    await catalog.verified("a", "one", 5_000);
+    expect(await row("a")).toMatchObject({ verified_at: 5_000 });
+  });
+
+  it("ask the origin about the one first that it was not asked about for the longest time", async () => {
+    for (const imageId of ["a", "b", "c"]) await index(imageId, NOW);
+    await catalog.reconciled(["a", "c"], 7_000);
+    expect(await catalog.leastReconciled(2)).toEqual(["b", "a"]);
+    await catalog.reconciled([], 8_000);
+    await catalog.reconciled(["b"], 8_000);
+    expect(await catalog.leastReconciled(9)).toEqual(["a", "c", "b"]);
   });
 });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { cursors, emptyStore } from "../support/store.ts";
+import { cursors, emptied } from "../support/stored.ts";
 
-beforeEach(emptyStore);
+beforeEach(emptied);
 
 describe("a cursor", () => {
   it("is at the beginning at first", async () => {

@@ -1,152 +1,232 @@
+/** The digest gate: a `{ readable, writable }` pair that lets the end of an image through only if all of it is right. */
 import { describe, expect, it } from "vitest";
-import { Digester, DigestGate, DigestMismatch } from "../../src/download/digest-gate.ts";
-import type { Digest } from "../../src/store/blob.ts";
+import { Digester } from "../../src/digest/digester.ts";
+import { DigestGate, DigestMismatch, type GateOptions, TooShort } from "../../src/digest/gate.ts";
+import { bodyOf, content, digestOf } from "../support/stored.ts";
 
 const HELD = 64 * 1024;
+const MIB = 2 ** 20;
 
-/** A client that keeps what it gets. */
-class Client {
-  readonly #chunks: Uint8Array[] = [];
+/** What comes out of the gate, and why it ended early, if it did. */
+interface Passed {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly failure: unknown;
+}
 
-  async write(chunk: Uint8Array): Promise<void> {
-    this.#chunks.push(chunk.slice());
-  }
-
-  get length(): number {
-    return this.#chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
-  }
-
-  /** Whether it has these bytes and no more. */
-  has(bytes: Uint8Array): boolean {
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      if (chunk.some((byte, index) => byte !== bytes[at + index])) return false;
-      at += chunk.byteLength;
+async function read(readable: ReadableStream<Uint8Array>): Promise<Passed> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  const reader = readable.getReader();
+  reader.closed.catch(() => undefined);
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return { bytes: joined(chunks), failure: null };
+      chunks.push(new Uint8Array(value));
     }
-    return at === bytes.byteLength;
+  } catch (failure) {
+    return { bytes: joined(chunks), failure };
   }
 }
 
-function content(size: number): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length: size }, (_, index) => (index * 31 + (index >> 8)) % 251);
-}
-
-async function digestOf(bytes: Uint8Array<ArrayBuffer>): Promise<Digest> {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return { algorithm: "sha256", hex: Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("") };
-}
-
-async function writeAll(gate: DigestGate, bytes: Uint8Array, chunkBytes: number): Promise<void> {
-  // One buffer for all chunks, as a puller has: the gate must have let go of it when a write is done.
-  const buffer = new Uint8Array(chunkBytes);
-  for (let at = 0; at < bytes.byteLength; at += chunkBytes) {
-    const chunk = bytes.subarray(at, at + chunkBytes);
-    buffer.set(chunk);
-    await gate.write(buffer.subarray(0, chunk.byteLength));
+function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(chunks.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.byteLength;
   }
+  return all;
 }
 
-const SIZES = [1, HELD - 1, HELD, HELD + 1, 2 * HELD + 7];
-const CHUNKS = [4_000, HELD - 1, HELD, HELD + 1, 2 ** 20];
-
-describe.each(SIZES)("an image of %i bytes", (size) => {
-  it.each(CHUNKS)(
-    "in chunks of %i goes through but for the last bytes, and these when it agrees",
-    async (chunkBytes) => {
-      const bytes = content(size);
-      const client = new Client();
-      const gate = new DigestGate(await digestOf(bytes), size, client);
-      await writeAll(gate, bytes, chunkBytes);
-      expect(client.length).toBe(Math.max(0, size - HELD));
-      await gate.finish();
-      expect(client.has(bytes)).toBe(true);
-    },
+/** Sends a body through a gate. `verdict`: what `passed` rejects with, or null. */
+async function through(body: ReadableStream<Uint8Array>, options: GateOptions): Promise<Passed & { verdict: unknown }> {
+  const gate = new DigestGate(options);
+  const verdict = gate.passed.then(
+    () => null,
+    (cause: unknown) => cause,
   );
+  return { ...(await read(body.pipeThrough(gate))), verdict: await verdict };
+}
 
-  it.each(CHUNKS)("in chunks of %i that is wrong ends without its last bytes", async (chunkBytes) => {
+const same = (a: Uint8Array, b: Uint8Array) => a.byteLength === b.byteLength && a.every((byte, at) => byte === b[at]);
+
+describe.each([1, HELD - 1, HELD, HELD + 1, 2 * HELD + 7, MIB, MIB + HELD + 1, 3 * MIB + 5])(
+  "an image of %i bytes",
+  (size) => {
+    it("goes through, byte by byte, when it is right", async () => {
+      const bytes = content(size);
+      const passed = await through(bodyOf(bytes), { digest: await digestOf(bytes), size });
+      expect([passed.failure, passed.verdict, same(passed.bytes, bytes)]).toEqual([null, null, true]);
+    });
+
+    it.each([
+      ["first", 0],
+      ["middle", Math.floor(size / 2)],
+      ["last", size - 1],
+    ])("ends without its last bytes when its %s byte is wrong", async (_, at) => {
+      const bytes = content(size);
+      const digest = await digestOf(bytes);
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      const passed = await through(bodyOf(bytes), { digest, size });
+      expect(passed.verdict).toBeInstanceOf(DigestMismatch);
+      expect(passed.failure).not.toBeNull();
+      expect(passed.bytes.byteLength).toBeLessThanOrEqual(Math.max(0, size - HELD));
+    });
+
+    it("ends without its last bytes when there is one byte more", async () => {
+      const bytes = content(size + 1);
+      const digest = await digestOf(bytes.slice(0, size));
+      const passed = await through(bodyOf(bytes), { digest, size });
+      expect(passed.verdict).toBeInstanceOf(DigestMismatch);
+      expect(passed.failure).not.toBeNull();
+      expect(passed.bytes.byteLength).toBeLessThanOrEqual(Math.max(0, size - HELD));
+    });
+
+    it("ends without its last bytes when one is missing", async () => {
+      const bytes = content(size);
+      const passed = await through(bodyOf(bytes.slice(0, -1)), { digest: await digestOf(bytes), size });
+      expect(passed.verdict).toBeInstanceOf(TooShort);
+      expect(passed.failure).not.toBeNull();
+      expect(passed.bytes.byteLength).toBeLessThanOrEqual(Math.max(0, size - HELD));
+    });
+  },
+);
+
+describe("the gate", () => {
+  it.each(["sha512", "sha384", "sha256", "sha1", "md5"] as const)("knows the %s", async (algorithm) => {
+    const bytes = content(200_000);
+    const digest = await digestOf(bytes, algorithm);
+    expect((await through(bodyOf(bytes), { digest, size: 200_000 })).verdict).toBeNull();
+    const wrong = { ...digest, hex: digest.hex.replace(/^./, (digit) => (digit === "0" ? "1" : "0")) };
+    expect((await through(bodyOf(bytes), { digest: wrong, size: 200_000 })).verdict).toBeInstanceOf(DigestMismatch);
+  });
+
+  it("lets bytes through as they come, a MiB at a time, but for the last 64 KiB", async () => {
+    const size = 2 * MIB + HELD;
     const bytes = content(size);
-    const digest = await digestOf(bytes);
-    bytes[size - 1] = (bytes[size - 1] ?? 0) ^ 1;
-    const client = new Client();
-    const gate = new DigestGate(digest, size, client);
-    await writeAll(gate, bytes, chunkBytes);
-    await expect(gate.finish()).rejects.toBeInstanceOf(DigestMismatch);
-    expect(client.length).toBe(Math.max(0, size - HELD));
+    const gate = new DigestGate({ digest: await digestOf(bytes), size });
+    const writer = gate.writable.getWriter();
+    const reader = gate.readable.getReader({ mode: "byob" });
+    const writing = writer.write(bytes);
+    const { value } = await reader.readAtLeast(2 * MIB, new Uint8Array(size));
+    expect(value?.byteLength).toBe(2 * MIB);
+    await writing;
+    let more = false;
+    const rest = reader.readAtLeast(HELD, new Uint8Array(HELD)).then((result) => {
+      more = true;
+      return result.value;
+    });
+    await scheduler.wait(20);
+    expect(more).toBe(false);
+    await writer.close();
+    expect((await rest)?.byteLength).toBe(HELD);
+    await gate.passed;
+  });
+
+  it("takes small chunks as well as large ones", async () => {
+    const size = 150_001;
+    const bytes = content(size);
+    const gate = new DigestGate({ digest: await digestOf(bytes), size });
+    const reading = read(gate.readable);
+    const writer = gate.writable.getWriter();
+    for (let at = 0; at < size; at += 997) await writer.write(bytes.slice(at, at + 997));
+    await writer.close();
+    expect(same((await reading).bytes, bytes)).toBe(true);
+  });
+
+  it("stops reading what is too long, and does not wait for its end", async () => {
+    const bytes = content(1_000);
+    const gate = new DigestGate({ digest: await digestOf(bytes), size: 1_000 });
+    const reading = read(gate.readable);
+    const writer = gate.writable.getWriter();
+    const endless = (async () => {
+      for (;;) await writer.write(content(10_000));
+    })();
+    await expect(endless).rejects.toBeDefined();
+    await expect(gate.passed).rejects.toBeInstanceOf(DigestMismatch);
+    expect((await reading).bytes.byteLength).toBe(0);
+  });
+
+  it("breaks where its source broke, and says why", async () => {
+    const bytes = content(400_000);
+    const gate = new DigestGate({ digest: await digestOf(bytes), size: 400_000 });
+    const reading = read(gate.readable);
+    const writer = gate.writable.getWriter();
+    await writer.write(bytes.slice(0, 200_000));
+    await writer.abort(new Error("the origin is gone"));
+    await expect(gate.passed).rejects.toThrow("the origin is gone");
+    expect((await reading).failure).not.toBeNull();
+  });
+
+  it("tells its source when whoever reads has gone", async () => {
+    const bytes = content(3 * MIB);
+    const gate = new DigestGate({ digest: await digestOf(bytes), size: 3 * MIB });
+    const reader = gate.readable.getReader();
+    await Promise.all([
+      gate.writable
+        .getWriter()
+        .write(bytes)
+        .then(
+          () => "written",
+          () => "refused",
+        )
+        .then((end) => expect(end).toBe("refused")),
+      reader.read().then(() => reader.cancel(new Error("the client left"))),
+    ]);
+    await expect(gate.passed).rejects.toBeDefined();
   });
 });
 
-it("an image that is wrong in its first byte only ends without its last bytes", async () => {
-  const bytes = content(200_000);
-  const digest = await digestOf(bytes);
-  bytes[0] = 255;
-  const client = new Client();
-  const gate = new DigestGate(digest, bytes.byteLength, client);
-  await writeAll(gate, bytes, 50_000);
-  await expect(gate.finish()).rejects.toBeInstanceOf(DigestMismatch);
-  expect(client.length).toBe(200_000 - HELD);
-});
+describe("what was there before", () => {
+  const SIZE = 300_000;
 
-it("an image that ends early does not agree", async () => {
-  const bytes = content(200_000);
-  const client = new Client();
-  const gate = new DigestGate(await digestOf(bytes), bytes.byteLength, client);
-  await writeAll(gate, bytes.subarray(0, 199_999), 50_000);
-  await expect(gate.finish()).rejects.toBeInstanceOf(DigestMismatch);
-});
-
-it("bytes beyond the image's size are held back and do not agree", async () => {
-  const bytes = content(200_000);
-  const client = new Client();
-  const gate = new DigestGate(await digestOf(bytes), bytes.byteLength, client);
-  await writeAll(gate, bytes, 50_000);
-  await gate.write(new Uint8Array(10));
-  await expect(gate.finish()).rejects.toBeInstanceOf(DigestMismatch);
-  expect(client.length).toBe(200_000 - HELD);
-});
-
-describe("what the client has already", () => {
-  it.each([1, 100_000, 200_000 - HELD, 199_999])(
+  it.each([1, 100_000, SIZE - HELD, SIZE - HELD + 1, SIZE - 1])(
     "counts for the digest and is not sent again: %i bytes",
     async (had) => {
-      const bytes = content(200_000);
-      const client = new Client();
-      const gate = new DigestGate(await digestOf(bytes), bytes.byteLength, client);
-      await gate.absorb(bytes.subarray(0, had));
-      await writeAll(gate, bytes.subarray(had), 30_000);
-      expect(client.length).toBe(Math.max(0, 200_000 - HELD - had));
-      await gate.finish();
-      expect(client.has(bytes.subarray(had))).toBe(true);
+      const bytes = content(SIZE);
+      const prefix = new Digester("sha512");
+      await prefix.write(bytes.slice(0, had));
+      const options = { digest: await digestOf(bytes), size: SIZE, prefix };
+      const passed = await through(bodyOf(bytes.slice(had)), options);
+      expect([passed.verdict, same(passed.bytes, bytes.slice(had))]).toEqual([null, true]);
     },
   );
 
-  it("makes the rest wrong when it was wrong", async () => {
-    const bytes = content(200_000);
-    const client = new Client();
-    const gate = new DigestGate(await digestOf(bytes), bytes.byteLength, client);
-    await gate.absorb(new Uint8Array(100_000));
-    await writeAll(gate, bytes.subarray(100_000), 30_000);
-    await expect(gate.finish()).rejects.toBeInstanceOf(DigestMismatch);
+  it.each([1, 100_000, SIZE - 1])("makes the rest wrong when it was wrong: %i bytes", async (had) => {
+    const bytes = content(SIZE);
+    const prefix = new Digester("sha512");
+    await prefix.write(new Uint8Array(had).fill(255));
+    const options = { digest: await digestOf(bytes), size: SIZE, prefix };
+    const passed = await through(bodyOf(bytes.slice(had)), options);
+    expect(passed.verdict).toBeInstanceOf(DigestMismatch);
+    expect(passed.bytes.byteLength).toBeLessThanOrEqual(Math.max(0, SIZE - HELD - had));
   });
-});
-
-it("a client that is gone is told to whoever writes", async () => {
-  const gone = { write: () => Promise.reject(new Error("the client is gone")) };
-  const bytes = content(200_000);
-  const gate = new DigestGate(await digestOf(bytes), bytes.byteLength, gone);
-  await expect(gate.write(bytes)).rejects.toThrow("the client is gone");
 });
 
 describe("a digester", () => {
-  it.each([
-    [
-      "sha512",
-      "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
-    ],
-    ["sha256", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
-    ["sha1", "da39a3ee5e6b4b0d3255bfef95601890afd80709"],
-    ["md5", "d41d8cd98f00b204e9800998ecf8427e"],
-  ] as const)("knows the %s of nothing", async (algorithm, hex) => {
-    expect(await new Digester({ algorithm, hex }).agrees()).toBe(true);
-    expect(await new Digester({ algorithm, hex: hex.replace(/^./, "0") }).agrees()).toBe(false);
+  it("knows the digest of nothing, and of what comes in pieces", async () => {
+    expect(await new Digester("md5").finish()).toBe("d41d8cd98f00b204e9800998ecf8427e");
+    const bytes = content(5_000);
+    const digester = new Digester("sha256");
+    for (let at = 0; at < 5_000; at += 777) await digester.write(bytes.subarray(at, at + 777));
+    expect(digester.bytes).toBe(5_000);
+    expect(await digester.finish()).toBe((await digestOf(bytes, "sha256")).hex);
+  });
+
+  it.each([0, 1, MIB - 1, MIB, 2 * MIB + 3])("reads a body of %i bytes to its end", async (size) => {
+    const bytes = content(size);
+    const digester = new Digester("sha512");
+    await digester.absorb(bodyOf(bytes));
+    expect(digester.bytes).toBe(size);
+    expect(await digester.finish()).toBe((await digestOf(bytes)).hex);
+  });
+
+  it("tells when a body breaks", async () => {
+    const { readable, writable } = new IdentityTransformStream();
+    const writer = writable.getWriter();
+    const absorbing = new Digester("sha512").absorb(readable);
+    await writer.write(content(10));
+    await writer.abort(new Error("gone"));
+    await expect(absorbing).rejects.toThrow("gone");
   });
 });

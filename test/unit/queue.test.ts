@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { backoffMs } from "../../src/store/queue.ts";
-import { catalog, emptyStore, generations, queue, storeImage } from "../support/store.ts";
+import { catalog, emptied, index, queue, room } from "../support/stored.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -14,7 +14,7 @@ const only = async () => {
   return image;
 };
 
-beforeEach(emptyStore);
+beforeEach(emptied);
 
 describe("the queue", () => {
   it("is in the order in which images were added", async () => {
@@ -37,10 +37,10 @@ describe("the queue", () => {
   });
 
   it("takes no image that is stored already", async () => {
-    await storeImage("a");
+    await index("a", 1);
     await queue.add("a", 1);
     expect(await queue.list()).toEqual([]);
-    await catalog.evict("a", 2);
+    await catalog.remove("a");
     await queue.add("a", 3);
     expect(await queue.has("a")).toBe(true);
   });
@@ -58,7 +58,7 @@ describe("the queue", () => {
   it("loses many in one call, which counts those that were there", async () => {
     await add("a", "b", "c");
     expect(await queue.removeAll(["a", "never", "c"])).toBe(2);
-    expect(await queue.ids()).toEqual(["b"]);
+    expect(await queue.ids(100)).toEqual(["b"]);
     expect(await queue.removeAll([])).toBe(0);
   });
 
@@ -66,11 +66,11 @@ describe("the queue", () => {
     await add("started", "waits", "failed", "has-room", "stored-by-another");
     await queue.claim(1, 10);
     await queue.failed("failed", "no luck", 10);
-    await generations.reserve({ imageId: "has-room", blob: "b", generation: "g", size: 1 }, 100, 10);
-    await generations.reserve({ imageId: "other", blob: "c", generation: "h", size: 1 }, 100, 10);
+    await room.take({ imageId: "has-room", attempt: "g", size: 1 }, 100, 10);
+    await room.take({ imageId: "other", attempt: "h", size: 1 }, 100, 10);
     const { removed, busy } = await queue.clearIdle();
     expect([removed, busy.sort()]).toEqual([3, ["has-room", "started"]]);
-    expect((await queue.ids()).sort()).toEqual(busy);
+    expect((await queue.ids(100)).sort()).toEqual(busy);
     expect(await queue.clearIdle()).toMatchObject({ removed: 0 });
   });
 
@@ -104,7 +104,7 @@ describe("the queue", () => {
     expect(await page(2, "a", 2)).toEqual(["c", "d"]);
     expect(await page(1, "bb", 9)).toEqual(["a", "c", "d"]);
     expect(await page(2, "d", 2)).toEqual([]);
-    expect(await queue.ids()).toEqual(["b", "a", "c", "d"]);
+    expect(await queue.ids(100)).toEqual(["b", "a", "c", "d"]);
   });
 });
 
@@ -157,7 +157,7 @@ describe("claiming", () => {
   it("starts the next one when one has ended, in whatever way", async () => {
     await add("a", "b", "c", "d");
     await queue.claim(1, 10);
-    await storeImage("a");
+    await index("a", 2_100);
     expect(await queue.claim(1, 11)).toEqual(["b"]);
     await queue.failed("b", "no luck", 12);
     expect(await queue.claim(1, 13)).toEqual(["c"]);
@@ -247,5 +247,73 @@ describe("postponing", () => {
   it("of an image that was taken out meanwhile brings it not back", async () => {
     await queue.postpone("a", "not active", 10);
     expect(await queue.list()).toEqual([]);
+  });
+});
+
+describe("an image that is kept a moment after it was queued", () => {
+  const QUEUED = 10_000;
+  const listed = (now: number) => queue.ids(now);
+
+  it.each([
+    ["started", 1],
+    ["not started", 0],
+  ])("is listed until two seconds after it was queued: %s", async (_, concurrency) => {
+    await queue.add("a", QUEUED);
+    await queue.claim(concurrency, QUEUED + 1);
+    await index("a", QUEUED + 400);
+    expect(await listed(QUEUED + 400)).toEqual(["a"]);
+    expect(await listed(QUEUED + 1_999)).toEqual(["a"]);
+    expect(await listed(QUEUED + 2_000)).toEqual([]);
+  });
+
+  it("is listed no more, whenever the list is looked at", async () => {
+    await queue.add("a", QUEUED);
+    await index("a", QUEUED + 400);
+    expect(await listed(QUEUED + 99_000)).toEqual([]);
+    expect(await queue.counts()).toEqual({ queued: 0, failing: 0 });
+  });
+
+  it("that was kept later is not listed at all", async () => {
+    await queue.add("a", QUEUED);
+    await index("a", QUEUED + 2_000);
+    expect(await listed(QUEUED + 2_000)).toEqual([]);
+  });
+
+  it("holds no place, and is never started", async () => {
+    await queue.add("a", QUEUED);
+    await queue.add("b", QUEUED + 1);
+    expect(await queue.claim(1, QUEUED + 2)).toEqual(["a"]);
+    await index("a", QUEUED + 400);
+    expect(await queue.claim(1, QUEUED + 401)).toEqual(["b"]);
+    expect(await queue.claim(9, QUEUED + 402)).toEqual([]);
+    expect(await listed(QUEUED + 403)).toEqual(["a", "b"]);
+  });
+
+  it("that never had its turn, since a client's download brought it, is never started", async () => {
+    await queue.add("a", QUEUED);
+    await index("a", QUEUED + 400);
+    expect(await queue.claim(9, QUEUED + 401)).toEqual([]);
+    expect(await listed(QUEUED + 402)).toEqual(["a"]);
+  });
+
+  it("is removed by the next claim as well", async () => {
+    await queue.add("a", QUEUED);
+    await index("a", QUEUED + 400);
+    await queue.claim(9, QUEUED + 2_000);
+    expect(await queue.has("a")).toBe(false);
+  });
+
+  it("is no other one's business", async () => {
+    await queue.add("a", QUEUED);
+    await queue.add("b", QUEUED);
+    await index("a", QUEUED + 400);
+    expect(await listed(QUEUED + 5_000)).toEqual(["b"]);
+  });
+
+  it("can be taken out of the queue at once", async () => {
+    await queue.add("a", QUEUED);
+    await index("a", QUEUED + 400);
+    expect(await queue.remove("a")).toBe(true);
+    expect(await listed(QUEUED + 401)).toEqual([]);
   });
 });

@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { partsOf, type SlicePlan, sliceAt, sliceCount, sliceLength, sliceStart } from "../../src/store/slice-plan.ts";
+import {
+  partsOf,
+  planSlices,
+  type SlicePlan,
+  sliceAt,
+  sliceCount,
+  sliceLength,
+  sliceStart,
+} from "../../src/store/slice-plan.ts";
 
 const MIB = 2 ** 20;
 const lengths = (plan: SlicePlan) => Array.from({ length: sliceCount(plan) }, (_, slice) => sliceLength(plan, slice));
@@ -22,6 +30,21 @@ describe("an image is cut into", () => {
 
   it("no more slices than 8 and one for each 8 MiB: 10 GiB", () => {
     expect(sliceCount({ size: 10 * 1024 * MIB, sliceBytes: 8 * MIB })).toBe(8 + 1279);
+  });
+});
+
+describe("the size of slices", () => {
+  const GIB = 1024 * MIB;
+  it.each([
+    ["the setting's, for a small image", 1, 8, 8],
+    ["the setting's, up to so many of them", 64 * GIB, 8, 8],
+    ["twice the setting's, above", 64 * GIB + 1, 8, 16],
+    ["at most 16 MiB, however large the image is", 1024 * GIB, 8, 16],
+    ["doubled as often as it takes", 9 * GIB, 1, 2],
+    ["doubled more than once", 60 * GIB, 1, 8],
+    ["the setting's, where that is large", 1024 * GIB, 64, 64],
+  ])("is %s", (_, size, setting, mib) => {
+    expect(planSlices(size, setting * MIB)).toBe(mib * MIB);
   });
 });
 

@@ -93,18 +93,30 @@ async function putPiped<T>(
   put: (body: ReadableStream<Uint8Array>) => Promise<T>,
 ): Promise<T> {
   const { readable, writable } = new FixedLengthStream(bytes);
-  const [piped, answer] = await Promise.allSettled([pipe(job, from, to, writable), put(readable)]);
-  // A put that its source broke fails with it: the source's own word tells why.
-  if (answer.status === "rejected") throw piped.status === "rejected" ? piped.reason : answer.reason;
-  return answer.value;
+  const ended = new AbortController();
+  const piping = pipe(job, from, to, writable, ended.signal);
+  try {
+    return await put(readable);
+  } catch (cause) {
+    ended.abort(new Error("the put has ended"));
+    const broke = await piping;
+    // A pipe that broke by itself says more than that the put did, which breaks with it.
+    throw broke === null ? cause : broke.cause;
+  } finally {
+    // A put that has ended without reading all would leave the pipe waiting for ever.
+    ended.abort(new Error("the put has ended"));
+    await piping;
+  }
 }
 
+/** Never rejects. @returns why it broke by itself; null when it did not */
 async function pipe(
   { filling, slices, pause }: CommitJob,
   from: number,
   to: number,
   writable: WritableStream<Uint8Array>,
-): Promise<void> {
+  signal: AbortSignal,
+): Promise<{ readonly cause: unknown } | null> {
   const source = { imageId: filling.subject.imageId, attempt: filling.attempt };
   try {
     for (let slice = from; slice < to; slice++) {
@@ -113,11 +125,13 @@ async function pipe(
       const length = sliceLength(filling, slice);
       const body = await slices.open(source, { slice, size: length, offset: 0, length });
       if (body === null) throw new SliceMissing(`slice ${slice} of a complete fill is gone`);
-      await body.pipeTo(writable, { preventClose: true, preventAbort: true });
+      await body.pipeTo(writable, { preventClose: true, preventAbort: true, signal });
     }
     await writable.close();
+    return null;
   } catch (cause) {
+    const broke = signal.aborted ? null : { cause };
     await writable.abort(cause).catch(() => undefined);
-    throw cause;
+    return broke;
   }
 }

@@ -15,7 +15,7 @@ import { isCopyOf, ObjectStore } from "../../store/objects.ts";
 import { PartStore } from "../../store/parts.ts";
 import { PrefetchQueue } from "../../store/queue.ts";
 import { RoomBook } from "../../store/room.ts";
-import { planSlices, sliceStart } from "../../store/slice-plan.ts";
+import { planSlices } from "../../store/slice-plan.ts";
 import { SliceStore } from "../../store/slices.ts";
 import { FillClient } from "../client.ts";
 import { takeRoom } from "../make-room.ts";
@@ -47,9 +47,10 @@ import {
   type Filling,
   type FillState,
   HEARTBEAT_MS,
-  RANGES_AFTER_MISMATCH_MS,
-  spacing,
+  isStopped,
+  rangesFrom,
   step,
+  storedBytes,
 } from "./rules.ts";
 import type { FillTools } from "./tools.ts";
 
@@ -77,7 +78,8 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   #state: FillState | null = null;
   #pulling: { readonly attempt: string; readonly ended: Promise<void>; readonly abort: AbortController } | null = null;
   #beginning: Promise<Answer | null> | null = null;
-  #putting = false;
+  /** The attempt whose one put is under way. */
+  #putting: string | null = null;
   /** The last pull found nobody's rights to ask the origin under. */
   #withoutRights = false;
   #relay: Relay | null = null;
@@ -109,6 +111,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
 
   async follow(ask: Ask, waitMs: number): Promise<Answer> {
     const { reader, subject, errand } = ask;
+    let asking = ask;
     const deadline = Date.now() + waitMs;
     if (errand !== undefined) {
       this.#lent.lend(reader, errand);
@@ -118,14 +121,11 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     for (;;) {
       const now = Date.now();
       this.#readers.saw(reader, now);
-      const say = answer(this.#of(subject.imageId), ask, spacing(this.#readers.count(now)), now);
+      const say = answer(this.#of(subject.imageId), asking, now);
       switch (say.do) {
         case "begin": {
           this.#beganBy = reader;
-          this.#beginning ??= this.#begin(subject).finally(() => {
-            this.#beginning = null;
-          });
-          const instead = await this.#beginning;
+          const instead = await this.#begin(subject);
           if (instead !== null) return instead;
           break;
         }
@@ -135,12 +135,14 @@ export class Fill extends DurableObject<Env> implements FillCalls {
         case "failed":
           return { ...say, relay: this.#relay };
         case "read":
-          return { ...say, began: this.#beganBy === reader };
+          return { ...say, began: this.#beganBy === reader, askAgainMs: this.#readers.turn(now) };
         case "wait":
           if (this.#lent.wasRefused(reader)) return { do: "forward" };
           if (this.#pulling === null && (this.#withoutRights || !this.#lent.any)) return { do: "lend" };
           this.#startPull();
-          if (now >= deadline) return say;
+          if (now >= deadline) return { ...say, askAgainMs: this.#readers.turn(now) };
+          // Should this attempt fail, its end is this reader's: each of those who wait would else begin another one.
+          if (!ask.sent) asking = { ...asking, attempt: say.attempt };
           await this.#readers.wait(deadline - now);
           break;
         default:
@@ -195,7 +197,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     return {
       attempt: phase.attempt,
       state: phase.is,
-      bytesStored: Math.min(phase.size, sliceStart(phase, phase.stored)),
+      bytesStored: storedBytes(phase),
       size: phase.size,
       readers: this.#readers.count(Date.now()),
       queued,
@@ -250,7 +252,11 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   #of(imageId: string): FillState {
-    this.#state ??= this.#storage.read(imageId);
+    if (this.#state === null) {
+      this.#state = this.#storage.read(imageId);
+      // What it changes it changes at once.
+      this.ctx.waitUntil(this.#apply(imageId, { on: "restarted" }));
+    }
     return this.#state;
   }
 
@@ -304,17 +310,26 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   /** Looks at what R2 holds, and begins an attempt where that is not the image. @returns an answer if none can begin */
-  async #begin(subject: Subject): Promise<Answer | null> {
+  #begin(subject: Subject): Promise<Answer | null> {
+    // One at a time: a second one's late removal could take away what the first one's attempt has kept.
+    this.#beginning ??= this.#beginOne(subject).finally(() => {
+      this.#beginning = null;
+    });
+    return this.#beginning;
+  }
+
+  async #beginOne(subject: Subject): Promise<Answer | null> {
     const { objects, settings, log } = this.#tools;
     const { imageId } = subject;
     try {
       const there = await objects.head(imageId);
-      if (there !== null && there !== "foreign" && isCopyOf(there, subject.digest, subject.size)) {
+      const known = there !== null && there !== "foreign" && !isStopped(this.#of(imageId), there.attempt);
+      if (known && isCopyOf(there, subject.digest, subject.size)) {
         await this.#apply(imageId, { on: "found", kept: { attempt: there.attempt, subject } });
         return null;
       }
       if (there !== null) {
-        log.info("image.evicted", { image_id: imageId, why: "what is kept is not what the record describes" });
+        log.info("image.evicted", { image_id: imageId, why: "what is kept is stale, or of a stopped fill" });
         await objects.remove(imageId);
       }
     } catch (cause) {
@@ -331,19 +346,19 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   async #look(imageId: string): Promise<void> {
     const { phase } = this.#of(imageId);
     if (phase.is !== "kept") return;
+    const { attempt } = phase;
     const there = await this.#tools.objects.head(imageId).catch(() => "unknown" as const);
-    if (there === "unknown") return;
-    if (there === null || there === "foreign" || there.attempt !== phase.attempt) {
-      if (there !== null) await this.#tools.objects.remove(imageId);
-      await this.#apply(imageId, { on: "found", kept: null });
-    }
+    if (there === "unknown" || (there !== null && there !== "foreign" && there.attempt === attempt)) return;
+    await this.#apply(imageId, { on: "lost", attempt });
   }
 
   #startPull(): void {
     const phase = this.#state?.phase;
     if (this.#pulling !== null || phase?.is !== "filling" || Date.now() < phase.notBefore) return;
-    // Whoever follows is asked for its rights.
-    if (!this.#lent.any) return;
+    if (!this.#lent.any) {
+      this.ctx.waitUntil(this.#nobodysRights(phase.subject.imageId));
+      return;
+    }
     const abort = new AbortController();
     const ended = this.#pull(phase, abort.signal)
       .catch((cause: unknown): "over" => {
@@ -367,9 +382,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     if (taken === null) {
       log.info("fill.waits-for-download", { image_id: imageId, stored: filling.stored });
       this.#withoutRights = true;
-      // Readers are asked for theirs; where nobody reads, the queue has to wait.
-      if (this.#of(imageId).queued && this.#readers.count(Date.now()) === 0)
-        await this.#prefetch.withoutRights(imageId);
+      await this.#nobodysRights(imageId);
       return "over";
     }
     const admitted = filling.room === "had" ? Promise.resolve(true) : this.#admit(filling);
@@ -391,10 +404,14 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     if (ending.end === "refused") {
       log.info("fill.right-refused", { image_id: imageId, status: ending.status, from: taken.from });
       this.#lent.refused(taken, ending.status);
-      return this.#lent.any ? "under-other-rights" : "over";
+      if (this.#lent.any) return "under-other-rights";
+      await this.#nobodysRights(imageId);
+      return "over";
     }
     if (ending.end === "store-hangs") {
       log.error("fill.put-hangs", new Error("a put did not end"), { image_id: imageId, attempt });
+      // Counted, or a store that hangs each time would keep its readers waiting for ever.
+      await this.#apply(imageId, { on: "broken", attempt, fetched, by: "store" });
       await this.#storage.sync();
       this.ctx.abort("a put to R2 hangs: only a new object can go on");
     }
@@ -407,6 +424,19 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     });
     await this.#apply(imageId, event);
     return "over";
+  }
+
+  /** Readers are asked for theirs; where nobody reads, the queue has to wait, and another image has the place. */
+  async #nobodysRights(imageId: string): Promise<void> {
+    if (!this.#of(imageId).queued || this.#readers.count(Date.now()) > 0) return;
+    await this.#apply(imageId, { on: "queued", queued: false });
+    try {
+      await this.#prefetch.withoutRights(imageId);
+    } catch (cause) {
+      // Cron finds an image that has its turn and no fill at work.
+      this.#tools.log.error("catalog.unavailable", cause, { image_id: imageId });
+    }
+    this.#queueMoved();
   }
 
   /** Takes room for an attempt. @returns false when there is none; a D1 that is silent for a second does not keep it from running */
@@ -436,27 +466,28 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   async #put(state: FillState): Promise<void> {
-    const { imageId, phase, leftAloneUntil } = state;
-    if (this.#putting || phase.is !== "complete") return;
+    const { imageId, phase } = state;
+    if (this.#putting !== null || phase.is !== "complete") return;
     const { attempt } = phase;
     const { objects, slices, parts, log } = this.#tools;
-    this.#putting = true;
+    this.#putting = attempt;
     try {
       if (phase.room !== "had" && (await this.#askRoom(imageId, attempt, phase.size)) === "denied") return;
+      // Stopped while room was asked: what is there by now may be another attempt's.
+      if (!this.#isCurrent(imageId, attempt)) return;
       await this.#apply(imageId, { on: "putting", attempt });
-      const rangesFrom = leftAloneUntil === 0 ? 0 : Date.now() + RANGES_AFTER_MISMATCH_MS;
       const pause = () => (this.#readers.count(Date.now()) > 0 ? GIVE_WAY_MS : 0);
       const end = await commit({
         filling: phase,
         slices,
         objects,
         parts,
-        rangesFrom,
+        rangesFrom: rangesFrom(this.#of(imageId), Date.now()),
         pause,
         stopped: () => !this.#isCurrent(imageId, attempt),
       });
       // Stopped while it was put: it is there all the same.
-      if (!this.#isCurrent(imageId, attempt)) return await this.#bury(imageId, [attempt]);
+      if (!this.#isCurrent(imageId, attempt)) return await this.#removeStopped(imageId, [attempt]);
       await this.#apply(imageId, { on: "put", attempt, answer: end });
     } catch (cause) {
       log.error("fill.put-failed", cause, { image_id: imageId, attempt });
@@ -468,7 +499,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
         await this.#apply(imageId, { on: "put", attempt, answer: "unknown" });
       }
     } finally {
-      this.#putting = false;
+      this.#putting = null;
     }
   }
 
@@ -492,6 +523,13 @@ export class Fill extends DurableObject<Env> implements FillCalls {
 
   /** Removes once more what stopped attempts may have put after they were stopped. */
   async #bury(imageId: string, attempts: readonly string[]): Promise<void> {
+    // One that is still being put is seen to when that has ended.
+    const ended = attempts.filter((attempt) => attempt !== this.#putting);
+    await this.#removeStopped(imageId, ended);
+    await this.#apply(imageId, { on: "buried", attempts: ended });
+  }
+
+  async #removeStopped(imageId: string, attempts: readonly string[]): Promise<void> {
     const { objects, catalog } = this.#tools;
     const there = await objects.head(imageId);
     if (there !== null && there !== "foreign" && attempts.includes(there.attempt)) {
@@ -499,16 +537,19 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       await catalog.remove(imageId);
     }
     for (const attempt of attempts) await this.#drop(imageId, attempt);
-    await this.#apply(imageId, { on: "buried", attempts });
   }
 
   async #fetchQueued(imageId: string): Promise<void> {
+    const { queue } = this.#tools;
     const begun = await this.#prefetch.look(imageId, this.#of(imageId));
     if (begun.do === "begin") {
       await this.#apply(imageId, { on: "queued", queued: true });
       const instead = await this.#begin(begun.subject);
-      if (instead === null) return;
-      await this.#tools.queue.failed(imageId, "the store does not answer", Date.now());
+      const { phase } = this.#of(imageId);
+      if (instead === null && phase.is !== "kept") return;
+      await this.#apply(imageId, { on: "queued", queued: false });
+      if (phase.is === "kept") await queue.remove(imageId);
+      else await queue.failed(imageId, "the store does not answer", Date.now());
     }
     if (begun.do === "over") this.#awakeUntil = 0;
     this.#queueMoved();
@@ -541,7 +582,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     if (due.do === "wait") return this.#storage.wakeAt(busy || awake ? Math.min(due.until, beat) : due.until);
     if (due.do === "forget" && !awake && this.#storage.imageId() === null) return;
     // What is due is under way, or is done when the alarm rings.
-    return this.#storage.wakeAt(due.do === "put" && !this.#putting ? now : beat);
+    return this.#storage.wakeAt(due.do === "put" && this.#putting === null ? now : beat);
   }
 
   #queueMoved(): void {
@@ -557,7 +598,7 @@ function eventOf(ending: PullEnd, attempt: string, fetched: number): Event | nul
     case "encoded":
       return { on: "failed", attempt, why: "encoded", keep: false };
     case "broken":
-      return { on: "broken", attempt, fetched };
+      return { on: "broken", attempt, fetched, by: "origin" };
     case "store-failed":
       return { on: "failed", attempt, why: "store-unavailable", keep: false };
     case "slices-lost":

@@ -30,6 +30,8 @@ export class LentRights {
   readonly #refused = new Set<string>();
   /** The service account was refused this image: a caller may still have the right. */
   #serviceRefused = false;
+  /** A token of its was refused before, and another one asked for. */
+  #serviceRenewed = false;
 
   constructor(service: ServiceTokens | null, log: Log) {
     this.#service = service;
@@ -66,6 +68,7 @@ export class LentRights {
     this.#lent.clear();
     this.#refused.clear();
     this.#serviceRefused = false;
+    this.#serviceRenewed = false;
   }
 
   /** @returns null when there are nobody's */
@@ -81,20 +84,17 @@ export class LentRights {
   /** The origin refused what was asked under these rights. @param status of its answer */
   refused({ from, reader, errand }: Taken, status: number): void {
     if (from === "service") {
-      // A token may have been revoked before its time: the next one is asked for anew, once.
-      const token = errand.headers.find(([name]) => name === "x-auth-token")?.[1] ?? "";
-      const renewed = status === 401 && this.#renewed !== token;
-      if (status === 401) this.#service?.forget(token);
-      this.#renewed = token;
-      this.#serviceRefused = !renewed;
+      // A token may have been revoked before its time: another one is asked for, once.
+      const token = errand.headers.find(([name]) => name === "x-auth-token")?.[1];
+      if (status === 401 && token !== undefined) this.#service?.forget(token);
+      this.#serviceRefused = status !== 401 || this.#serviceRenewed;
+      this.#serviceRenewed = true;
       return;
     }
     // It will not get better: the token has ended, or the right was withdrawn. One lent meanwhile is none of this.
     if (reader !== null && this.#lent.get(reader) === errand) this.#lent.delete(reader);
     if (reader !== null) this.#refused.add(reader);
   }
-
-  #renewed: string | null = null;
 
   async #takeService(imageId: string): Promise<Taken | null> {
     if (this.#service === null) return null;

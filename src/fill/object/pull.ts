@@ -85,6 +85,10 @@ class StoreFailed extends Error {
   override readonly name = "StoreFailed";
 }
 
+class PutHangs extends Error {
+  override readonly name = "PutHangs";
+}
+
 class NotAdmitted extends Error {
   override readonly name = "NotAdmitted";
 }
@@ -100,6 +104,9 @@ class Pull {
   /** Slices that are stored, but not all before them. */
   readonly #early = new Set<number>();
   readonly #parts: PartSums | null;
+  /** Ends both sides when one has failed. */
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
   #stored: number;
   #failure: unknown = null;
 
@@ -109,27 +116,42 @@ class Pull {
     const { filling } = job;
     this.#stored = filling.stored;
     this.#parts = filling.partBytes === null ? null : new PartSums(filling, filling.partBytes, filling.sums);
+    this.#signal = AbortSignal.any([job.signal, this.#stop.signal]);
   }
 
   async run(): Promise<PullEnd> {
-    const { filling, pool, signal } = this.#job;
+    const { filling, pool } = this.#job;
     try {
       // Before the origin is opened: waiting for memory is no stall of the origin's.
-      const giveBack = await pool.take(sliceLength(filling, filling.stored), signal);
+      const giveBack = await pool.take(sliceLength(filling, filling.stored), this.#signal);
       const prefix = await this.#prefix().catch((cause: unknown) => {
         giveBack();
         throw cause;
       });
       const gate = new DigestGate({ digest: filling.subject.digest, size: filling.size, prefix });
-      // The failure that counts is the first: the other side breaks with it.
-      await Promise.all([this.#feed(gate, prefix.bytes), this.#cut(gate, giveBack)]);
+      // Both have ended then: no put begins, and no memory is taken, behind the end of a pull.
+      await Promise.all([
+        this.#unlessStopped(this.#feed(gate, prefix.bytes)).catch((cause: unknown) => this.#fail(cause)),
+        this.#cut(gate, giveBack).catch((cause: unknown) => this.#fail(cause)),
+      ]);
       await Promise.all(this.#puts);
-      if (this.#failure !== null) throw this.#failure;
-      return { end: "complete" };
+      return this.#failure === null ? { end: "complete" } : await this.#endOf(this.#failure);
     } catch (cause) {
-      await Promise.all(this.#puts);
-      return this.#endOf(this.#failure ?? cause);
+      return this.#endOf(cause);
     }
+  }
+
+  /** The failure that counts is the first: all else breaks with it. */
+  #fail(cause: unknown): void {
+    this.#failure ??= cause;
+    this.#stop.abort(cause);
+  }
+
+  /** An origin that does not answer holds nobody up who has been stopped. */
+  #unlessStopped(promise: Promise<void>): Promise<void> {
+    const { promise: stopped, reject } = Promise.withResolvers<never>();
+    this.#signal.addEventListener("abort", () => reject(this.#signal.reason), { once: true });
+    return Promise.race([promise, stopped]);
   }
 
   /** A digester that has seen what is stored already. */
@@ -160,9 +182,11 @@ class Pull {
 
   /** The gate's bytes into slices. @param giveBack the first one's buffer */
   async #cut(gate: DigestGate, giveBack: () => void): Promise<void> {
-    const { filling, pool, signal } = this.#job;
+    const { filling, pool, admitted } = this.#job;
+    const signal = this.#signal;
     const reader = gate.readable.getReader({ mode: "byob" });
     reader.closed.catch(() => undefined);
+    signal.addEventListener("abort", () => void reader.cancel(signal.reason).catch(() => undefined), { once: true });
     let give = giveBack;
     try {
       for (let slice = filling.stored; slice < sliceCount(filling); slice++) {
@@ -173,11 +197,9 @@ class Pull {
         }
         const { value } = await reader.readAtLeast(length, new Uint8Array(length));
         if (value === undefined || value.byteLength < length) throw new Error("the gate ended early");
-        if (this.#failure !== null) throw this.#failure;
         await this.#parts?.add(slice, value);
-        const admitted = await this.#job.admitted;
+        if (!(await admitted)) throw new NotAdmitted("there is no room for the image");
         signal.throwIfAborted();
-        if (!admitted) throw new NotAdmitted("there is no room for the image");
         this.#store(slice, value, give);
         give = () => undefined;
       }
@@ -201,12 +223,13 @@ class Pull {
         while (this.#early.delete(this.#stored)) this.#stored++;
         stored(this.#stored, filling.fetched + this.#body.fetched, this.#wholeSums());
       })
-      .catch((cause: unknown) => {
-        this.#failure ??=
-          cause instanceof DeadlineExceeded ? cause : new StoreFailed("a slice was not stored", { cause });
-        // The other side waits for the origin.
-        this.#body.cancel();
-      });
+      .catch((cause: unknown) =>
+        this.#fail(
+          cause instanceof DeadlineExceeded
+            ? new PutHangs("a put does not end", { cause })
+            : new StoreFailed("a slice was not stored", { cause }),
+        ),
+      );
     this.#puts.add(done);
     void done.then(() => this.#puts.delete(done));
   }
@@ -222,7 +245,7 @@ class Pull {
 
   async #endOf(cause: unknown): Promise<PullEnd> {
     if (this.#job.signal.aborted || cause instanceof NotAdmitted) return { end: "aborted" };
-    if (this.#failure instanceof DeadlineExceeded) return { end: "store-hangs" };
+    if (cause instanceof PutHangs) return { end: "store-hangs" };
     if (cause instanceof StoreFailed) return { end: "store-failed", cause };
     if (cause instanceof SlicesLost) return { end: "slices-lost" };
     if (cause instanceof DigestMismatch) return { end: "mismatch", cause };

@@ -53,7 +53,7 @@ export type Phase =
   | { readonly is: "idle" }
   | ({ readonly is: "filling"; readonly notBefore: number } & Filling)
   /** All slices are stored and the digest agreed; the object is not kept yet. */
-  | ({ readonly is: "complete"; readonly putAt: number; readonly puts: number; readonly putting: boolean } & Filling)
+  | ({ readonly is: "complete"; readonly putAt: number; readonly puts: number } & Filling)
   /** The object is kept. `since`: ms since the epoch; `slices`: whether they are still there. */
   | ({ readonly is: "kept"; readonly since: number; readonly slices: boolean } & Filling)
   /** Told to those who ask until then. `resume`: what is stored of an attempt that can go on. */
@@ -74,7 +74,10 @@ export interface Tombstone {
 export interface FillState {
   readonly imageId: string;
   readonly phase: Phase;
-  /** Until then the image is left alone, ms since the epoch; 0 when its data was not wrong. */
+  /**
+   * Until then its ranges are refused, and nothing refills it in the background, ms since the epoch; 0 when its data was
+   * not wrong.
+   */
   readonly leftAloneUntil: number;
   readonly tombstones: readonly Tombstone[];
   /** It was queued: fetched without a download, under the service account or whoever queued it. */
@@ -98,8 +101,8 @@ export type Event =
       readonly fetched: number;
       readonly sums: readonly string[];
     }
-  /** The origin broke off, stalled, or failed. */
-  | { readonly on: "broken"; readonly attempt: string; readonly fetched: number }
+  /** The origin broke off, stalled or failed; or a put hangs, and only a new object can go on. */
+  | { readonly on: "broken"; readonly attempt: string; readonly fetched: number; readonly by: "origin" | "store" }
   /** The attempt can't go on: the store refused, or its slices are gone. `keep`: what is stored is good. */
   | { readonly on: "failed"; readonly attempt: string; readonly why: FillProblem; readonly keep: boolean }
   | { readonly on: "mismatched"; readonly attempt: string }
@@ -107,8 +110,12 @@ export type Event =
   /** The put waits: there is no word yet about its room. */
   | { readonly on: "postponed"; readonly attempt: string; readonly until: number }
   | { readonly on: "put"; readonly attempt: string; readonly answer: "kept" | "wrong-digest" | "unknown" }
-  /** What is kept was looked at, and is of this attempt; null: nothing is. */
-  | { readonly on: "found"; readonly kept: Kept | null }
+  /** R2 holds the image, which this Fill did not know. */
+  | { readonly on: "found"; readonly kept: Kept }
+  /** What was kept of this attempt is not there any more. */
+  | { readonly on: "lost"; readonly attempt: string }
+  /** All that was in memory is gone: pull, put, readers, rights. */
+  | { readonly on: "restarted" }
   /** The slices of a kept image have had their time. */
   | { readonly on: "swept" }
   | { readonly on: "buried"; readonly attempts: readonly string[] }
@@ -158,20 +165,18 @@ export function step(state: FillState, event: Event, now: number): Step {
       if (phase.is !== "filling" || phase.attempt !== event.attempt || event.stored <= phase.stored) return same();
       const { stored, fetched, sums } = event;
       const next = { ...phase, stored, storedAt: now, reopenings: 0, fetched, sums };
-      if (event.stored < sliceCount(phase)) return { state: { ...state, phase: next }, effects: [] };
-      const { notBefore: _, ...filling } = next;
-      const complete = { ...filling, is: "complete" as const, putAt: now + COMMIT_AFTER_MS, puts: 0, putting: false };
+      if (stored < sliceCount(phase)) {
+        // Also where each connection gets a little further: one that reads from 0 each time costs the image each time.
+        return isDear(next)
+          ? fail(state, next, "fill-failed", false, now)
+          : { state: { ...state, phase: next }, effects: [] };
+      }
+      const complete = { ...strip(next), is: "complete" as const, putAt: now + COMMIT_AFTER_MS, puts: 0 };
       return { state: { ...state, phase: complete }, effects: [] };
     }
-    case "broken": {
+    case "broken":
       if (phase.is !== "filling" || phase.attempt !== event.attempt) return same();
-      const reopenings = phase.reopenings + 1;
-      const pause = REOPEN_MS[phase.reopenings];
-      const dear = event.fetched >= ORIGIN_BYTES_FACTOR * phase.size;
-      const next = { ...phase, reopenings, fetched: event.fetched };
-      if (pause === undefined || dear) return fail(state, next, "fill-failed", !dear, now);
-      return { state: { ...state, phase: { ...next, notBefore: now + pause } }, effects: [] };
-    }
+      return reopen(state, { ...phase, fetched: event.fetched }, event.by, now);
     case "failed":
       if (phase.is !== "filling" && phase.is !== "complete") return same();
       if (phase.attempt !== event.attempt) return same();
@@ -181,14 +186,21 @@ export function step(state: FillState, event: Event, now: number): Step {
       return fail({ ...state, leftAloneUntil: now + LEFT_ALONE_MS }, phase, "digest-mismatch", false, now);
     case "putting":
       if (phase.is !== "complete" || phase.attempt !== event.attempt) return same();
-      return { state: { ...state, phase: { ...phase, putting: true, puts: phase.puts + 1 } }, effects: [] };
+      return {
+        state: { ...state, phase: { ...phase, putAt: now + COMMIT_AFTER_MS, puts: phase.puts + 1 } },
+        effects: [],
+      };
     case "postponed":
       if (phase.is !== "complete" || phase.attempt !== event.attempt) return same();
-      return { state: { ...state, phase: { ...phase, putting: false, putAt: event.until } }, effects: [] };
+      return { state: { ...state, phase: { ...phase, putAt: event.until } }, effects: [] };
     case "put":
       return put(state, event, now);
     case "found":
       return found(state, event.kept, now);
+    case "lost":
+      return lost(state, event.attempt, now);
+    case "restarted":
+      return restarted(state, now);
     case "swept":
       return phase.is === "kept" ? { state: { ...state, phase: { is: "idle" } }, effects: [] } : same();
     case "buried": {
@@ -204,14 +216,11 @@ function begin(state: FillState, event: Extract<Event, { on: "begin" }>, now: nu
   const { phase } = state;
   if (phase.is === "filling" || phase.is === "complete") return { state, effects: [] };
   const { subject, attempt, sliceBytes, partBytes } = event;
-  const resume = phase.is === "failed" ? phase.resume : null;
-  if (resume !== null && isSame(resume.subject, subject)) {
-    const filling = { ...resume, is: "filling" as const, reopenings: 0, notBefore: now };
+  if (phase.is === "failed" && phase.resume !== null && isSame(phase.resume.subject, subject)) {
+    const filling = { ...phase.resume, is: "filling" as const, reopenings: 0, notBefore: now };
     return { state: { ...state, phase: filling }, effects: [{ do: "pull" }] };
   }
-  const left = phase.is === "kept" && phase.slices ? phase.attempt : (resume?.attempt ?? null);
-  const before: Effect[] = left === null ? [] : dropped(left);
-  const tombstones = left === null ? state.tombstones : bury(state.tombstones, left, now);
+  const { tombstones, effects: left } = leave(state, now);
   const filling: Phase = {
     is: "filling",
     attempt,
@@ -227,7 +236,35 @@ function begin(state: FillState, event: Extract<Event, { on: "begin" }>, now: nu
     room: "unknown",
     notBefore: now,
   };
-  return { state: { ...state, phase: filling, tombstones }, effects: [...before, { do: "pull" }] };
+  return { state: { ...state, phase: filling, tombstones }, effects: [...left, { do: "pull" }] };
+}
+
+function restarted(state: FillState, now: number): Step {
+  const { phase } = state;
+  // A put that the object before had under way may land still: nobody waits for its end any more.
+  const tombstones = state.tombstones.map(({ attempt, at }) => ({ attempt, at: Math.max(at, now + TOMBSTONE_MS) }));
+  const next = tombstones.length === 0 ? state : { ...state, tombstones };
+  // Counted as a reopening: what ends the object each time would else be tried for ever.
+  return phase.is === "filling" ? reopen(next, phase, "origin", now) : { state: next, effects: [] };
+}
+
+/** The pull has to begin again. @param by what broke */
+function reopen(
+  state: FillState,
+  filling: Filling & { readonly is: "filling"; readonly notBefore: number },
+  by: "origin" | "store",
+  now: number,
+): Step {
+  const next = { ...filling, reopenings: filling.reopenings + 1 };
+  const pause = REOPEN_MS[filling.reopenings];
+  if (pause === undefined || isDear(next)) {
+    return fail(state, next, by === "store" ? "store-unavailable" : "fill-failed", !isDear(next), now);
+  }
+  return { state: { ...state, phase: { ...next, notBefore: now + pause } }, effects: [] };
+}
+
+function isDear({ fetched, size }: Filling): boolean {
+  return fetched >= ORIGIN_BYTES_FACTOR * size;
 }
 
 /** @param keep what is stored is good, and the attempt can go on later */
@@ -255,7 +292,7 @@ function put(state: FillState, event: Extract<Event, { on: "put" }>, now: number
       const filling = strip(phase);
       const kept: Phase = { ...filling, is: "kept", since: now, slices: true };
       return {
-        state: { ...state, phase: kept, leftAloneUntil: 0, queued: false },
+        state: { ...state, phase: kept, leftAloneUntil: rangesFrom(state, now), queued: false },
         effects: [{ do: "index", filling }],
       };
     }
@@ -265,25 +302,27 @@ function put(state: FillState, event: Extract<Event, { on: "put" }>, now: number
     case "unknown": {
       const pause = PUT_AGAIN_MS[phase.puts - 1];
       if (pause === undefined) return fail(state, phase, "store-unavailable", false, now);
-      return { state: { ...state, phase: { ...phase, putting: false, putAt: now + pause } }, effects: [] };
+      return { state: { ...state, phase: { ...phase, putAt: now + pause } }, effects: [] };
     }
   }
 }
 
-/** What R2 holds under the image's key, when this Fill did not know or somebody did not find it. */
-function found(state: FillState, kept: Kept | null, now: number): Step {
+/** Until when ranges of an image that is kept now are refused, ms since the epoch; 0 where its data never was wrong. */
+export function rangesFrom(state: FillState, now: number): number {
+  return now < state.leftAloneUntil ? now + RANGES_AFTER_MISMATCH_MS : 0;
+}
+
+/** Whether what R2 holds of this attempt is to go: a put that was under way when it was stopped. */
+export function isStopped(state: FillState, attempt: string): boolean {
+  return state.tombstones.some((stone) => stone.attempt === attempt);
+}
+
+/** What R2 holds under the image's key, when this Fill did not know. */
+function found(state: FillState, { attempt, subject }: Kept, now: number): Step {
   const { phase } = state;
-  if (kept === null) {
-    if (phase.is !== "kept") return { state, effects: [] };
-    const { since: _, slices, ...filling } = phase;
-    if (!slices) return { state: { ...state, phase: { is: "idle" } }, effects: [] };
-    // The object was lost, but not what it was made of.
-    const complete: Phase = { ...filling, is: "complete", putAt: now, puts: 0, putting: false };
-    return { state: { ...state, phase: complete }, effects: [] };
-  }
   if (phase.is !== "idle" && phase.is !== "failed") return { state, effects: [] };
-  const effects = phase.is === "failed" && phase.resume !== null ? dropped(phase.resume.attempt) : [];
-  const { attempt, subject } = kept;
+  if (isStopped(state, attempt)) return { state, effects: [] };
+  const { tombstones, effects } = leave(state, now);
   const known: Phase = {
     is: "kept",
     attempt,
@@ -300,22 +339,37 @@ function found(state: FillState, kept: Kept | null, now: number): Step {
     since: now,
     slices: false,
   };
-  return { state: { ...state, phase: known }, effects };
+  return { state: { ...state, phase: known, tombstones }, effects };
 }
 
-function stop(state: FillState, read: boolean, now: number): Step {
+function lost(state: FillState, attempt: string, now: number): Step {
   const { phase } = state;
+  if (phase.is !== "kept" || phase.attempt !== attempt) return { state, effects: [] };
+  // Whatever is in its place is none of this image, and lists must not name it.
   const effects: Effect[] = [{ do: "remove-object" }];
-  if (phase.is === "idle" && !state.queued) return { state, effects };
-  let { tombstones } = state;
-  if (phase.is === "filling") effects.unshift({ do: "abort-pull" });
+  if (!phase.slices) return { state: { ...state, phase: { is: "idle" } }, effects };
+  // Not what it was made of.
+  const complete: Phase = { ...strip(phase), is: "complete", putAt: now + COMMIT_AFTER_MS, puts: 0 };
+  return { state: { ...state, phase: complete }, effects };
+}
+
+/** @param read clients read what is kept of the attempt: its slices stay for them until the tombstone is due */
+function stop(state: FillState, read: boolean, now: number): Step {
+  const all: Effect[] = [{ do: "remove-object" }];
+  if (state.phase.is === "idle" && !state.queued) return { state, effects: all };
+  const { tombstones, effects } = leave(state, now);
+  if (!read) all.push(...effects);
+  if (state.phase.is === "filling") all.unshift({ do: "abort-pull" });
+  // It holds its place in the queue no longer.
+  if (state.queued) all.push({ do: "queue-failed", why: "fill-stopped" });
+  return { state: { ...state, phase: { is: "idle" }, tombstones, queued: false }, effects: all };
+}
+
+/** Leaves the attempt that there is, if any: what it has stored goes, now and once more later, also what is still being put. */
+function leave({ phase, tombstones }: FillState, now: number): Pick<FillState, "tombstones"> & Pick<Step, "effects"> {
   const attempt = phase.is === "idle" ? null : phase.is === "failed" ? (phase.resume?.attempt ?? null) : phase.attempt;
-  if (attempt !== null) {
-    // Also the object: its put may be under way.
-    tombstones = bury(tombstones, attempt, now);
-    if (!read) effects.push(...dropped(attempt));
-  }
-  return { state: { ...state, phase: { is: "idle" }, tombstones, queued: false }, effects };
+  if (attempt === null) return { tombstones, effects: [] };
+  return { tombstones: bury(tombstones, attempt, now), effects: dropped(attempt) };
 }
 
 function dropped(attempt: string): Effect[] {
@@ -331,16 +385,18 @@ function strip(phase: Filling): Filling {
   return { attempt, size, sliceBytes, subject, stored, storedAt, reopenings, fetched, partBytes, sums, room };
 }
 
-/** What a reader is told, where the state alone can say. */
+/** What a reader is told, where the state alone can say. When it asks again is {@link nextTurn}'s. */
 export type Say =
-  | Answer
+  | Exclude<Answer, { readonly do: "read" | "wait" }>
+  | ({ readonly do: "read"; readonly stored: number } & Cut)
+  | { readonly do: "wait"; readonly attempt: string }
   /** Begin, or go on with, an attempt for it first. */
   | { readonly do: "begin" }
   /** A fill is under way for another content of this image: end it first. */
   | { readonly do: "replace" };
 
-/** Answers a reader. Nothing but time or an event can change a `wait`. @param askAgainMs {@link spacing} */
-export function answer(state: FillState, ask: Ask, askAgainMs: number, now: number): Say {
+/** Answers a reader. Nothing but time or an event can change a `wait`. */
+export function answer(state: FillState, ask: Ask, now: number): Say {
   const { phase } = state;
   // Ranges complete what a client holds already, which may be of the wrong data.
   if (ask.want !== "whole" && now < state.leftAloneUntil) {
@@ -356,12 +412,14 @@ export function answer(state: FillState, ask: Ask, askAgainMs: number, now: numb
       if (ask.sent && !(mine && phase.resume !== null)) return { do: "cut", why: phase.why };
       if (phase.why === "digest-mismatch") return mine ? failed(phase.why) : { do: "begin" };
       if (now < phase.until) return phase.why === "fill-failed" ? failed(phase.why) : { do: "alone", why: phase.why };
-      return isFarAhead(ask, phase.resume?.stored ?? 0) ? { do: "origin" } : { do: "begin" };
+      return isFarAhead(ask, phase.resume === null ? 0 : storedBytes(phase.resume))
+        ? { do: "origin" }
+        : { do: "begin" };
     }
     case "kept":
       if (!isSame(phase.subject, ask.subject)) return ask.sent ? { do: "cut", why: "fill-stopped" } : { do: "replace" };
       if (ask.sent && ask.attempt !== phase.attempt) return { do: "cut", why: "fill-stopped" };
-      if (ask.attempt === phase.attempt && phase.slices) return read(phase, askAgainMs);
+      if (ask.attempt === phase.attempt && phase.slices) return read(phase);
       return { do: "kept", attempt: phase.attempt };
     case "filling":
     case "complete": {
@@ -369,20 +427,25 @@ export function answer(state: FillState, ask: Ask, askAgainMs: number, now: numb
       if (relation === "other") return ask.sent ? { do: "cut", why: "fill-stopped" } : { do: "replace" };
       if (ask.sent && ask.attempt !== phase.attempt) return { do: "cut", why: "fill-stopped" };
       if (relation === "weaker") return { do: "alone", why: "fill-weaker" };
-      const storedBytes = sliceStart(phase, phase.stored);
-      if (ask.at < storedBytes || phase.is === "complete") return read(phase, askAgainMs);
-      return isFarAhead(ask, storedBytes) ? { do: "origin" } : { do: "wait", askAgainMs };
+      const stored = storedBytes(phase);
+      if (ask.at < stored || phase.is === "complete") return read(phase);
+      return isFarAhead(ask, stored) ? { do: "origin" } : { do: "wait", attempt: phase.attempt };
     }
   }
 }
 
-function failed(why: FillProblem): Answer {
+function failed(why: FillProblem): Say {
   return { do: "failed", why, relay: null };
 }
 
-function read(filling: Filling, askAgainMs: number): Answer {
+function read(filling: Filling): Say {
   const { attempt, size, sliceBytes, stored } = filling;
-  return { do: "read", attempt, size, sliceBytes, stored, began: false, askAgainMs };
+  return { do: "read", attempt, size, sliceBytes, stored };
+}
+
+/** The image's byte up to which slices are stored. */
+export function storedBytes(filling: Filling): number {
+  return Math.min(filling.size, sliceStart(filling, filling.stored));
 }
 
 /** @param stored bytes */
@@ -405,12 +468,23 @@ function isSame(filling: Subject, asked: Subject): boolean {
   return algorithm === "md5" && filling.checksum === hex;
 }
 
+/** A reader does not ask again before, ms. */
+const ASK_AGAIN_MS = 50;
+/** Between the turns of two readers, ms: 200 a second, of the 500 to 1,000 that an object takes (Durable Objects limits page). */
+const TURN_MS = 5;
+
 /**
- * How long a reader waits between two asks, ms, so that a Fill sees at most some 200 a second however many follow it (an
- * object takes 500 to 1,000: Durable Objects limits page).
+ * When a reader may ask again, ms since the epoch. Each has a turn of its own: all of them are told of a slice at the same
+ * moment, and would come back at the same moment.
+ * @param last the turn that was given out before
  */
+export function nextTurn(last: number, now: number): number {
+  return Math.max(now + ASK_AGAIN_MS, last + TURN_MS);
+}
+
+/** How far so many readers' turns reach, ms: so long after a slice was stored the last of them has heard of it. */
 export function spacing(readers: number): number {
-  return Math.max(50, readers * 5);
+  return ASK_AGAIN_MS + readers * TURN_MS;
 }
 
 /** What is to be done by the clock, if nothing happens before. */
@@ -433,14 +507,12 @@ export function duty(state: FillState, staleMs: number, now: number): Duty {
   const due = state.tombstones.filter(({ at }) => at <= now).map(({ attempt }) => attempt);
   if (due.length > 0) return { do: "bury", attempts: due };
   const { phase } = state;
-  const beat = now + HEARTBEAT_MS;
   switch (phase.is) {
     case "filling":
       if (now >= phase.storedAt + staleMs) return { do: "stop" };
       return now >= phase.notBefore ? { do: "pull" } : { do: "wait", until: phase.notBefore };
     case "complete":
       if (now >= phase.storedAt + staleMs) return { do: "stop" };
-      if (phase.putting) return { do: "wait", until: beat };
       return now >= phase.putAt ? { do: "put" } : { do: "wait", until: phase.putAt };
     case "kept": {
       if (!phase.slices) return rest(state, now);

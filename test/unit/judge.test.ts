@@ -1,9 +1,9 @@
 /** What is to become of a queued image. */
 import { describe, expect, it } from "vitest";
-import { judge } from "../../src/fill/prefetch.ts";
+import { judge } from "../../src/fill/object/judge.ts";
 import type { RecordAnswer } from "../../src/origin/authorize.ts";
 import type { ImageRecord } from "../../src/origin/record.ts";
-import type { StoredImage } from "../../src/store/catalog.ts";
+import type { StoredImage } from "../../src/store/objects.ts";
 
 const ID = "0d2a3c9e-7a52-4b40-9f7e-5d1e6f5f2f10";
 const SHA512 = "a".repeat(128);
@@ -20,16 +20,17 @@ const found = (change: Partial<ImageRecord> = {}): RecordAnswer => ({
     owner: "demo",
     ...change,
   },
-  v1Headers: null,
+  headers: new Headers(),
 });
-const stored = (blob: string): StoredImage => ({
+const kept = (change: Partial<StoredImage> = {}): StoredImage => ({
   imageId: ID,
-  blob,
-  checksum: MD5,
-  generation: "g",
   size: 100,
-  sliceBytes: 16,
-  etags: ["e"],
+  attempt: "kept",
+  digests: { sha512: SHA512, md5: MD5 },
+  rangesFrom: 0,
+  kind: "image",
+  storedAt: 0,
+  ...change,
 });
 const verdict = (answer: RecordAnswer, copy: StoredImage | null = null, seesAll = true, limits = LIMITS) =>
   judge(ID, answer, copy, seesAll, limits);
@@ -38,31 +39,36 @@ describe("a queued image", () => {
   it("that is active is filled", () => {
     expect(verdict(found())).toEqual({
       do: "fill",
-      subject: {
-        imageId: ID,
-        blob: `sha512-${SHA512}`,
-        digest: { algorithm: "sha512", hex: SHA512 },
-        checksum: MD5,
-        size: 100,
-      },
+      subject: { imageId: ID, digest: { algorithm: "sha512", hex: SHA512 }, checksum: MD5, size: 100 },
     });
   });
 
-  it("whose record has no digest but the MD5 is filled under its own name", () => {
-    expect(verdict(found({ hash: null }))).toMatchObject({ do: "fill", subject: { blob: `md5-${MD5}-${ID}` } });
+  it("whose record has no digest but the MD5 is filled by that", () => {
+    expect(verdict(found({ hash: null }))).toMatchObject({
+      do: "fill",
+      subject: { digest: { algorithm: "md5", hex: MD5 } },
+    });
   });
 
-  it("that is stored already needs nothing", () => {
-    expect(verdict(found(), stored(`sha512-${SHA512}`))).toEqual({ do: "done" });
+  it.each<[string, Partial<ImageRecord>]>([
+    ["by its strongest digest", {}],
+    ["by its MD5, where the record states nothing else", { hash: null }],
+    ["though the record states no size", { size: null }],
+  ])("that is kept already needs nothing: %s", (_, change) => {
+    expect(verdict(found(change), kept())).toEqual({ do: "done" });
   });
 
-  it("whose stored copy is of another content is filled anew", () => {
-    expect(verdict(found(), stored(`sha512-${"b".repeat(128)}`))).toMatchObject({ do: "fill" });
+  it.each<[string, Partial<StoredImage>]>([
+    ["of another content", { digests: { sha512: "b".repeat(128), md5: MD5 } }],
+    ["without the digest of the record", { digests: { md5: MD5 } }],
+    ["of another size", { size: 99 }],
+  ])("whose kept copy is %s is filled anew", (_, change) => {
+    expect(verdict(found(), kept(change))).toMatchObject({ do: "fill" });
   });
 
   it.each(["deleted", "pending_delete"])("whose status is %s is gone", (status) => {
     expect(verdict(found({ status }))).toEqual({ do: "gone" });
-    expect(verdict(found({ status }), stored(`sha512-${SHA512}`), false)).toEqual({ do: "gone" });
+    expect(verdict(found({ status }), kept(), false)).toEqual({ do: "gone" });
   });
 
   it.each(["queued", "saving", "uploading", "importing", "deactivated", "killed"])(
@@ -73,6 +79,13 @@ describe("a queued image", () => {
       expect(verdict(found({ status, size: null, hash: null, checksum: null }))).toMatchObject({ do: "wait" });
     },
   );
+
+  it.each<[string, Partial<ImageRecord>]>([
+    ["no digest at all", { hash: null, checksum: null }],
+    ["a digest that nobody can compute", { hash: { algorithm: "blake3", value: "a" }, checksum: null }],
+  ])("whose record states %s waits: the origin may still be computing one", (_, change) => {
+    expect(verdict(found(change))).toEqual({ do: "wait", reason: expect.stringContaining("digest") });
+  });
 
   it("that the origin does not have is gone if the asker would see it", () => {
     expect(verdict({ kind: "not-found" }, null, true)).toEqual({ do: "gone" });
@@ -93,27 +106,23 @@ describe("a queued image", () => {
   });
 });
 
-describe("an image that can't be stored has failed, and says why:", () => {
+describe("an image that can't be kept has failed, and says why:", () => {
   it.each<[string, Partial<ImageRecord>, string]>([
-    ["without a digest", { hash: null, checksum: null }, "digest"],
-    ["with a digest that nobody can compute", { hash: { algorithm: "blake3", value: "a" }, checksum: null }, "digest"],
     ["without a size", { size: null }, "size"],
     ["larger than the largest image", { size: 1_001 }, "IMAGE_MAX_BYTES"],
-    ["larger than all the room", { size: 501 }, "CACHE_MAX_BYTES"],
+    ["larger than half of the room", { size: 251 }, "half of CACHE_MAX_BYTES"],
   ])("%s", (_, change, word) => {
     expect(verdict(found(change))).toEqual({ do: "fail", reason: expect.stringContaining(word) });
   });
 
   it("but one of just these sizes is filled", () => {
-    expect(verdict(found({ size: 500 }))).toMatchObject({ do: "fill" });
-    expect(verdict(found({ size: 1_000 }), null, true, { imageMaxBytes: 1_000, cacheMaxBytes: 2_000 })).toMatchObject({
-      do: "fill",
-    });
+    expect(verdict(found({ size: 250 }))).toMatchObject({ do: "fill" });
+    const limits = { imageMaxBytes: 1_000, cacheMaxBytes: 2_000 };
+    expect(verdict(found({ size: 1_000 }), null, true, limits)).toMatchObject({ do: "fill" });
   });
 
   it("with a cap of 0 every one", () => {
-    expect(verdict(found({ size: 1 }), null, true, { imageMaxBytes: 1_000, cacheMaxBytes: 0 })).toMatchObject({
-      do: "fail",
-    });
+    const limits = { imageMaxBytes: 1_000, cacheMaxBytes: 0 };
+    expect(verdict(found({ size: 1 }), null, true, limits)).toMatchObject({ do: "fail" });
   });
 });

@@ -35,7 +35,7 @@ describe("what the origin said to a fill", () => {
       "set-cookie": "session=lender",
     };
     const headers = Object.entries({ "retry-after": "5", "content-type": "text/plain", ...theirs });
-    const response = fail("fill-failed", { headers, body: new TextEncoder().encode("busy") });
+    const response = fail("fill-failed", { headers, body: new Uint8Array(new TextEncoder().encode("busy")) });
     expect([response.status, response.statusText, await response.text()]).toEqual([503, "Busy", "busy"]);
     expect(Object.fromEntries(response.headers)).toEqual({
       ...PAGE,

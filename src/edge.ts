@@ -3,7 +3,7 @@
  * index.ts and handed down, so that nothing below reaches for a global.
  */
 import type { Env, Settings } from "./config.ts";
-import type { AloneCount } from "./download/alone.ts";
+import type { AloneDownloads } from "./download/alone.ts";
 import type { Usage } from "./download/usage.ts";
 import { FillClient } from "./fill/client.ts";
 import type { RoomTools } from "./fill/make-room.ts";
@@ -35,7 +35,7 @@ export interface Edge {
   readonly permissions: Permissions;
   readonly policyOrder: PolicyOrder;
   readonly usage: Usage;
-  readonly alone: AloneCount;
+  readonly alone: AloneDownloads;
   /** The edge's own account at Keystone, or null: it has none. */
   readonly service: ServiceTokens | null;
   /** Null: nobody wants notifications. */

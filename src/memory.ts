@@ -2,7 +2,7 @@
  * What an isolate remembers between requests. All of it is a mere memory, bounded and lost without harm when the platform
  * puts the isolate away: nothing that must last is here.
  */
-import { AloneCount } from "./download/alone.ts";
+import { AloneDownloads } from "./download/alone.ts";
 import { Usage } from "./download/usage.ts";
 import { ServiceTokenMemory } from "./keystone/service-tokens.ts";
 import { Receivers } from "./notify/receivers.ts";
@@ -13,7 +13,7 @@ export interface Memory {
   readonly permissions: Permissions;
   readonly policyOrder: PolicyOrder;
   readonly usage: Usage;
-  readonly alone: AloneCount;
+  readonly alone: AloneDownloads;
   readonly serviceTokens: ServiceTokenMemory;
   readonly receivers: Receivers;
 }
@@ -22,7 +22,7 @@ export const memory: Memory = {
   permissions: new Permissions(),
   policyOrder: new PolicyOrder(),
   usage: new Usage(),
-  alone: new AloneCount(),
+  alone: new AloneDownloads(),
   serviceTokens: new ServiceTokenMemory(),
   receivers: new Receivers(),
 };

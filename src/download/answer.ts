@@ -7,7 +7,7 @@ import { callerHeaders } from "../http/headers.ts";
 import { notifyDownload } from "../notify/send.ts";
 import { forward } from "../origin/forward.ts";
 import type { ImageSource } from "../origin/image-body.ts";
-import { gated, openAlone, sendRest } from "./alone.ts";
+import { gated, isMismatch, openAlone, sendRest } from "./alone.ts";
 import { type Asked, openCopy } from "./ask.ts";
 import type { Call } from "./call.ts";
 import { countHit } from "./count-hit.ts";
@@ -217,6 +217,9 @@ async function run(call: Call, head: ImageHead, reader: Reader, writable: Writab
     if (place === null) throw cause;
     try {
       await sendRest(sourceOf(call, head), head, await reader.digestSent(), writable);
+    } catch (broken) {
+      if (isMismatch(broken)) call.edge.alone.mismatched(call.target.imageId, call.edge.now());
+      throw broken;
     } finally {
       place();
     }
@@ -244,7 +247,9 @@ export async function answerAlone(call: Call, head: ImageHead, why: Detail): Pro
     }
     const { readable, passed } = gated(opened.body, head);
     const ended = passed
+      .then(() => edge.alone.agreed(target.imageId, edge.now()))
       .catch((cause: unknown) => {
+        if (isMismatch(cause)) edge.alone.mismatched(target.imageId, edge.now());
         if (!request.signal.aborted) edge.log.error("download.cut", cause, { image_id: target.imageId });
         return "cut" as const;
       })

@@ -48,6 +48,8 @@ export interface Question {
   /** Bytes. */
   readonly imageMaxBytes: number;
   readonly cacheMaxBytes: number;
+  /** Until when parts are refused because a lone download went wrong, ms since the epoch; 0: they are not. */
+  readonly rangesFrom: number;
   /** ms since the epoch */
   readonly now: number;
 }
@@ -84,10 +86,10 @@ export function decide(question: Question): Plan {
   if (asked.kind === "refused") return forward("range-refused");
   const range = asked.kind === "part" ? asked.range : null;
 
-  if (kept !== null) {
-    if (range !== null && now < kept.rangesFrom) return { do: "refuse", why: "left-alone", head };
-    return { do: "hit", head, image: kept, range };
-  }
+  // A part may complete what a client has of the wrong data.
+  const rangesFrom = Math.max(question.rangesFrom, kept?.rangesFrom ?? 0);
+  if (range !== null && now < rangesFrom) return { do: "refuse", why: "left-alone", head };
+  if (kept !== null) return { do: "hit", head, image: kept, range };
   if (wantsOnlyCached(headers)) return { do: "refuse", why: "only-if-cached", head };
   if (method === "HEAD") return { do: "head", head };
   const why = whyNotKept(question, size);

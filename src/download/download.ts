@@ -26,6 +26,7 @@ export async function download(edge: Edge, request: Request, target: ImageTarget
   if (permission.kind === "refused" && permission.gone) forget(edge, target);
 
   // 2. Decide.
+  if (copy.kind === "there") edge.alone.agreed(target.imageId, edge.now());
   const { imageMaxBytes, cacheMaxBytes } = edge.settings;
   const plan = decide({
     method: request.method,
@@ -35,6 +36,7 @@ export async function download(edge: Edge, request: Request, target: ImageTarget
     copy: copy.kind === "there" ? copy.image : copy.kind === "none" ? null : "unavailable",
     imageMaxBytes,
     cacheMaxBytes,
+    rangesFrom: edge.alone.rangesFrom(target.imageId),
     now: edge.now(),
   });
 

@@ -114,6 +114,9 @@ const TRACING = new Set([
   "x-trace-info",
 ]);
 
+/** The page that a browser asks for: what it may read, the origin says on each of its answers (CORS, fetch.spec.whatwg.org). */
+const PAGE = new Set(["origin"]);
+
 /** Which way a request has come (RFC 9110 section 7.6.3, RFC 8586): without it a circle of edges would not be one to any of them. */
 const WAY = new Set(["cdn-loop", "via"]);
 
@@ -148,7 +151,7 @@ export function requestHeadersFor(client: Headers): Headers {
 export function callerHeaders(client: Headers): Headers {
   const headers = requestHeadersFor(client);
   for (const name of [...headers.keys()]) {
-    if (!IDENTITY.has(name) && !TRACING.has(name) && !WAY.has(name)) headers.delete(name);
+    if (!IDENTITY.has(name) && !TRACING.has(name) && !WAY.has(name) && !PAGE.has(name)) headers.delete(name);
   }
   headers.set("user-agent", USER_AGENT);
   return headers;

@@ -141,6 +141,19 @@ describe("faults", () => {
     expect([headers["x-test"], headers["content-encoding"], body.length]).toEqual(["1", "gzip", SIZE]);
   });
 
+  test("headers can be added to the record, with the Origin of who asks, and only then", async () => {
+    const recordHeaders = { "Access-Control-Allow-Origin": "{origin}", "X-Test": "1" };
+    const { url } = await faulty({ recordHeaders });
+    const record = url.replace(/\/file$/, "");
+    const told = async (at: string, headers: Record<string, string>) => {
+      const answer = await raw(at, headers);
+      return [answer.headers["access-control-allow-origin"], answer.headers["x-test"]];
+    };
+    expect(await told(record, { origin: "https://page.test" })).toEqual(["https://page.test", "1"]);
+    expect(await told(record, {})).toEqual([undefined, "1"]);
+    expect(await told(url, { origin: "https://page.test" })).toEqual([undefined, undefined]);
+  });
+
   test("{} clears them, and a misspelt one is refused by name", async () => {
     const { namespace, url } = await faulty({ status: 503 });
     await put(`${controlOf(namespace)}/images/${IMAGE_ID}/faults`, {});

@@ -140,6 +140,7 @@ describe("a download of an image that is not kept", () => {
     };
     const response = await download(image.id, { env: { FILL: fill as unknown as Env["FILL"] } });
     await response.body?.cancel();
+    await settled();
     expect(asked).toBe(1);
     expect(Date.now() - since).toBeLessThan(14_000);
     await expectCalls(...asks(image.id), file(image));
@@ -199,6 +200,32 @@ describe("a download that goes alone", () => {
     expect(lines("download.cut")).toMatchObject([{ image_id: image.id }]);
     expect(await keysOf(image)).toEqual([]);
     await expectCalls(...asks(image.id), file(image));
+  });
+
+  it("that went wrong leaves its image's parts refused, so that no resume completes it, also when it agreed since", async () => {
+    const image = await createImage({ size: SIZE });
+    const env = { CACHE_MAX_BYTES: "0" };
+    const part = async () => {
+      const response = await download(image.id, { env, headers: { range: "bytes=500000-" } });
+      await response.arrayBuffer();
+      return [response.status, response.headers.get("cache-status")];
+    };
+    const refused = [502, "glance-edge; fwd=uri-miss; detail=left-alone"];
+    expect(await part()).toEqual([206, "glance-edge; fwd=bypass; detail=no-room"]);
+    await setFaults(image.id, { corruptAt: 5 });
+    expect(await (await startReader(image.id, { env })).ended).toBe("cut");
+    await settled();
+    expect(await part()).toEqual(refused);
+    await setFaults(image.id, {});
+    await expectImage(await startReader(image.id, { env }), image);
+    await settled();
+    expect(await part()).toEqual(refused);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 11 * 60_000 });
+    expect(await part()).toEqual([206, "glance-edge; fwd=bypass; detail=no-room"]);
+    vi.useRealTimers();
+    const file = `GET /v2/images/${image.id}/file`;
+    const ranges = [1, 2].map(() => `${file} bytes=500000-`);
+    await expectCalls(...Array.from({ length: 6 }, () => asks(image.id)).flat(), file, file, ...ranges);
   });
 
   it("is cut by v1 as well", async () => {

@@ -72,10 +72,12 @@ describe.each(WAYS)("%s", (_, line, calls) => {
   it("does not cut those who read along while it is filled, and the image is stored", async () => {
     const image = await createImage({ size: SIZE });
     await setFaults(image.id, { rate: 1_500_000 });
-    const [first, second] = [await start(image.id), await start(image.id)];
+    // One waits until that is done: however slow it is, somebody reads.
+    const [first, second] = [await start(image.id), await start(image.id, { pauseAt: 100_000 })];
     await first.has(PAUSE);
     await second.has(100_000);
     await takeOut(image.id);
+    second.resume();
     await expectImage(first, image);
     await expectImage(second, image);
     await committed(image.id);

@@ -130,7 +130,7 @@ describe("a service account", () => {
     const lent = new LentRights(new Account("admin"), log);
     expect(lent.any).toBe(true);
     expect(await lent.take(IMAGE_ID)).toEqual({
-      errand: { target: { api: "v2", imageId: IMAGE_ID }, headers: [["x-auth-token", "service 1"]], query: "" },
+      errand: { target: { api: "v2", imageId: IMAGE_ID }, headers: [["x-auth-token", "service 1"]] },
       from: "service",
       reader: null,
       seesAll: true,

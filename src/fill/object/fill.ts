@@ -472,7 +472,10 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const { objects, slices, parts, log } = this.#tools;
     this.#putting = attempt;
     try {
-      if (phase.room !== "had" && (await this.#askRoom(imageId, attempt, phase.size)) === "denied") return;
+      if (phase.room !== "had" && (await this.#askRoom(imageId, attempt, phase.size)) === "denied") {
+        await this.#apply(imageId, { on: "postponed", attempt, until: Date.now() + ROOM_AGAIN_MS });
+        return;
+      }
       // Stopped while room was asked: what is there by now may be another attempt's.
       if (!this.#isCurrent(imageId, attempt)) return;
       await this.#apply(imageId, { on: "putting", attempt });

@@ -160,7 +160,8 @@ export function step(state: FillState, event: Event, now: number): Step {
       if (phase.is !== "filling" && phase.is !== "complete") return same();
       if (phase.attempt !== event.attempt) return same();
       if (event.answer === "had") return { state: { ...state, phase: { ...phase, room: "had" } }, effects: [] };
-      return fail(state, phase, "no-room", false, now);
+      // Once readers follow it they are served: it is not kept then, unless there is room later.
+      return phase.is === "filling" && phase.stored === 0 ? fail(state, phase, "no-room", false, now) : same();
     case "stored": {
       if (phase.is !== "filling" || phase.attempt !== event.attempt || event.stored <= phase.stored) return same();
       const { stored, fetched, sums } = event;

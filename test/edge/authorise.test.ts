@@ -292,7 +292,7 @@ describe("AUTHORIZATION_TTL", () => {
         return response.status;
       };
       expect(await as("demo")).toBe(200);
-      await expectCalls();
+      await expectCalls(...asks(cached.id));
       expect(await as(null)).toBe(401);
       const asked = await expectCalls(...asks(cached.id), `GET /v2/images/${cached.id}/file`);
       for (const { headers } of asked) expect(headers).not.toHaveProperty([name.toLowerCase()]);

@@ -7,6 +7,7 @@ import { startReader } from "../support/readers.ts";
 import {
   ask,
   asks,
+  asksV1,
   calls,
   createImage,
   download,
@@ -133,7 +134,7 @@ describe("what the origin adds for a page is on", () => {
     expect(response.headers.get("cache-status")).toBe("glance-edge; hit");
     await response.arrayBuffer();
     expect(added(response)).toEqual(forPage(PAGE));
-    await expectCalls(...asks(image.id, "v1"));
+    await expectCalls(...asksV1(image.id));
   });
 });
 

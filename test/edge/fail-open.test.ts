@@ -9,6 +9,7 @@ import { expectImage, startReader } from "../support/readers.ts";
 import {
   ask,
   asks,
+  asksV1,
   bindings,
   createImage,
   download,
@@ -233,7 +234,7 @@ describe("a download that goes alone", () => {
     await setFaults(image.id, { corruptAt: 5 });
     const reader = await startReader(image.id, { api: "v1", env: fillThat(fails) });
     expect(await reader.ended).toBe("cut");
-    await expectCalls(...asks(image.id, "v1"), `GET /v1/images/${image.id}`);
+    await expectCalls(...asksV1(image.id), `GET /v1/images/${image.id}`);
   });
 
   it("goes on at the next byte when the origin's connection is cut", async () => {

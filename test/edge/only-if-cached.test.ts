@@ -6,6 +6,7 @@ import { keptLines } from "../support/lines.ts";
 import {
   ask,
   asks,
+  asksV1,
   atOrigin,
   bindings,
   createImage,
@@ -66,7 +67,7 @@ describe("a download that wants only what is kept", () => {
   it("and is not, by v1, is 504 as well", async () => {
     const image = await createImage({ size: SIZE });
     await expect504(await ask(`/v1/images/${image.id}`, { headers: { accept: "application/json", ...ONLY } }));
-    await expectCalls(...asks(image.id, "v1"));
+    await expectCalls(...asksV1(image.id));
   });
 
   it.each<[string, Parameters<typeof createImage>[0], Record<string, unknown>, Record<string, string>]>([

@@ -89,9 +89,10 @@ export class ObjectStore {
     return { image, body: object.body };
   }
 
-  /** @returns null when nothing is kept; `"foreign"` when what is there is nothing that a Fill has put. @throws whatever R2 throws twice */
+  /** @returns null when nothing is kept; `"foreign"` when what is there is nothing that a Fill has put. @throws whatever R2 throws twice, DeadlineExceeded */
   async head(imageId: string): Promise<StoredImage | "foreign" | null> {
-    const object = await retry(() => this.#bucket.head(ROOT + imageId), { delaysMs: [100] });
+    const heading = retry(() => this.#bucket.head(ROOT + imageId), { delaysMs: [100] });
+    const object = await withDeadline("looking at a kept image", OPEN_MS, heading);
     return object === null ? null : (describe(imageId, object) ?? "foreign");
   }
 
@@ -110,6 +111,8 @@ export class ObjectStore {
       });
       return object === null ? "exists" : "created";
     } catch (cause) {
+      // Who writes it would else wait for ever for somebody to read it.
+      await body.cancel(cause).catch(() => undefined);
       if (isError(cause, BAD_DIGEST)) return "wrong-digest";
       throw cause;
     }

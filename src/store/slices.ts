@@ -49,6 +49,13 @@ export class SliceStore {
     return md5 !== undefined && toHex(md5) === toHex(await crypto.subtle.digest("MD5", bytes));
   }
 
+  /** Whether a slice is there, and of this length. @throws whatever R2 throws twice, DeadlineExceeded */
+  async has({ imageId, attempt }: Attempt, slice: number, size: number): Promise<boolean> {
+    const heading = retry(() => this.#bucket.head(sliceKey(imageId, attempt, slice)), { delaysMs: [100] });
+    const there = await withDeadline("looking at a slice", OPEN_MS, heading);
+    return there?.size === size;
+  }
+
   /**
    * Opens a slice, or a piece of it.
    * @returns null when the slice is missing, or not `size` bytes long

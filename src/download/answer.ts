@@ -133,7 +133,10 @@ export async function answerFollow(call: Call, { head, range }: PlanOf<"follow">
         return answerForward(call, "right-refused");
       case "origin": {
         const response = await answerForward(call, "range-not-stored");
-        if (!(await lacksRandomAccess(response))) return response;
+        if (!(await lacksRandomAccess(response))) {
+          edge.background(reader.leave());
+          return response;
+        }
         reader.insist();
         break;
       }

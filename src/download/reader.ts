@@ -111,7 +111,10 @@ export class Reader {
         // Told at once that it is kept: nothing but the object is known of it.
         const moved = this.#cut === null && this.#attempt !== null ? "missing" : await this.#sendStored(writable);
         if (this.#position >= this.#end) break;
-        if (moved === "missing" && (await this.#sendObject(writable))) break;
+        if (moved === "missing") {
+          if (await this.#sendObject(writable)) break;
+          this.#miss();
+        }
         if (this.#job.signal.aborted) throw new Unfinishable("the client left");
         const answer = await this.#ask();
         switch (answer.do) {
@@ -120,17 +123,17 @@ export class Reader {
           case "lend":
             break;
           case "kept":
-            if (await this.#sendObject(writable)) break;
-            if (this.#misses++ >= MISSES) throw new Unfinishable("what is kept can't be found");
-            this.#missed = answer.attempt;
+            if (!(await this.#sendObject(writable))) this.#miss();
             break;
           case "alone":
+            if (await this.#sendRest(writable)) break;
             throw new GoAlone(answer.why);
           case "origin":
           case "forward":
             throw new Unfinishable("the origin refused this client's rights while it was being sent to");
           case "failed":
           case "cut":
+            if (await this.#sendRest(writable)) break;
             throw new Unfinishable(`the fill ended: ${answer.why}`);
         }
       }
@@ -148,9 +151,10 @@ export class Reader {
   /** A digester that has seen what this reader's client has, read from its attempt once more. @throws Unfinishable */
   async digestSent(): Promise<Digester> {
     const { subject, slices } = this.#job;
+    if (!this.#whole) throw new Unfinishable("a part can't be proven without the whole");
     const digester = new Digester(subject.digest.algorithm);
     if (this.#position === 0) return digester;
-    if (this.#cut === null || !this.#whole) throw new Unfinishable("what was sent can't be proven any more");
+    if (this.#cut === null) throw new Unfinishable("what was sent can't be proven any more");
     for (const part of partsOf(this.#cut, 0, this.#position)) {
       const body = await slices.open({ imageId: subject.imageId, attempt: this.#cut.attempt }, this.#piece(part));
       if (body === null) throw new Unfinishable("what was sent is gone");
@@ -249,21 +253,37 @@ export class Reader {
     }
   }
 
+  /** It did not find what it was told of. @throws GoAlone when that is so again and again */
+  #miss(): void {
+    if (this.#misses++ >= MISSES) throw new GoAlone("store-unavailable");
+    this.#missed = this.#attempt;
+  }
+
+  /**
+   * The fill is over for this reader, who may have been slow: its attempt may be kept by now, and its slices and the fill
+   * forgotten.
+   */
+  async #sendRest(writable: WritableStream<Uint8Array>): Promise<boolean> {
+    return this.sent > 0 && (await this.#sendObject(writable));
+  }
+
   /** Sends all that is left from the kept object. @returns false when it is not there, or of another attempt */
   async #sendObject(writable: WritableStream<Uint8Array>): Promise<boolean> {
     const { objects, subject, log } = this.#job;
     const range = { offset: this.#position, length: this.#end - this.#position };
+    const open = await objects.open(subject.imageId, range).catch((cause: unknown) => {
+      log.error("store.unavailable", cause, { image_id: subject.imageId });
+      return null;
+    });
+    if (open === null) return false;
+    const mine = open.image.attempt === this.#attempt || this.sent === 0;
+    if (!mine || open.image.kind !== "image" || open.image.size !== subject.size) {
+      await open.body.cancel();
+      return false;
+    }
     try {
-      const open = await objects.open(subject.imageId, range);
-      if (open === null) return false;
-      const mine = open.image.attempt === this.#attempt || this.sent === 0;
-      if (!mine || open.image.kind !== "image" || open.image.size !== subject.size) {
-        await open.body.cancel();
-        return false;
-      }
       await open.body.pipeTo(writable, { preventClose: true, preventAbort: true });
     } catch (cause) {
-      log.error("store.unavailable", cause, { image_id: subject.imageId });
       throw new Unfinishable("the kept image broke off", { cause });
     }
     this.#position = this.#end;

@@ -3,7 +3,7 @@
  * got and when, so that a test can say what one of them did to the others.
  */
 import { expect } from "vitest";
-import { type Ask, ask, type Image, type OriginCall, sha512 } from "./scenario.ts";
+import { type Ask, ask, type Image, sha512 } from "./scenario.ts";
 
 export interface ReaderOptions extends Omit<Ask, "signal"> {
   /** Default v2. */
@@ -117,21 +117,4 @@ export async function startReader(id: string, options: ReaderOptions = {}): Prom
 export async function expectImage(reader: Reader, image: Image): Promise<void> {
   expect(await reader.ended).toBe("whole");
   expect(await reader.sha512()).toBe(image.os_hash_value);
-}
-
-/** Bytes of image data that the origin sent, without the one byte of each question for the right. */
-export function dataBytes(calls: readonly OriginCall[]): number {
-  const data = calls.filter((call) => call.method === "GET" && call.range !== "bytes=0-0" && isData(call.path));
-  return data.reduce((sum, call) => sum + call.bytes, 0);
-}
-
-/** The ranges of the calls for data, `null` for a whole image; without the questions for the right. */
-export function dataRanges(calls: readonly OriginCall[]): (string | null)[] {
-  return calls
-    .filter((call) => call.method === "GET" && call.range !== "bytes=0-0" && isData(call.path))
-    .map((call) => call.range);
-}
-
-function isData(path: string): boolean {
-  return path.endsWith("/file") || path.startsWith("/v1/images/");
 }

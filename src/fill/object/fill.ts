@@ -479,7 +479,8 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     try {
       if (phase.room !== "had") {
         const asked = this.#askRoom(imageId, attempt, phase.size);
-        if ((await withDeadline("room", ROOM_AGAIN_MS, asked)) === "denied") return await this.#noRoom(imageId, attempt);
+        if ((await withDeadline("room", ROOM_AGAIN_MS, asked)) === "denied")
+          return await this.#noRoom(imageId, attempt);
       }
       await this.#apply(imageId, { on: "putting", attempt });
       const rangesFrom = leftAloneUntil === 0 ? 0 : Date.now() + RANGES_AFTER_MISMATCH_MS;

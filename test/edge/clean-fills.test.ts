@@ -1,7 +1,7 @@
 /** The clean's question to a Fill, about an attempt that it has found in R2 or in the catalog. */
 import { afterEach, describe, expect, it } from "vitest";
 import { fillClient, resetFill } from "../support/bindings.ts";
-import { fillEnv } from "../support/fill-env.ts";
+import { CALM, fillEnv } from "../support/fill-env.ts";
 import { expectKept, expectNothingLeft, keepLines, keysOf, objectPut, takeData } from "../support/fills.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { bindings, createImage, type Image, setFaults, settled } from "../support/scenario.ts";
@@ -10,7 +10,7 @@ const SIZE = 2_000_000;
 keepLines();
 
 afterEach(() => {
-  fillEnv.changes = {};
+  fillEnv.changes = CALM;
 });
 
 /** A slice that nobody's fill knows of, and its row. @returns its attempt */
@@ -70,7 +70,7 @@ describe("a Fill that the clean asks", () => {
 
 describe("a fill that nothing moves any more", () => {
   it("is dropped after CLEAN_STALL_SECONDS, with its slices and its room", async () => {
-    fillEnv.changes = { CLEAN_STALL_SECONDS: "2" };
+    fillEnv.changes = { ...CALM, CLEAN_STALL_SECONDS: "2" };
     const image = await createImage({ size: SIZE });
     await setFaults(image.id, { rate: 2_000_000 });
     const reader = await startReader(image.id, { leaveAt: 100_000 });

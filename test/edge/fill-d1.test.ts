@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Env } from "../../src/config.ts";
-import { fillEnv } from "../support/fill-env.ts";
+import { CALM, fillEnv } from "../support/fill-env.ts";
 import {
   expectKept,
   expectNothingLeft,
@@ -18,7 +18,7 @@ const SIZE = 2_000_000;
 const lines = keepLines();
 
 afterEach(() => {
-  fillEnv.changes = {};
+  fillEnv.changes = CALM;
 });
 
 /** A D1 that a test takes away and brings back. */
@@ -61,7 +61,7 @@ describe("while D1 is down", () => {
     async (down) => {
       const d1 = new Switch();
       d1.down = down;
-      fillEnv.changes = { CATALOG: d1.catalog };
+      fillEnv.changes = { ...CALM, CATALOG: d1.catalog };
       const image = await slowImage();
       const readers = await startReaders(image, 12, { env: { CATALOG: d1.catalog } });
       for (const reader of readers) await expectImage(reader, image);
@@ -77,7 +77,7 @@ describe("while D1 is down", () => {
 
   it("from the middle of the fill on: the image is kept, and served", async () => {
     const d1 = new Switch();
-    fillEnv.changes = { CATALOG: d1.catalog };
+    fillEnv.changes = { ...CALM, CATALOG: d1.catalog };
     const image = await slowImage();
     const readers = await startReaders(image, 3, { env: { CATALOG: d1.catalog } });
     await Promise.all(readers.map((reader) => reader.has(SIZE / 3)));
@@ -97,7 +97,7 @@ describe("while D1 is down", () => {
   it("and the data is wrong nothing is left but the row that D1 could not be told to remove", async () => {
     const d1 = new Switch();
     d1.down = "fails";
-    fillEnv.changes = { CATALOG: d1.catalog };
+    fillEnv.changes = { ...CALM, CATALOG: d1.catalog };
     const image = await createImage({ size: SIZE });
     await setFaults(image.id, { corruptAt: 7 });
     const reader = await startReader(image.id, { env: { CATALOG: d1.catalog } });

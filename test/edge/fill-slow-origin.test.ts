@@ -8,10 +8,6 @@ import { FAILED_MS } from "../support/times.ts";
 const SIZE = 2_000_000;
 const lines = keepLines();
 
-beforeAll(() => {
-  fillEnv.changes = { STALL_SECONDS: "1" };
-});
-
 describe("an origin that is slow to its first byte", () => {
   it.each([1, 12])("is asked once by %i clients, who all wait for it", async (count) => {
     const image = await createImage({ size: SIZE });
@@ -42,6 +38,10 @@ describe("an origin that is slow to its first byte", () => {
 });
 
 describe("an origin that stalls in the middle", () => {
+  beforeAll(() => {
+    fillEnv.changes = { STALL_SECONDS: "2" };
+  });
+
   it("is asked again at that byte after STALL_SECONDS, and all have what came before meanwhile", async () => {
     const image = await createImage({ size: SIZE });
     await setFaults(image.id, { stallAt: 1_200_000 });

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Env } from "../../src/config.ts";
 import { bucketBut, sliceOf } from "../support/bindings.ts";
-import { fillEnv } from "../support/fill-env.ts";
+import { CALM, fillEnv } from "../support/fill-env.ts";
 import {
   bytesOf,
   expectKept,
@@ -27,7 +27,7 @@ const never = () => new Promise<never>(() => undefined);
 
 /** From now on Fills have this in the place of the bucket. */
 function fillsHave(replaced: Parameters<typeof bucketBut>[0]): void {
-  fillEnv.changes = { BUCKET: bucketBut(replaced) };
+  fillEnv.changes = { ...CALM, BUCKET: bucketBut(replaced) };
 }
 
 function realPut(...put: Parameters<R2Bucket["put"]>): Promise<R2Object | null> {
@@ -40,7 +40,7 @@ function readersHave(get: Get): Partial<Env> {
 }
 
 afterEach(() => {
-  fillEnv.changes = {};
+  fillEnv.changes = CALM;
 });
 
 async function slowImage(): Promise<Image> {
@@ -296,7 +296,7 @@ describe("a store that does not answer at all", () => {
     ["hangs", never],
   ])("because it %s sends each reader to the origin", async (_, out) => {
     const BUCKET = bucketBut({ get: out, put: out, head: out, list: out, delete: out });
-    fillEnv.changes = { BUCKET };
+    fillEnv.changes = { ...CALM, BUCKET };
     const image = await createImage({ size: SIZE });
     for (const reader of await startReaders(image, 3, { env: { BUCKET } })) await expectImage(reader, image);
     await settled();

@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import type { Env } from "../../src/config.ts";
 import { Catalog } from "../../src/store/catalog.ts";
 import { RoomBook } from "../../src/store/room.ts";
-import { fillEnv } from "./fill-env.ts";
+import { CALM, fillEnv } from "./fill-env.ts";
 import { expectKept, expectOnce, takeData } from "./fills.ts";
 import { type MeteredBucket, meterBucket } from "./metered-bucket.ts";
 import { expectImage, startReader } from "./readers.ts";
@@ -25,7 +25,7 @@ export async function smallEdge(cap: number, fill: Partial<Env> = {}): Promise<S
   await emptied();
   const meter = meterBucket();
   const env = { CACHE_MAX_BYTES: String(cap), BUCKET: meter.bucket };
-  fillEnv.changes = { ...env, ...fill };
+  fillEnv.changes = { ...CALM, ...env, ...fill };
   return { ...meter, env };
 }
 

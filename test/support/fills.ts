@@ -4,7 +4,7 @@ import type { Env } from "../../src/config.ts";
 import { fillClient } from "./bindings.ts";
 import { bindings } from "./env.ts";
 import { type Reader, type ReaderOptions, startReader } from "./readers.ts";
-import { ask, asks, type Image, isCommitted, type OriginCall, say, settled, takeCalls } from "./scenario.ts";
+import { ask, asks, asksV1, type Image, isCommitted, type OriginCall, say, settled, takeCalls } from "./scenario.ts";
 
 /** The waits of these tests, which end as soon as what is waited for is there. */
 export const SOON = { timeout: 20_000, interval: 20 };
@@ -71,15 +71,6 @@ export async function takeData(...images: Pick<Image, "id">[]): Promise<OriginCa
     data.push(call);
   }
   return data;
-}
-
-/** As `asks` of ./scenario.ts, in v1. */
-export function asksV1(id: string): string[] {
-  return asks(id).map((line) =>
-    line
-      .replace(`GET /v2/images/${id}/file`, `GET /v1/images/${id}`)
-      .replace(`GET /v2/images/${id}`, `HEAD /v1/images/${id}`),
-  );
 }
 
 export function bytesOf(calls: readonly OriginCall[]): number {

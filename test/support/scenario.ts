@@ -155,6 +155,11 @@ export function asks(id: string): string[] {
   return [`GET /v2/images/${id}`, `GET /v2/images/${id}/file bytes=0-0`];
 }
 
+/** The same by the old API. */
+export function asksV1(id: string): string[] {
+  return [`HEAD /v1/images/${id}`, `GET /v1/images/${id} bytes=0-0`];
+}
+
 /** What may follow a first download when the store fell behind: the rest, from some byte on. */
 export function goesOn(id: string): string {
   return `*GET /v2/images/${id}/file bytes=N-`;

@@ -75,6 +75,8 @@ describe("a fill that a v1 download began", () => {
 
   it("is not enough for a v2 download, which goes alone through the gate of its own digest", async () => {
     const image = await slowImage();
+    // Slow enough for another one to come while it runs, on any machine.
+    await setFaults(image.id, { rate: 600_000 });
     const first = await startReader(image.id, v1);
     await first.has(300_000);
     const other = await startReader(image.id);

@@ -7,6 +7,7 @@ import type { Digester } from "../digest/digester.ts";
 import { DigestGate, DigestMismatch } from "../digest/gate.ts";
 import { ImageBody, ImageBodyError, type ImageSource } from "../origin/image-body.ts";
 import type { ImageHead } from "./decide.ts";
+import { copy } from "./sending.ts";
 
 /** As with a fill (docs/fills.md): parts of an image whose data was wrong are refused so long, or until it agreed … */
 const LEFT_ALONE_MS = 24 * 3_600_000;
@@ -96,7 +97,7 @@ export async function sendRest(
   const from = prefix.bytes;
   const gate = new DigestGate({ digest: head.digest, size: head.size, prefix });
   const feeding = feed(new ImageBody(source), gate, from);
-  await Promise.all([feeding, gate.readable.pipeTo(writable, { preventAbort: true })]);
+  await Promise.all([feeding, copy(gate.readable, writable)]);
 }
 
 async function feed(body: ImageBody, gate: DigestGate, from: number): Promise<void> {

@@ -116,7 +116,10 @@ export class Reader {
         // Told at once that it is kept: nothing but the object is known of it.
         const moved = this.#cut === null && this.#attempt !== null ? "missing" : await this.#sendStored(writable);
         if (this.#position >= this.#end) break;
-        if (moved === "missing" && (await this.#sendKept(writable))) break;
+        if (moved === "missing") {
+          if (await this.#sendKept(writable)) break;
+          this.#miss();
+        }
         if (this.#job.signal.aborted) throw new Unfinishable("the client left");
         const answer = await this.#ask();
         switch (answer.do) {
@@ -125,17 +128,17 @@ export class Reader {
           case "lend":
             break;
           case "kept":
-            if (await this.#sendKept(writable)) break;
-            if (this.#misses++ >= MISSES) throw new Unfinishable("what is kept can't be found");
-            this.#missed = answer.attempt;
+            if (!(await this.#sendKept(writable))) this.#miss();
             break;
           case "alone":
+            if (await this.#sendRest(writable)) break;
             throw new GoAlone(answer.why);
           case "origin":
           case "forward":
             throw new Unfinishable("the origin refused this client's rights while it was being sent to");
           case "failed":
           case "cut":
+            if (await this.#sendRest(writable)) break;
             throw new Unfinishable(`the fill ended: ${answer.why}`);
         }
       }
@@ -153,9 +156,10 @@ export class Reader {
   /** A digester that has seen what this reader's client has, read from its attempt once more. @throws Unfinishable */
   async digestSent(): Promise<Digester> {
     const { subject, slices } = this.#job;
+    if (!this.#whole) throw new Unfinishable("a part can't be proven without the whole");
     const digester = new Digester(subject.digest.algorithm);
     if (this.#position === 0) return digester;
-    if (this.#cut === null || !this.#whole) throw new Unfinishable("what was sent can't be proven any more");
+    if (this.#cut === null) throw new Unfinishable("what was sent can't be proven any more");
     for (const part of partsOf(this.#cut, 0, this.#position)) {
       const body = await slices.open({ imageId: subject.imageId, attempt: this.#cut.attempt }, this.#piece(part));
       if (body === null) throw new Unfinishable("what was sent is gone");
@@ -260,34 +264,58 @@ export class Reader {
     }
   }
 
+  /** It did not find what it was told of. @throws GoAlone when that is so again and again */
+  #miss(): void {
+    if (this.#misses++ >= MISSES) throw new GoAlone("store-unavailable");
+    this.#missed = this.#attempt;
+  }
+
+  /**
+   * The fill is over for this reader, who may have been slow: its attempt may be kept by now, and its slices and the fill
+   * forgotten.
+   */
+  async #sendRest(writable: WritableStream<Uint8Array>): Promise<boolean> {
+    return this.sent > 0 && (await this.#sendKept(writable));
+  }
+
   /** Sends all that is left from what is kept. @returns false when it is not there, or of another attempt */
   async #sendKept(writable: WritableStream<Uint8Array>): Promise<boolean> {
-    const { objects, parts, subject, log } = this.#job;
     const rest: ByteRange = { from: this.#position, to: this.#end };
+    const open = await this.#openKept(rest);
+    if (open === null) return false;
+    try {
+      if (open instanceof InParts) {
+        await open.send(writable, (bytes) => {
+          this.#position += bytes;
+        });
+      } else {
+        await open.pipeTo(writable, { preventClose: true, preventAbort: true });
+        this.#position = this.#end;
+      }
+      return true;
+    } catch (cause) {
+      throw new Unfinishable("what is kept broke off", { cause });
+    }
+  }
+
+  /** Opens the rest of what is kept. @returns null when it is not there, or of another attempt. Never throws. */
+  async #openKept(rest: ByteRange): Promise<ReadableStream<Uint8Array> | InParts | null> {
+    const { objects, parts, subject, log } = this.#job;
     try {
       const open = await objects.open(subject.imageId, { offset: rest.from, length: rest.to - rest.from });
-      if (open === null) return false;
+      if (open === null) return null;
       const mine = open.image.attempt === this.#attempt || this.sent === 0;
       if (!mine || !isCopyOf(open.image, subject.digest, subject.size)) {
         await open.body.cancel();
-        return false;
+        return null;
       }
-      if (open.image.kind === "image") {
-        await open.body.pipeTo(writable, { preventClose: true, preventAbort: true });
-        this.#position = this.#end;
-        return true;
-      }
+      if (open.image.kind === "image") return open.body;
       const plan = await objects.readPlan(open);
-      if (plan === null) return false;
-      const inParts = new InParts(parts, open.image, plan, rest);
-      if (!(await inParts.isThere())) return false;
-      await inParts.send(writable, (bytes) => {
-        this.#position += bytes;
-      });
-      return true;
+      const inParts = plan === null ? null : new InParts(parts, open.image, plan, rest);
+      return inParts !== null && (await inParts.isThere()) ? inParts : null;
     } catch (cause) {
       log.error("store.unavailable", cause, { image_id: subject.imageId });
-      throw new Unfinishable("what is kept broke off", { cause });
+      return null;
     }
   }
 }

@@ -25,7 +25,9 @@ export type ImageBodyProblem =
   | { readonly reason: "short" }
   /** There was more than the record's size. */
   | { readonly reason: "long" }
-  | { readonly reason: "encoded" };
+  | { readonly reason: "encoded" }
+  /** It has taken more bytes than it may: an origin that is read from byte 0 each time would go on for ever. */
+  | { readonly reason: "dear" };
 
 export class ImageBodyError extends Error {
   override readonly name = "ImageBodyError";
@@ -51,6 +53,10 @@ export interface ImageSource {
   readonly size: number;
   /** An origin that sends nothing for so long has stalled: another connection may do better. */
   readonly stallMs: number;
+  /** Other waits than {@link RETRY_DELAYS_MS}, for who tries again by itself. */
+  readonly retryDelaysMs?: readonly number[];
+  /** Bytes that may be taken from the origin, those that are skipped included. */
+  readonly maxBytes?: number;
 }
 
 export class ImageBody {
@@ -61,6 +67,8 @@ export class ImageBody {
   /** Whether the origin's store may read from the middle, for all that is known. */
   #mayReadAtRandom = true;
   #cancelled = false;
+  /** Ends a request whose answer is not there yet. */
+  #opening: AbortController | null = null;
   #fetched = 0;
   #buffer: ArrayBuffer | null = null;
 
@@ -107,13 +115,16 @@ export class ImageBody {
   /**
    * Reads the next bytes from `at` on: at least one and at most `most`. They are valid until the next read, which
    * takes their buffer.
-   * @throws ImageBodyError, OriginUnreachable when the origin does not give the bytes after all tries
+   * @throws ImageBodyError, OriginUnreachable when the origin does not give the bytes after all tries; the answer of a
+   *   refusal is unread
    */
   async read(at: number, most: number): Promise<Uint8Array> {
     const wanted = Math.min(most, this.#source.size - at, READ_BYTES);
+    const delays = this.#source.retryDelaysMs ?? RETRY_DELAYS_MS;
     for (let failures = 0; ; ) {
       let cause: unknown;
       try {
+        if (this.#cancelled) throw new Error("nobody wants the image's data any more");
         if (this.#reader === null || this.#position !== at) await this.#reopen(at);
         const chunk = await this.#take(wanted);
         if (chunk !== null) return chunk;
@@ -122,8 +133,11 @@ export class ImageBody {
         cause = error;
       }
       this.#drop();
-      const delay = RETRY_DELAYS_MS[failures++];
+      const delay = delays[failures++];
       if (this.#cancelled || delay === undefined || isFinal(cause)) throw cause;
+      if (cause instanceof ImageBodyError && cause.problem.reason === "refused") {
+        await cause.problem.response.body?.cancel();
+      }
       await scheduler.wait(delay);
     }
   }
@@ -163,6 +177,7 @@ export class ImageBody {
   /** Lets go of the origin's connection. */
   cancel(): void {
     this.#cancelled = true;
+    this.#opening?.abort();
     this.#drop();
   }
 
@@ -171,20 +186,26 @@ export class ImageBody {
     const headers = callerHeaders(caller);
     headers.set("accept-encoding", "identity");
     if (from > 0) headers.set("range", `bytes=${from}-`);
-    const asking = fetchOrigin(origin, dataPath(target), { method: "GET", headers });
-    return withDeadline("the origin's answer", HEADERS_MS, asking);
+    return this.#fetch(origin, dataPath(target), headers);
+  }
+
+  async #fetch(origin: string, path: string, headers: Headers): Promise<Response> {
+    const opening = new AbortController();
+    this.#opening = opening;
+    try {
+      const asking = fetchOrigin(origin, path, { method: "GET", headers, signal: opening.signal });
+      return await withDeadline("the origin's answer", HEADERS_MS, asking);
+    } catch (cause) {
+      opening.abort();
+      throw cause;
+    } finally {
+      this.#opening = null;
+    }
   }
 
   async #reopen(at: number): Promise<void> {
     this.#drop();
-    try {
-      await this.open(at);
-    } catch (cause) {
-      if (cause instanceof ImageBodyError && cause.problem.reason === "refused") {
-        await cause.problem.response.body?.cancel();
-      }
-      throw cause;
-    }
+    await this.open(at);
   }
 
   /** Reads and drops what an origin that begins at 0 sends before the wanted byte. */
@@ -209,6 +230,8 @@ export class ImageBody {
     if (chunk.byteLength === 0) return null;
     this.#fetched += chunk.byteLength;
     this.#position += chunk.byteLength;
+    if (this.#fetched > (this.#source.maxBytes ?? Number.POSITIVE_INFINITY))
+      throw new ImageBodyError({ reason: "dear" });
     return chunk;
   }
 
@@ -233,5 +256,5 @@ function isFinal(cause: unknown): boolean {
   if (cause instanceof OriginUnreachable) return false;
   if (!(cause instanceof ImageBodyError)) return false;
   if (cause.problem.reason === "refused") return cause.problem.response.status < 500;
-  return cause.problem.reason === "encoded";
+  return cause.problem.reason === "encoded" || cause.problem.reason === "dear";
 }

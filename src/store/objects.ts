@@ -73,7 +73,7 @@ export class ObjectStore {
     return { image, body: object.body };
   }
 
-  /** @returns null when nothing is kept; `"foreign"` when what is there is nothing that a Fill has put. @throws whatever R2 throws twice */
+  /** @returns null when nothing is kept; `"foreign"` when what is there is nothing that a Fill has put. @throws whatever R2 throws twice, DeadlineExceeded */
   async head(imageId: string): Promise<StoredImage | "foreign" | null> {
     const object = await headObject(this.#bucket, ROOT + imageId);
     return object === null ? null : (describe(imageId, object) ?? "foreign");
@@ -94,6 +94,8 @@ export class ObjectStore {
       });
       return object === null ? "exists" : "created";
     } catch (cause) {
+      // Who writes it would else wait for ever for somebody to read it.
+      await body.cancel(cause).catch(() => undefined);
       if (isR2Error(cause, BAD_DIGEST)) return "wrong-digest";
       throw cause;
     }

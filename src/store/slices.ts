@@ -3,7 +3,7 @@
  * name is never used twice. Written and removed by the image's Fill alone, read by whoever follows it.
  */
 import { toHex } from "../hex.ts";
-import { openKeyed, removePrefix } from "./bucket.ts";
+import { headObject, openKeyed, removePrefix } from "./bucket.ts";
 
 const ROOT = "fills/";
 /** What clean looks through for attempts that are nobody's any more. */
@@ -42,6 +42,11 @@ export class SliceStore {
     const there = await this.#bucket.head(key);
     const md5 = there?.checksums.md5;
     return md5 !== undefined && toHex(md5) === toHex(await crypto.subtle.digest("MD5", bytes));
+  }
+
+  /** Whether a slice is there, and of this length. @throws whatever R2 throws twice, DeadlineExceeded */
+  async has(attempt: Attempt, slice: number, size: number): Promise<boolean> {
+    return (await headObject(this.#bucket, sliceKey(attempt, slice)))?.size === size;
   }
 
   /**

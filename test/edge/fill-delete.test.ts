@@ -1,145 +1,179 @@
-import { runInDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
-import { Fill } from "../../src/fill/fill.ts";
-import { Catalog } from "../../src/store/catalog.ts";
-import { SliceStore } from "../../src/store/slices.ts";
-import { fillStub } from "../support/bindings.ts";
-import { pullByHand, subjectOf } from "../support/hand-puller.ts";
-import { type Reader, startReader } from "../support/readers.ts";
+import { afterEach, describe, expect, it } from "vitest";
+import { bucketBut, fillClient, resetFill, sliceOf } from "../support/bindings.ts";
+import { CALM, fillEnv } from "../support/fill-env.ts";
 import {
-  ask,
-  asks,
-  bindings,
-  createImage,
-  expectCalls,
-  goesOn,
-  type Image,
-  isCommitted,
-  setFaults,
-  settled,
-  storedSlices,
-  trueBytes,
-} from "../support/scenario.ts";
+  bytesOf,
+  expectKept,
+  expectNothingLeft,
+  keepLines,
+  SOON,
+  slicesOf,
+  startReaders,
+  takeData,
+} from "../support/fills.ts";
+import { expectImage, startReader } from "../support/readers.ts";
+import { ask, bindings, createImage, type Image, setFaults, settled, takeCalls } from "../support/scenario.ts";
 
 const SIZE = 3_000_000;
-const slices = (image: Image) => storedSlices(`blobs/sha512-${image.os_hash_value}/`);
+keepLines();
 
-/** Deletes the image through the edge. */
-async function remove(image: Image): Promise<void> {
+afterEach(() => {
+  fillEnv.changes = CALM;
+});
+
+async function deleteImage(image: Image): Promise<void> {
   const response = await ask(`/v2/images/${image.id}`, { method: "DELETE" });
   expect(response.status).toBe(204);
+}
+
+async function expectGone(image: Image): Promise<void> {
+  await expectNothingLeft(image);
+  const response = await ask(`/v2/images/${image.id}/file`);
+  expect(response.status).toBe(404);
   await response.arrayBuffer();
 }
 
-/** Right to the end, or visibly broken. */
-async function expectNeverWrong(reader: Reader, image: Image): Promise<void> {
-  if ((await reader.ended) === "whole") expect(await reader.sha512()).toBe(image.os_hash_value);
-  else expect(reader.received).toBeLessThan(image.size);
-}
-
-/** Nothing of the image is there, and nothing comes behind. */
-async function expectGone(image: Image): Promise<void> {
-  await expect.poll(() => slices(image), { timeout: 5_000 }).toEqual([]);
-  await scheduler.wait(1_500);
-  expect(await slices(image)).toEqual([]);
-  expect(await isCommitted(image.id)).toBe(false);
-}
-
-describe("deleting an image while it is being filled", () => {
-  it.each([0.02, 0.5, 0.9])("at %f of it stops the fill and takes away what it stored", async (part) => {
+describe("an image that is deleted", () => {
+  it("while it is being filled: its readers get all of it or a cut, and nothing is left", async () => {
     const image = await createImage({ size: SIZE });
-    await setFaults(image.id, { rate: 1_500_000 });
-    const readers = await Promise.all([startReader(image.id), startReader(image.id), startReader(image.id)]);
-    await Promise.all(readers.map((reader) => reader.has(Math.min(SIZE * part, 2_097_152))));
-    expect(await slices(image)).not.toEqual([]);
-    await remove(image);
-    for (const reader of readers) await expectNeverWrong(reader, image);
+    await setFaults(image.id, { rate: 2_000_000 });
+    const readers = await startReaders(image, 3);
+    await Promise.all(readers.map((reader) => reader.has(SIZE / 3)));
+    await deleteImage(image);
+    for (const reader of readers) {
+      const ending = await reader.ended;
+      expect(["whole", "cut"]).toContain(ending);
+      if (ending === "whole") await expectImage(reader, image);
+    }
     await settled();
     await expectGone(image);
-    const three = readers.flatMap(() => asks(image.id));
-    // Those who had read along try to prove what they have by the origin's bytes, which are gone as well.
-    const data = `GET /v2/images/${image.id}/file`;
-    const seen = await expectCalls(...three, `DELETE /v2/images/${image.id}`, `*${data}`, goesOn(image.id));
-    expect(seen.filter((call) => call.path.endsWith("/file") && call.status === 200)).toHaveLength(1);
+    await takeCalls();
   });
 
-  it("lets the download that pulls come to its right end, from the origin alone", async () => {
+  it("while the origin has not sent a byte yet is answered at once", async () => {
     const image = await createImage({ size: SIZE });
-    await setFaults(image.id, { rate: 1_500_000 });
-    const puller = await startReader(image.id);
-    await puller.has(SIZE / 2);
-    await remove(image);
-    expect(await puller.ended).toBe("whole");
-    expect(await puller.sha512()).toBe(image.os_hash_value);
+    await setFaults(image.id, { delayMs: 4_000 });
+    const joining = startReaders(image, 2);
+    await expect.poll(async () => (await fillClient(image.id).progress()).fill, SOON).toBe("running");
+    const begun = Date.now();
+    await deleteImage(image);
+    await fillClient(image.id).remove("always");
+    expect(Date.now() - begun).toBeLessThan(3_000);
+    for (const reader of await joining) await reader.ended;
     await settled();
     await expectGone(image);
-    await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file`, `DELETE /v2/images/${image.id}`);
+    await takeCalls();
   });
 
-  it.each([0, 2, 5, 10, 20, 40, 80])("%i ms after its last slice was stored leaves nothing behind", async (ms) => {
-    const image = await createImage({ size: 500_000 });
-    const puller = await pullByHand(image);
-    for (let slice = 0; slice < 7; slice++) await puller.store(slice);
-    const last = puller.store(7);
-    await scheduler.wait(ms);
-    await remove(image);
-    await last;
-    await settled();
-    await scheduler.wait(500);
-    expect(await isCommitted(image.id)).toBe(false);
-    expect(await slices(image).then((keys) => keys.filter((key) => !key.endsWith("/7")))).toEqual([]);
-    await expectCalls(`DELETE /v2/images/${image.id}`);
-  });
-
-  it("takes away what a puller stores behind it", async () => {
+  it("while the one put runs: what the put stores goes as well", async () => {
     const image = await createImage({ size: SIZE });
-    await setFaults(image.id, { rate: 3_000_000 });
-    const puller = await startReader(image.id);
-    await puller.has(600_000);
-    // While slices are on their way all the time.
-    await remove(image);
-    await expectNeverWrong(puller, image);
-    await settled();
-    await expectGone(image);
-    await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file`, `DELETE /v2/images/${image.id}`);
-  });
-
-  it("while its commit is on the way to the catalog takes the commit back", async () => {
-    const image = await createImage({ size: 50_000 });
-    const committing = Promise.withResolvers<void>();
-    const evicted = Promise.withResolvers<void>();
-    // A catalog whose second write, the commit, arrives only when the eviction is through. The first takes the room.
-    let writes = 0;
-    const batch = async (statements: D1PreparedStatement[]) => {
-      if (writes++ === 1) {
-        committing.resolve();
-        await evicted.promise;
-      }
-      return bindings.CATALOG.batch(statements);
+    const stopped = Promise.withResolvers<void>();
+    let putting = false;
+    const put = async (...args: Parameters<R2Bucket["put"]>): Promise<R2Object | null> => {
+      const [key, body, options] = args;
+      if (!key.startsWith("images/")) return bindings.BUCKET.put(...args);
+      // It has all bytes in its hands, and is slow to store them.
+      const bytes = await new Response(body as ReadableStream).arrayBuffer();
+      putting = true;
+      await stopped.promise;
+      return bindings.BUCKET.put(key, bytes, options);
     };
-    const late = new Proxy(bindings.CATALOG, {
-      get(target, name) {
-        if (name === "batch") return batch;
-        const value: unknown = Reflect.get(target, name);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
-    await runInDurableObject(fillStub(image.id), async (_, state) => {
-      const fill = new Fill(state, { ...bindings, CATALOG: late });
-      const errand = { target: { api: "v2", imageId: image.id }, headers: [] } as const;
-      const question = { reader: "reader", generation: null, need: { what: "slice", slice: 0 } } as const;
-      const turn = await fill.turn(subjectOf(image), question, 0, errand);
-      if (turn.do !== "pull") throw new Error(`told to ${turn.do}`);
-      const put = await new SliceStore(bindings.BUCKET).put(turn.blob, turn.generation, 0, await trueBytes(image.id));
-      await fill.stored(turn.lease, turn.generation, turn.blob, 0, put.etag, false);
-      const alarm = fill.alarm();
-      await committing.promise;
-      await fill.stop();
-      await new Catalog(bindings.CATALOG).evict(image.id, Date.now());
-      evicted.resolve();
-      await alarm;
-    });
-    expect(await isCommitted(image.id)).toBe(false);
-    expect(await slices(image)).toEqual([]);
+    fillEnv.changes = { ...CALM, BUCKET: bucketBut({ put }) };
+    const [reader] = await startReaders(image, 1);
+    if (reader !== undefined) await expectImage(reader, image);
+    await expect.poll(() => putting, SOON).toBe(true);
+    await deleteImage(image);
+    await settled();
+    stopped.resolve();
+    await scheduler.wait(300);
+    await expectGone(image);
+    expect(
+      bytesOf((await takeCalls()).filter(({ status, range }) => status === 200 && range === null)),
+    ).toBeGreaterThan(0);
+  });
+
+  it("while the one put runs, and the object is reset behind that: what the put stores goes as well", async () => {
+    const image = await createImage({ size: SIZE });
+    // Looked at, not awaited: what goes on in the object's own context would end with it.
+    const taken: LatePut[] = [];
+    const put = async (...args: Parameters<R2Bucket["put"]>): Promise<R2Object | null> => {
+      const [key, body, options] = args;
+      if (!key.startsWith("images/")) return bindings.BUCKET.put(...args);
+      taken.push({ key, bytes: await new Response(body as ReadableStream).arrayBuffer(), options });
+      return new Promise<never>(() => undefined);
+    };
+    fillEnv.changes = { ...CALM, BUCKET: bucketBut({ put }) };
+    const [reader] = await startReaders(image, 1);
+    if (reader !== undefined) await expectImage(reader, image);
+    await expect.poll(() => taken.length, SOON).toBe(1);
+    await deleteImage(image);
+    await settled();
+    await resetFill(image.id);
+    // By R2 itself, which does not know that the object is gone.
+    for (const { key, bytes, options } of taken) {
+      expect(await bindings.BUCKET.put(key, bytes, options)).not.toBeNull();
+    }
+    await expectGone(image);
+    await takeCalls();
+  });
+
+  it("and made again under the same id is filled anew, with what it is now", async () => {
+    const image = await createImage({ size: SIZE });
+    const [reader] = await startReaders(image, 1);
+    if (reader !== undefined) await expectImage(reader, image);
+    await expectKept(image);
+    await deleteImage(image);
+    await settled();
+    await expectGone(image);
+    await takeCalls();
   });
 });
+
+describe("an image that is taken out of the cache", () => {
+  it("while clients read its fill is not taken from them", async () => {
+    const image = await createImage({ size: SIZE });
+    await setFaults(image.id, { rate: 2_000_000 });
+    const readers = await startReaders(image, 2);
+    await Promise.all(readers.map((reader) => reader.has(300_000)));
+    expect(await fillClient(image.id).remove("unless-read")).toBe("busy");
+    for (const reader of readers) await expectImage(reader, image);
+    await settled();
+    expect(bytesOf(await takeData(image))).toBe(SIZE);
+    await expectKept(image);
+    expect(await fillClient(image.id).remove("unless-read")).toBe("removed");
+    await expectNothingLeft(image);
+    expect(await fillClient(image.id).remove("always")).toBe("nothing");
+  });
+
+  it("leaves nothing of a put that lands after its slices were removed", async () => {
+    const image = await createImage({ size: SIZE });
+    await setFaults(image.id, { rate: 2_000_000 });
+    const late: LatePut[] = [];
+    const put = async (...args: Parameters<R2Bucket["put"]>): Promise<R2Object | null> => {
+      const [key, body, options] = args;
+      if (!key.startsWith("fills/") || sliceOf(key) !== 9) return bindings.BUCKET.put(...args);
+      late.push({ key, bytes: (body as Uint8Array<ArrayBuffer>).slice().buffer, options });
+      throw new Error("the answer was lost");
+    };
+    fillEnv.changes = { ...CALM, BUCKET: bucketBut({ put }) };
+    const reader = await startReader(image.id);
+    await expect.poll(() => late.length, SOON).toBeGreaterThan(0);
+    expect(await fillClient(image.id).remove("always")).toBe("removed");
+    await expect.poll(() => slicesOf(image.id), SOON).toEqual([]);
+    for (const { key, bytes, options } of late.slice(0, 1)) await bindings.BUCKET.put(key, bytes, options);
+    expect(await slicesOf(image.id)).toEqual([9]);
+    await expectNothingLeft(image);
+    const ending = await reader.ended;
+    if (ending === "whole") await expectImage(reader, image);
+    else expect(ending).toBe("cut");
+    await settled();
+    await takeData(image);
+  });
+});
+
+/** A put that R2 has taken in, and does later. */
+interface LatePut {
+  readonly key: string;
+  readonly bytes: ArrayBuffer;
+  readonly options: R2PutOptions | undefined;
+}

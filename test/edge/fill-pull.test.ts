@@ -34,11 +34,12 @@ async function jobFor(image: Image, stored = 0, change: Partial<PullJob> = {}): 
   } as const;
   const job: PullJob = {
     filling: attempt(stored, { ...PLAN, subject, fetched: 0 }),
-    errand: { target: { api: "v2", imageId: image.id }, headers: [["x-auth-token", "demo"]], query: "" },
+    errand: { target: { api: "v2", imageId: image.id }, headers: [["x-auth-token", "demo"]] },
     origin: inject("originUrl"),
     stallMs: 3_000,
     slices,
     pool,
+    owner: "test",
     signal: new AbortController().signal,
     log: createLog({ test: true }),
     admitted: Promise.resolve(true),

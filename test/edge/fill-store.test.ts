@@ -1,115 +1,322 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Env } from "../../src/config.ts";
 import { bucketBut, sliceOf } from "../support/bindings.ts";
-import { dataBytes, dataRanges, expectImage, startReader } from "../support/readers.ts";
+import { CALM, fillEnv } from "../support/fill-env.ts";
 import {
-  asks,
-  bindings,
-  committed,
-  createImage,
-  expectCalls,
-  goesOn,
-  setFaults,
-  settled,
-} from "../support/scenario.ts";
+  bytesOf,
+  expectKept,
+  expectNothingLeft,
+  expectOnce,
+  keepLines,
+  startReaders,
+  takeData,
+} from "../support/fills.ts";
+import { expectImage } from "../support/readers.ts";
+import { bindings, createImage, type Image, setFaults, settled } from "../support/scenario.ts";
+import { FAILED_MS } from "../support/times.ts";
 
-const SIZE = 6_000_000;
-const LEAD = 64 * 1024;
+const SIZE = 2_000_000;
+const lines = keepLines();
 
 type Put = (...put: Parameters<R2Bucket["put"]>) => Promise<R2Object | null>;
+type Get = (key: string, options?: R2GetOptions) => Promise<R2ObjectBody | R2Object | null>;
 
-const putBy = (put: Put) => ({ BUCKET: bucketBut({ put }) });
+const isSlice = (key: string) => key.startsWith("fills/");
+const broken = () => Promise.reject(new Error("R2 is down"));
+const never = () => new Promise<never>(() => undefined);
 
-/** An R2 that takes so long for each put of this caller. */
-const slowPut = (ms: number) =>
-  putBy(async (...put) => {
-    await scheduler.wait(ms);
-    return bindings.BUCKET.put(...put);
-  });
+/** From now on Fills have this in the place of the bucket. */
+function fillsHave(replaced: Parameters<typeof bucketBut>[0]): void {
+  fillEnv.changes = { ...CALM, BUCKET: bucketBut(replaced) };
+}
 
-const file = (id: string) => `GET /v2/images/${id}/file`;
+function realPut(...put: Parameters<R2Bucket["put"]>): Promise<R2Object | null> {
+  return bindings.BUCKET.put(...put);
+}
 
-describe("a store that is slow to take slices", () => {
-  it("does not slow a lone download: it goes on without, and the background finishes the fill later", async () => {
-    const image = await createImage({ size: SIZE });
-    const reader = await startReader(image.id, { env: slowPut(2_000) });
-    expect(reader.cacheStatus).toBe("glance-edge; fwd=uri-miss; stored");
-    await expectImage(reader, image);
-    // Two slices at a time would take 18 s.
-    expect(reader.endedAt - reader.askedAt).toBeLessThan(5_000);
-    await settled();
-    await committed(image.id);
-    const seen = await expectCalls(...asks(image.id), file(image.id), goesOn(image.id));
-    expect(dataRanges(seen)).toEqual([null, `bytes=${2 * LEAD}-`]);
-  });
+/** Readers that get their slices by another way than the Fill. */
+function readersHave(get: Get): Partial<Env> {
+  return { BUCKET: bucketBut({ get }) };
+}
 
-  it("is kept pace with while others wait, so that the origin is asked once", async () => {
-    const image = await createImage({ size: SIZE });
-    const puller = await startReader(image.id, { env: slowPut(400) });
-    const others = await Promise.all([startReader(image.id), startReader(image.id), startReader(image.id)]);
-    for (const reader of [puller, ...others]) await expectImage(reader, image);
-    await settled();
-    await committed(image.id);
-    const seen = await expectCalls(
-      ...[puller, ...others].flatMap(() => asks(image.id)),
-      file(image.id),
-      goesOn(image.id),
-    );
-    expect(dataRanges(seen)).toEqual([null]);
-    expect(dataBytes(seen)).toBe(SIZE);
-  });
+afterEach(() => {
+  fillEnv.changes = CALM;
 });
 
-describe("a store that fails to take a slice", () => {
-  it("once each, takes it at the second try: nothing is asked for twice", async () => {
-    const image = await createImage({ size: SIZE });
-    // As fast as the store with its pauses, so that the store does not fall behind.
-    await setFaults(image.id, { rate: 1_000_000 });
-    const failed = new Set<number>();
-    const env = putBy(async (...put) => {
-      const slice = sliceOf(put[0]);
-      if (slice < 10 || failed.has(slice)) return bindings.BUCKET.put(...put);
-      failed.add(slice);
-      throw new Error("out of order");
-    });
-    const reader = await startReader(image.id, { env });
-    await expectImage(reader, image);
-    await settled();
-    await committed(image.id);
+async function slowImage(): Promise<Image> {
+  const image = await createImage({ size: SIZE });
+  await setFaults(image.id, { rate: 2_000_000 });
+  return image;
+}
+
+describe("a store whose put of a slice", () => {
+  it("fails once is asked again", async () => {
+    const failed = new Set<string>();
+    const put: Put = (key, ...rest) => {
+      if (!isSlice(key) || failed.has(key)) return realPut(key, ...rest);
+      failed.add(key);
+      return broken();
+    };
+    fillsHave({ put });
+    const image = await slowImage();
+    for (const reader of await startReaders(image, 4)) await expectImage(reader, image);
+    await expectOnce(image);
     expect(failed.size).toBeGreaterThan(5);
-    const seen = await expectCalls(...asks(image.id), file(image.id));
-    expect(dataBytes(seen)).toBe(SIZE);
+    await expectKept(image);
   });
 
-  it("for good: a lone download goes on without, and the background stores the rest", async () => {
+  it("is done, but whose answer is lost, has that slice", async () => {
+    const lost = new Set<string>();
+    const put: Put = async (key, ...rest) => {
+      const answer = await realPut(key, ...rest);
+      if (!isSlice(key) || lost.has(key)) return answer;
+      lost.add(key);
+      return broken();
+    };
+    fillsHave({ put });
+    const image = await slowImage();
+    for (const reader of await startReaders(image, 4)) await expectImage(reader, image);
+    await expectOnce(image);
+    await expectKept(image);
+  });
+
+  it("fails always sends each reader to the origin, as without an edge, and leaves nothing", async () => {
+    fillsHave({ put: broken });
     const image = await createImage({ size: SIZE });
-    const reader = await startReader(image.id, { env: failingFrom(10) });
-    await expectImage(reader, image);
+    const readers = await startReaders(image, 3);
+    for (const reader of readers) {
+      expect(reader.cacheStatus).toBe("glance-edge; fwd=uri-miss; detail=store-unavailable");
+      await expectImage(reader, image);
+    }
     await settled();
-    await committed(image.id);
-    const seen = await expectCalls(...asks(image.id), file(image.id), goesOn(image.id));
-    expect(dataRanges(seen)).toEqual([null, `bytes=${3 * 8 * LEAD}-`]);
+    expect(bytesOf(await takeData(image))).toBeLessThanOrEqual(4.2 * SIZE);
+    await expectNothingLeft(image);
   });
 
-  it("for good: others who wait go on from there, and all get the image", async () => {
-    const image = await createImage({ size: SIZE });
-    await setFaults(image.id, { rate: 2_000_000 });
-    const puller = await startReader(image.id, { env: failingFrom(10) });
-    const others = await Promise.all([startReader(image.id), startReader(image.id)]);
-    for (const reader of [puller, ...others]) await expectImage(reader, image);
+  it("fails from the middle on gives all of them the rest from the origin, behind what they have", async () => {
+    const put: Put = (key, ...rest) => (isSlice(key) && sliceOf(key) >= 9 ? broken() : realPut(key, ...rest));
+    fillsHave({ put });
+    const image = await slowImage();
+    const readers = await startReaders(image, 3);
+    for (const reader of readers) {
+      const ending = await reader.ended;
+      expect(["whole", "cut"]).toContain(ending);
+      if (ending === "whole") await expectImage(reader, image);
+    }
     await settled();
-    await committed(image.id);
-    const seen = await expectCalls(
-      ...[puller, ...others].flatMap(() => asks(image.id)),
-      file(image.id),
-      goesOn(image.id),
-    );
-    expect(dataRanges(seen)).toEqual([null, `bytes=${3 * 8 * LEAD}-`]);
+    await takeData(image);
+    await expectNothingLeft(image);
   });
 
-  /** An R2 that takes none of this caller's slices from this one on. */
-  function failingFrom(slice: number) {
-    return putBy((...put) =>
-      sliceOf(put[0]) < slice ? bindings.BUCKET.put(...put) : Promise.reject(new Error("out of order")),
-    );
-  }
+  it("hangs has its object made anew, which goes on from what is stored; all get the image", async () => {
+    let hung = 0;
+    const put: Put = (key, ...rest) => {
+      if (!isSlice(key) || sliceOf(key) < 9 || hung > 0) return realPut(key, ...rest);
+      hung++;
+      return never();
+    };
+    fillsHave({ put });
+    const image = await slowImage();
+    const readers = await startReaders(image, 3);
+    for (const reader of readers) await expectImage(reader, image);
+    expect(hung).toBe(1);
+    expect(lines("fill.put-hangs")).toHaveLength(1);
+    await settled();
+    expect(bytesOf(await takeData(image))).toBeLessThanOrEqual(1.6 * SIZE);
+    await expectKept(image);
+  });
+
+  it("hangs twelve times, for four images at once, does not use up the memory of the fills", async () => {
+    let hangs = true;
+    let hung = 0;
+    const put: Put = (key, ...rest) => {
+      if (!hangs || !isSlice(key)) return realPut(key, ...rest);
+      hung++;
+      return never();
+    };
+    fillsHave({ put });
+    // Each put of the first slices holds a buffer of 1 MiB or more: slices of 8 MiB, of which 8 lead ones.
+    fillEnv.changes = { ...fillEnv.changes, SLICE_BYTES: String(8 * 2 ** 20) };
+    const images = await Promise.all(Array.from({ length: 4 }, () => createImage({ size: 9 * 2 ** 20 })));
+    const readers = images.map((image) => startReaders(image, 1));
+    await expect.poll(() => hung, { timeout: 20_000 }).toBe(12);
+    hangs = false;
+    for (const [index, reader] of (await Promise.all(readers)).flat().entries()) {
+      const image = images[index];
+      if (image !== undefined) await expectImage(reader, image);
+    }
+    await settled();
+    await takeData(...images);
+    expect(lines("fill.put-hangs").length).toBe(4);
+  });
 });
+
+describe("a store whose get of a slice", () => {
+  it("fails once is asked again", async () => {
+    const failed = new Set<string>();
+    const get: Get = (key, options) => {
+      if (!isSlice(key) || failed.has(key)) return bindings.BUCKET.get(key, options ?? {});
+      failed.add(key);
+      return broken();
+    };
+    const image = await slowImage();
+    const [reader] = await startReaders(image, 1, { env: readersHave(get) });
+    if (reader !== undefined) await expectImage(reader, image);
+    await expectOnce(image);
+    expect(failed.size).toBeGreaterThan(5);
+    await expectKept(image);
+  });
+
+  it.each([0, 5, 10])("fails always for one reader, at slice %i, costs the others nothing", async (slice) => {
+    const get: Get = (key, options) =>
+      isSlice(key) && sliceOf(key) === slice ? broken() : bindings.BUCKET.get(key, options ?? {});
+    const image = await slowImage();
+    const others = await startReaders(image, 2);
+    const [unlucky] = await startReaders(image, 1, { env: readersHave(get) });
+    for (const reader of others) await expectImage(reader, image);
+    if (unlucky !== undefined) await expectImage(unlucky, image);
+    await settled();
+    // The rest of its own, at the most.
+    expect(bytesOf(await takeData(image))).toBeLessThanOrEqual(2.1 * SIZE);
+    await expectKept(image);
+  });
+
+  it("hangs for one reader costs the others nothing", async () => {
+    const get: Get = (key, options) =>
+      isSlice(key) && sliceOf(key) === 3 ? never() : bindings.BUCKET.get(key, options ?? {});
+    const image = await slowImage();
+    const [unlucky] = await startReaders(image, 1, { env: readersHave(get) });
+    const others = await startReaders(image, 2);
+    for (const reader of others) {
+      await expectImage(reader, image);
+      expect(reader.endedAt - reader.askedAt).toBeLessThan(5_000);
+    }
+    if (unlucky !== undefined) await expectImage(unlucky, image);
+    await settled();
+    expect(bytesOf(await takeData(image))).toBeLessThanOrEqual(2.1 * SIZE);
+    await expectKept(image);
+  });
+});
+
+describe("a slice that is missing", () => {
+  it("for those who have bytes is a cut, for others another attempt, and never a download without an end", async () => {
+    const image = await slowImage();
+    const readers = await startReaders(image, 3);
+    await Promise.all(readers.map((reader) => reader.has(300_000)));
+    const late = await startReaders(image, 1, {
+      env: readersHave((key, options) => bindings.BUCKET.get(key, options ?? {})),
+    });
+    const { objects } = await bindings.BUCKET.list({ prefix: `fills/${image.id}/` });
+    await bindings.BUCKET.delete(objects.map(({ key }) => key));
+    for (const reader of [...readers, ...late]) {
+      const ending = await reader.ended;
+      expect(["whole", "cut"]).toContain(ending);
+      if (ending === "whole") await expectImage(reader, image);
+    }
+    await settled();
+    await takeData(image);
+    await expectNothingWrong(image);
+  });
+
+  it("when the object is to be made of it leaves nothing, and the next download fills anew", async () => {
+    const image = await createImage({ size: SIZE });
+    let gone = false;
+    const get: Get = async (key, options) => {
+      if (isSlice(key) && sliceOf(key) === 4 && !gone) {
+        gone = true;
+        await bindings.BUCKET.delete(key);
+      }
+      return bindings.BUCKET.get(key, options ?? {});
+    };
+    fillsHave({ get });
+    const [reader] = await startReaders(image, 1);
+    if (reader !== undefined) await expectImage(reader, image);
+    await expect.poll(() => gone, { timeout: 10_000 }).toBe(true);
+    await expectNothingLeft(image);
+    await expectOnce(image);
+    await scheduler.wait(FAILED_MS);
+    for (const next of await startReaders(image, 2)) await expectImage(next, image);
+    await expectOnce(image);
+    await expectKept(image);
+  });
+});
+
+describe("a store whose put of the object", () => {
+  it("fails once is asked again, and no reader notices", async () => {
+    let failed = 0;
+    const put: Put = (key, ...rest) => (isSlice(key) || failed++ > 0 ? realPut(key, ...rest) : broken());
+    fillsHave({ put });
+    const image = await slowImage();
+    for (const reader of await startReaders(image, 3)) await expectImage(reader, image);
+    await expectOnce(image);
+    await expectKept(image);
+    expect(failed).toBe(2);
+  });
+
+  it("is done, but whose answer is lost, is not asked again", async () => {
+    let puts = 0;
+    const put: Put = async (key, ...rest) => {
+      const answer = await realPut(key, ...rest);
+      if (isSlice(key)) return answer;
+      puts++;
+      return broken();
+    };
+    fillsHave({ put });
+    const image = await slowImage();
+    for (const reader of await startReaders(image, 3)) await expectImage(reader, image);
+    await expectOnce(image);
+    await expectKept(image);
+    expect(puts).toBe(1);
+  });
+
+  it("fails always leaves nothing, and all of them have their image", async () => {
+    fillsHave({ put: ((key, ...rest) => (isSlice(key) ? realPut(key, ...rest) : broken())) satisfies Put });
+    const image = await slowImage();
+    for (const reader of await startReaders(image, 3)) await expectImage(reader, image);
+    await expectOnce(image);
+    await expectNothingLeft(image);
+  });
+
+  it("hangs has its object made anew, and is asked again", async () => {
+    let hung = 0;
+    const put: Put = (key, ...rest) => (isSlice(key) || hung++ > 0 ? realPut(key, ...rest) : never());
+    fillsHave({ put });
+    const image = await slowImage();
+    for (const reader of await startReaders(image, 3)) await expectImage(reader, image);
+    await expectOnce(image);
+    await expectKept(image);
+    expect(hung).toBe(2);
+    expect(lines("fill.put-hangs")).toHaveLength(1);
+  });
+});
+
+describe("a store that does not answer at all", () => {
+  it.each([
+    ["fails", broken],
+    ["hangs", never],
+  ])("because it %s sends each reader to the origin", async (_, out) => {
+    const BUCKET = bucketBut({ get: out, put: out, head: out, list: out, delete: out });
+    fillEnv.changes = { ...CALM, BUCKET };
+    const image = await createImage({ size: SIZE });
+    for (const reader of await startReaders(image, 3, { env: { BUCKET } })) await expectImage(reader, image);
+    await settled();
+    expect(bytesOf(await takeData(image))).toBe(3 * SIZE);
+  });
+
+  it.each([
+    ["fails", broken],
+    ["hangs", never],
+  ])("to the Fill alone because it %s sends each reader to the origin", async (_, out) => {
+    fillsHave({ get: out, put: out, head: out, list: out, delete: out });
+    const image = await createImage({ size: SIZE });
+    for (const reader of await startReaders(image, 3)) await expectImage(reader, image);
+    await settled();
+    expect(bytesOf(await takeData(image))).toBeLessThanOrEqual(3 * SIZE);
+  });
+});
+
+async function expectNothingWrong(image: Image): Promise<void> {
+  await expect
+    .poll(async () => (await bindings.BUCKET.list({ prefix: `fills/${image.id}/` })).objects, { timeout: 20_000 })
+    .toEqual([]);
+}

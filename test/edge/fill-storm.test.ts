@@ -1,93 +1,85 @@
 import { describe, expect, it } from "vitest";
-import { countTurns } from "../support/bindings.ts";
-import { pullByHand } from "../support/hand-puller.ts";
-import { dataBytes, expectImage, startReader } from "../support/readers.ts";
-import { asks, committed, createImage, expectCalls, setFaults, settled } from "../support/scenario.ts";
+import { countAsks } from "../support/bindings.ts";
+import { bytesOf, expectKept, expectOnce, keepLines, startReaders, takeData } from "../support/fills.ts";
+import { expectImage, startReader } from "../support/readers.ts";
+import { createImage, setFaults, settled } from "../support/scenario.ts";
 
-describe("a storm of downloads of one image that is not stored", () => {
-  it("costs the origin its bytes once, and each client is authorised by itself", async () => {
-    const size = 2_000_000;
+const lines = keepLines();
+
+describe("downloads at once of an image that is not kept", () => {
+  it.each([
+    [1, 3_000_000],
+    [12, 3_000_000],
+    [64, 1_000_000],
+  ])("%i of them cost the origin one image, and it is kept", async (count, size) => {
     const image = await createImage({ size });
-    await setFaults(image.id, { rate: 500_000 });
-    const readers = await Promise.all(Array.from({ length: 32 }, () => startReader(image.id)));
-    const statuses = readers.map((reader) => reader.cacheStatus).sort();
-    expect(statuses).toEqual([
-      ...Array(31).fill("glance-edge; fwd=uri-miss; collapsed"),
+    await setFaults(image.id, { rate: size });
+    const readers = await startReaders(image, count);
+    expect(readers.map((reader) => reader.cacheStatus).sort()).toEqual([
+      ...Array(count - 1).fill("glance-edge; fwd=uri-miss; collapsed"),
       "glance-edge; fwd=uri-miss; stored",
     ]);
     for (const reader of readers) {
+      expect(reader.response.status).toBe(200);
       expect(reader.response.headers.get("content-length")).toBe(String(size));
       await expectImage(reader, image);
     }
-    await settled();
-    await committed(image.id);
-    const seen = await expectCalls(...readers.flatMap(() => asks(image.id)), `GET /v2/images/${image.id}/file`);
-    expect(dataBytes(seen)).toBe(size);
-    expect(seen.every((call) => call.token === "demo")).toBe(true);
+    await expectOnce(image);
+    await expectKept(image);
+    expect(lines("fill.kept")).toHaveLength(1);
 
-    // Who shares a fill does not wait for its end.
-    const filled = Math.min(...readers.map((reader) => reader.endedAt));
-    for (const reader of readers) {
-      expect(reader.firstByteAt - reader.askedAt).toBeLessThan((filled - reader.askedAt) / 2);
-    }
+    const hit = await startReader(image.id);
+    expect(hit.cacheStatus).toBe("glance-edge; hit");
+    await expectImage(hit, image);
+    expect(await takeData(image)).toEqual([]);
   });
 
-  it("is authorised client by client: who may not read the image gets none of it, while others do", async () => {
+  it.each([1, 2, 65_535, 65_536, 65_537, 524_287, 524_288, 524_289])("of %i bytes are whole", async (size) => {
+    const image = await createImage({ size });
+    const readers = await startReaders(image, 3);
+    for (const reader of readers) await expectImage(reader, image);
+    await expectOnce(image);
+    await expectKept(image);
+  });
+
+  it("are authorised one by one: who may not read the image gets none of it, while others do", async () => {
     const image = await createImage({ size: 1_500_000 });
     await setFaults(image.id, { rate: 1_000_000 });
-    const puller = await startReader(image.id);
-    await puller.has(200_000);
-    const [stranger, sharer] = await Promise.all([
+    const first = await startReader(image.id);
+    await first.has(100_000);
+    const [stranger, other] = await Promise.all([
       startReader(image.id, { token: "other" }),
       startReader(image.id, { token: "admin" }),
     ]);
     expect(stranger.response.status).toBe(404);
-    expect(sharer.cacheStatus).toBe("glance-edge; fwd=uri-miss; collapsed");
+    expect(other.cacheStatus).toBe("glance-edge; fwd=uri-miss; collapsed");
     await stranger.ended;
-    await expectImage(puller, image);
-    await expectImage(sharer, image);
+    await expectImage(first, image);
+    await expectImage(other, image);
     await settled();
-    const file = `GET /v2/images/${image.id}/file`;
-    // The stranger's third call is the origin's own refusal of the download.
-    const seen = await expectCalls(...asks(image.id), ...asks(image.id), ...asks(image.id), file, file);
-    expect(dataBytes(seen.filter((call) => call.token !== "other"))).toBe(image.size);
+    const data = await takeData(image);
+    // The stranger's is the origin's own refusal.
+    expect(data.map(({ token, status }) => [token, status]).sort()).toEqual([
+      ["demo", 200],
+      ["other", 404],
+    ]);
+    expect(bytesOf(data.filter(({ token }) => token === "demo"))).toBe(image.size);
   });
 
-  it("asks the Fill at most about twice a second for each of 200 readers, however fast the slices come", async () => {
-    // Six slices: each costs the store 200 reads.
-    const image = await createImage({ size: 6 * 65_536 });
-    const puller = await pullByHand(image);
-    const { fills, turns } = countTurns();
-    const joining = Promise.all(Array.from({ length: 200 }, () => startReader(image.id, { env: { FILL: fills } })));
-    let joined = false;
-    void joining.then(() => {
-      joined = true;
-    });
-    while (!joined) {
-      await puller.beat();
-      await scheduler.wait(500);
-    }
-    const begun = Date.now();
-    for (let slice = 0; slice < 6; slice++) {
-      await puller.store(slice);
-      await scheduler.wait(150);
-    }
-    // The puller's gate has seen all: nobody waits for the read-back, however long that takes beside 200 readers.
-    await puller.agree();
-    const readers = await joining;
+  it("200 of them ask the Fill about once a second each, however fast the slices come", async () => {
+    const image = await createImage({ size: 600_000 });
+    await setFaults(image.id, { rate: 300_000 });
+    const { fills, asks } = countAsks();
+    const readers = await startReaders(image, 200, { env: { FILL: fills } });
     for (const reader of readers) await expectImage(reader, image);
-    await settled();
-    await committed(image.id);
-    await expectCalls(...readers.flatMap(() => asks(image.id)));
-
-    const seconds = (Date.now() - begun) / 1000;
-    const byReader = Map.groupBy(
-      turns.filter((turn) => turn.at >= begun),
-      (turn) => turn.reader,
-    );
-    const most = Math.max(...Array.from(byReader.values(), (own) => own.length));
-    // One question more than the time allows: the one for the verdict.
-    expect(most).toBeLessThanOrEqual(2 + 2 * seconds);
+    const times = asks.map(({ at }) => at).sort((a, b) => a - b);
+    // No reader asks again before the turn that it has among 200, which is a second later.
+    const byReader = Map.groupBy(asks, ({ ask }) => ask.reader);
     expect(byReader.size).toBe(200);
+    const seconds = ((times.at(-1) ?? 0) - (times[0] ?? 0)) / 1_000;
+    const most = Math.max(...Array.from(byReader.values(), (own) => own.length));
+    // The first, the one with the rights, and then one a second.
+    expect(most).toBeLessThanOrEqual(3 + seconds);
+    await expectOnce(image);
   });
 });

@@ -1,5 +1,4 @@
 /** The real bucket with a meter: what lies in it at any moment, puts under way included, and what was done when. */
-import type { Env } from "../../src/config.ts";
 import { bucketBut } from "./bindings.ts";
 import { bindings } from "./scenario.ts";
 
@@ -18,12 +17,17 @@ export function meterBucket(): MeteredBucket {
   const log: { what: "put" | "delete"; key: string }[] = [];
   let peak = 0;
   const bytes = () => [...sizes.values()].reduce((sum, size) => sum + size, 0);
-  const put = async (key: string, value: Uint8Array, options?: R2PutOptions) => {
+  const put = async (key: string, value: Uint8Array | ReadableStream, options?: R2PutOptions) => {
     log.push({ what: "put", key });
-    // From here on it may be there.
-    sizes.set(key, value.byteLength);
+    if (value instanceof Uint8Array) {
+      // From here on it may be there.
+      sizes.set(key, value.byteLength);
+      peak = Math.max(peak, bytes());
+    }
+    const object = await bindings.BUCKET.put(key, value, options);
+    if (object !== null) sizes.set(key, object.size);
     peak = Math.max(peak, bytes());
-    return bindings.BUCKET.put(key, value, options);
+    return object;
   };
   const remove = async (keys: string | string[]) => {
     await bindings.BUCKET.delete(keys);
@@ -33,15 +37,4 @@ export function meterBucket(): MeteredBucket {
     }
   };
   return { bucket: bucketBut({ put, delete: remove }), bytes, peak: () => peak, log };
-}
-
-/** The catalog with its batches replaced: those are what takes room, commits and evicts. */
-export function catalogBut(batch: D1Database["batch"]): Env["CATALOG"] {
-  return new Proxy(bindings.CATALOG, {
-    get(target, name) {
-      if (name === "batch") return batch;
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
 }

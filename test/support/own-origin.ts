@@ -5,6 +5,7 @@
 import { createExecutionContext } from "cloudflare:test";
 import { inject } from "vitest";
 import { type Env, readSettings, type Settings } from "../../src/config.ts";
+import { AloneDownloads } from "../../src/download/alone.ts";
 import { Usage } from "../../src/download/usage.ts";
 import { createEdge, type Edge } from "../../src/edge.ts";
 import { ServiceTokenMemory } from "../../src/keystone/service-tokens.ts";
@@ -96,6 +97,7 @@ export function edgeBefore(
     permissions: new Permissions(),
     policyOrder: new PolicyOrder(),
     usage: new Usage(),
+    alone: new AloneDownloads(),
     serviceTokens: new ServiceTokenMemory(),
     receivers: new Receivers(),
   };

@@ -152,7 +152,15 @@ export async function expectCalls(...expected: string[]): Promise<OriginCall[]> 
   return seen;
 }
 
-function say(call: OriginCall): string {
+/** Takes the calls since the last expectation, whatever they are. */
+export async function takeCalls(): Promise<OriginCall[]> {
+  const seen = await calls();
+  claimed += seen.length;
+  return seen;
+}
+
+/** A call as {@link expectCalls} names it. */
+export function say(call: OriginCall): string {
   return `${call.method} ${call.path}${call.range === null ? "" : ` ${call.range}`}`;
 }
 

@@ -222,24 +222,19 @@ describe("room", () => {
     });
   });
 
-  it("that is denied before the first slice ends the attempt, and nothing of it stays", () => {
-    const empty = fillIn({ ...attempt(0, { room: "unknown" }), is: "filling", notBefore: NOW });
-    const { state, effects } = stepped(empty, { on: "room", attempt: "mine", answer: "denied" });
-    expect(state).toEqual(
-      fillIn(
-        { is: "failed", why: "no-room", attempt: "mine", until: T + FAILED_MS, resume: null },
-        { tombstones: [STONE] },
-      ),
-    );
-    expect(effects).toEqual([{ do: "abort-pull" }, { do: "drop", attempt: "mine" }]);
-  });
-
-  it.each<PhaseName>(["filling", "complete"])("that is denied later takes nothing from who reads along: %s", (name) => {
-    expect(stepped(fillIn(name), { on: "room", attempt: "mine", answer: "denied" })).toEqual({
-      state: fillIn(name),
-      effects: [],
-    });
-  });
+  it.each<PhaseName>(["filling", "complete"])(
+    "that is denied ends the attempt, and nothing of it stays: %s",
+    (name) => {
+      const { state, effects } = stepped(fillIn(name), { on: "room", attempt: "mine", answer: "denied" });
+      expect(state).toEqual(
+        fillIn(
+          { is: "failed", why: "no-room", attempt: "mine", until: T + FAILED_MS, resume: null },
+          { tombstones: [STONE] },
+        ),
+      );
+      expect(effects).toEqual([{ do: "abort-pull" }, { do: "drop", attempt: "mine" }]);
+    },
+  );
 });
 
 describe("a pull that broke", () => {

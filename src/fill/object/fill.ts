@@ -15,7 +15,7 @@ import { isCopyOf, ObjectStore } from "../../store/objects.ts";
 import { PartStore } from "../../store/parts.ts";
 import { PrefetchQueue } from "../../store/queue.ts";
 import { RoomBook } from "../../store/room.ts";
-import { planSlices } from "../../store/slice-plan.ts";
+import { planSlices, sliceAt, sliceLength } from "../../store/slice-plan.ts";
 import { SliceStore } from "../../store/slices.ts";
 import { FillClient } from "../client.ts";
 import { takeRoom } from "../make-room.ts";
@@ -48,6 +48,8 @@ import {
   type FillState,
   HEARTBEAT_MS,
   isStopped,
+  PUT_MS,
+  ROOM_AGAIN_MS,
   rangesFrom,
   step,
   storedBytes,
@@ -60,8 +62,6 @@ const LENT_MS = 3_600_000;
 const LOOK_MS = 300_000;
 /** How long a fill waits for D1 before its first slice is stored without a word about room. */
 const ROOM_MS = 1_000;
-/** When room is asked for again, or a put that it waits for. */
-const ROOM_AGAIN_MS = 15_000;
 /** A pause of the put before each slice while clients read: it competes with them for the store. */
 const GIVE_WAY_MS = 20;
 
@@ -80,6 +80,8 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   #beginning: Promise<Answer | null> | null = null;
   /** The attempt whose one put is under way. */
   #putting: string | null = null;
+  /** When the put that is under way last took a slice, ms since the epoch. */
+  #putMovedAt = 0;
   /** The last pull found nobody's rights to ask the origin under. */
   #withoutRights = false;
   #relay: Relay | null = null;
@@ -94,6 +96,8 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     super(ctx, env);
     const settings = readSettings(env);
     const log = createLog({ fill: ctx.id.toString() });
+    // What a former life of this object held died with it.
+    pool.release(ctx.id.toString());
     this.#tools = {
       slices: new SliceStore(env.BUCKET),
       objects: new ObjectStore(env.BUCKET),
@@ -117,7 +121,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       this.#lent.lend(reader, errand);
       this.#withoutRights = false;
     }
-    if (ask.missed !== undefined) await this.#look(subject.imageId);
+    if (ask.missed !== undefined) await this.#look(subject.imageId, ask.missed, ask.at);
     for (;;) {
       const now = Date.now();
       this.#readers.saw(reader, now);
@@ -153,6 +157,10 @@ export class Fill extends DurableObject<Env> implements FillCalls {
 
   async left(reader: string): Promise<void> {
     this.#readers.left(reader);
+    const state = this.#state;
+    if (state?.phase.is !== "filling" || state.phase.stored > 0 || this.#pulling !== null || this.#lent.any) return;
+    // The origin refused all rights that there were: nothing is stored, and its room is wanted.
+    if (this.#readers.count(Date.now()) === 0) await this.#apply(state.imageId, { on: "stop", read: false });
   }
 
   async remove(imageId: string, rule: "always" | "unless-read"): Promise<RemoveAnswer> {
@@ -220,6 +228,18 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     this.#storage.rang();
     const imageId = this.#state?.imageId ?? this.#storage.imageId();
     if (imageId === null) return;
+    try {
+      if (await this.#attend(imageId)) return;
+    } catch (cause) {
+      // Thrown on, the platform would try six times, and then never again.
+      this.#tools.log.error("fill.alarm-failed", cause, { image_id: imageId });
+    }
+    await this.#schedule(this.#of(imageId));
+  }
+
+  /** Does what is due by the clock. @returns whether nothing is left of this fill @throws whatever R2 or D1 throw */
+  async #attend(imageId: string): Promise<boolean> {
+    if (this.#putting && Date.now() >= this.#putMovedAt + PUT_MS) await this.#startAnew(imageId);
     const state = this.#of(imageId);
     const due = duty(state, this.#tools.settings.cleanStallMs, Date.now());
     switch (due.do) {
@@ -246,9 +266,10 @@ export class Fill extends DurableObject<Env> implements FillCalls {
         if (await this.#isAwaited(imageId)) break;
         this.#lent.clear();
         this.#state = null;
-        return this.#storage.forget();
+        await this.#storage.forget();
+        return true;
     }
-    await this.#schedule(this.#of(imageId));
+    return false;
   }
 
   #of(imageId: string): FillState {
@@ -331,6 +352,11 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       if (there !== null) {
         log.info("image.evicted", { image_id: imageId, why: "what is kept is stale, or of a stopped fill" });
         await objects.remove(imageId);
+        // Its room is wanted for the new one; not waited for, since no download needs D1.
+        const removed = this.#tools.catalog.remove(imageId);
+        this.ctx.waitUntil(
+          removed.catch((cause: unknown) => log.error("catalog.unavailable", cause, { image_id: imageId })),
+        );
       }
     } catch (cause) {
       log.error("store.unavailable", cause, { image_id: imageId });
@@ -342,14 +368,30 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     return null;
   }
 
-  /** Somebody did not find what was kept. */
-  async #look(imageId: string): Promise<void> {
+  /** Somebody did not find what was kept, or the slice with this byte. */
+  async #look(imageId: string, attempt: string, at: number): Promise<void> {
     const { phase } = this.#of(imageId);
+    if (phase.is === "filling" || phase.is === "complete") {
+      if (phase.attempt === attempt) await this.#lookForSlice(phase, Math.min(at, phase.size - 1));
+      return;
+    }
     if (phase.is !== "kept") return;
-    const { attempt } = phase;
+    if (phase.attempt !== attempt) return;
     const there = await this.#tools.objects.head(imageId).catch(() => "unknown" as const);
     if (there === "unknown" || (there !== null && there !== "foreign" && there.attempt === attempt)) return;
     await this.#apply(imageId, { on: "lost", attempt });
+  }
+
+  async #lookForSlice(filling: Filling, at: number): Promise<void> {
+    const { subject, attempt, stored } = filling;
+    const { imageId } = subject;
+    const { slices, log } = this.#tools;
+    const slice = sliceAt(filling, at);
+    if (slice >= stored) return;
+    const there = await slices.has({ imageId, attempt }, slice, sliceLength(filling, slice)).catch(() => "unknown");
+    if (there !== false) return;
+    log.error("fill.slice-lost", new Error(`slice ${slice} is gone`), { image_id: imageId, attempt });
+    await this.#apply(imageId, { on: "failed", attempt, why: "fill-stopped", keep: false });
   }
 
   #startPull(): void {
@@ -393,6 +435,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       stallMs: settings.stallMs,
       slices,
       pool,
+      owner: this.ctx.id.toString(),
       signal,
       log,
       admitted,
@@ -409,11 +452,9 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       return "over";
     }
     if (ending.end === "store-hangs") {
-      log.error("fill.put-hangs", new Error("a put did not end"), { image_id: imageId, attempt });
       // Counted, or a store that hangs each time would keep its readers waiting for ever.
       await this.#apply(imageId, { on: "broken", attempt, fetched, by: "store" });
-      await this.#storage.sync();
-      this.ctx.abort("a put to R2 hangs: only a new object can go on");
+      await this.#startAnew(imageId);
     }
     if (ending.end === "broken") this.#relay = ending.relay;
     const event = eventOf(ending, attempt, fetched);
@@ -439,15 +480,27 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     this.#queueMoved();
   }
 
+  /** A put to R2 hangs, and none can be called back: all that is remembered is on disk, and a new object goes on from there. */
+  async #startAnew(imageId: string): Promise<never> {
+    this.#tools.log.error("fill.put-hangs", new Error("a put did not end"), { image_id: imageId });
+    await this.#storage.sync();
+    this.ctx.abort("a put to R2 hangs: only a new object can go on");
+    throw new Error("this object is gone");
+  }
+
   /** Takes room for an attempt. @returns false when there is none; a D1 that is silent for a second does not keep it from running */
   async #admit({ attempt, size, subject }: Filling): Promise<boolean> {
     const { imageId } = subject;
     const asked = this.#askRoom(imageId, attempt, size);
     try {
-      return (await withDeadline("room", ROOM_MS, asked)) === "had";
+      const word = await withDeadline("room", ROOM_MS, asked);
+      // Not waited for: a refusal ends the pull, which waits for this word.
+      if (word === "denied") this.ctx.waitUntil(this.#apply(imageId, { on: "room", attempt, answer: word }));
+      return word === "had";
     } catch (cause) {
       if (!(cause instanceof DeadlineExceeded))
         this.#tools.log.error("catalog.unavailable", cause, { image_id: imageId });
+      // A no that comes late does not take from readers what they read already: the put asks again.
       asked.catch(() => undefined);
       return true;
     }
@@ -458,8 +511,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const fill = (id: string) => new FillClient(this.env.FILL, id, log);
     const tools = { catalog, room, fill, log, now: Date.now };
     const word = await takeRoom(tools, settings.cacheMaxBytes, { imageId, attempt, size });
-    // Not waited for: a refusal ends the pull, which waits for this word.
-    this.ctx.waitUntil(this.#apply(imageId, { on: "room", attempt, answer: word }));
+    if (word === "had") await this.#apply(imageId, { on: "room", attempt, answer: word });
     // Stopped while it was asked: whoever did that gave the room back before it was taken.
     if (word === "had" && !this.#isCurrent(imageId, attempt)) await room.release(attempt);
     return word;
@@ -471,15 +523,21 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const { attempt } = phase;
     const { objects, slices, parts, log } = this.#tools;
     this.#putting = attempt;
+    this.#putMovedAt = Date.now();
     try {
-      if (phase.room !== "had" && (await this.#askRoom(imageId, attempt, phase.size)) === "denied") {
-        await this.#apply(imageId, { on: "postponed", attempt, until: Date.now() + ROOM_AGAIN_MS });
-        return;
+      if (phase.room !== "had") {
+        const asked = this.#askRoom(imageId, attempt, phase.size);
+        if ((await withDeadline("room", ROOM_AGAIN_MS, asked)) === "denied") {
+          return await this.#noRoom(imageId, attempt);
+        }
       }
       // Stopped while room was asked: what is there by now may be another attempt's.
       if (!this.#isCurrent(imageId, attempt)) return;
       await this.#apply(imageId, { on: "putting", attempt });
-      const pause = () => (this.#readers.count(Date.now()) > 0 ? GIVE_WAY_MS : 0);
+      const pause = () => {
+        this.#putMovedAt = Date.now();
+        return this.#readers.count(Date.now()) > 0 ? GIVE_WAY_MS : 0;
+      };
       const end = await commit({
         filling: phase,
         slices,
@@ -504,6 +562,13 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     } finally {
       this.#putting = null;
     }
+  }
+
+  /** A complete image has no room: its slices stay for those who read them, and go then. */
+  async #noRoom(imageId: string, attempt: string): Promise<void> {
+    const read = this.#readers.count(Date.now()) > 0;
+    if (read) await this.#apply(imageId, { on: "postponed", attempt, until: Date.now() + ROOM_AGAIN_MS });
+    else await this.#apply(imageId, { on: "room", attempt, answer: "denied" });
   }
 
   #isCurrent(imageId: string, attempt: string): boolean {

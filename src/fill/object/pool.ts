@@ -8,12 +8,14 @@ const POOL_BYTES = 64 * 2 ** 20;
 
 interface Waiting {
   readonly bytes: number;
+  readonly owner: string;
   readonly grant: () => void;
 }
 
 export class BufferPool {
   readonly #limit: number;
   #used = 0;
+  readonly #taken = new Set<{ readonly bytes: number; readonly owner: string }>();
   readonly #waiting: Waiting[] = [];
 
   /** @param limit bytes */
@@ -28,30 +30,43 @@ export class BufferPool {
 
   /**
    * Waits for room for a buffer. One that is larger than all of the pool waits until it is empty.
+   * @param owner whose it is: {@link release}
    * @returns gives it back, once; to be called when the put has really ended, not when somebody stopped waiting for it
    * @throws the signal's reason
    */
-  async take(bytes: number, signal: AbortSignal): Promise<() => void> {
+  async take(bytes: number, signal: AbortSignal, owner = ""): Promise<() => void> {
     signal.throwIfAborted();
-    if (this.#waiting.length > 0 || !this.#fits(bytes)) await this.#wait(bytes, signal);
+    if (this.#waiting.length > 0 || !this.#fits(bytes)) await this.#wait(bytes, signal, owner);
     else this.#used += bytes;
-    let given = false;
+    const taken = { bytes, owner };
+    this.#taken.add(taken);
     return () => {
-      if (given) return;
-      given = true;
-      this.#used -= bytes;
+      this.#giveBack(taken);
       this.#next();
     };
+  }
+
+  /** All that an owner has, or waits for, is free: the object is gone, and its puts with it. */
+  release(owner: string): void {
+    for (let at = this.#waiting.length - 1; at >= 0; at--)
+      if (this.#waiting[at]?.owner === owner) this.#waiting.splice(at, 1);
+    for (const taken of this.#taken) if (taken.owner === owner) this.#giveBack(taken);
+    this.#next();
+  }
+
+  #giveBack(taken: { readonly bytes: number; readonly owner: string }): void {
+    if (this.#taken.delete(taken)) this.#used -= taken.bytes;
   }
 
   #fits(bytes: number): boolean {
     return this.#used === 0 || this.#used + bytes <= this.#limit;
   }
 
-  async #wait(bytes: number, signal: AbortSignal): Promise<void> {
+  async #wait(bytes: number, signal: AbortSignal, owner: string): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiting: Waiting = {
       bytes,
+      owner,
       grant: () => {
         this.#used += bytes;
         resolve();

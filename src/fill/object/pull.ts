@@ -15,13 +15,13 @@ import { type Errand, errandHeaders, type Relay } from "../protocol.ts";
 import { PartSums } from "./parts.ts";
 import type { BufferPool } from "./pool.ts";
 import { readRelay } from "./relay.ts";
-import type { Filling } from "./rules.ts";
+import { type Filling, ORIGIN_BYTES_FACTOR } from "./rules.ts";
+import { PUT_MS, SLICE_AGAIN_MS } from "./times.ts";
 
 /** Puts under way at the same time. With 400 ms a put: one 16 MB/s, two 31, three 39, six 41. */
 const MAX_PUTS = 3;
-/** A put of 8 MiB takes well below a second. One that takes this long can't be called back: only a new object can go on. */
-const PUT_MS = 60_000;
-const PUT_AGAIN_MS = [250, 1_000, 4_000];
+/** A connection that broke is opened again once, which keeps what was digested; more than that is a new pull's. */
+const REOPEN_ONCE_MS = [200];
 
 export type PullEnd =
   /** All is stored, and the digest agreed. */
@@ -48,6 +48,8 @@ export interface PullJob {
   readonly stallMs: number;
   readonly slices: SliceStore;
   readonly pool: BufferPool;
+  /** Whose buffers they are. */
+  readonly owner: string;
   readonly signal: AbortSignal;
   readonly log: Log;
   /** Whether the first slice may be stored: false ends the pull. */
@@ -69,6 +71,8 @@ export async function pull(job: PullJob): Promise<PullEnd & { readonly fetched: 
     origin,
     size: filling.size,
     stallMs,
+    retryDelaysMs: REOPEN_ONCE_MS,
+    maxBytes: ORIGIN_BYTES_FACTOR * filling.size - filling.fetched,
   });
   const abort = () => body.cancel();
   signal.addEventListener("abort", abort, { once: true });
@@ -120,10 +124,10 @@ class Pull {
   }
 
   async run(): Promise<PullEnd> {
-    const { filling, pool } = this.#job;
+    const { filling, pool, owner } = this.#job;
     try {
       // Before the origin is opened: waiting for memory is no stall of the origin's.
-      const giveBack = await pool.take(sliceLength(filling, filling.stored), this.#signal);
+      const giveBack = await pool.take(sliceLength(filling, filling.stored), this.#signal, owner);
       const prefix = await this.#prefix().catch((cause: unknown) => {
         giveBack();
         throw cause;
@@ -182,7 +186,7 @@ class Pull {
 
   /** The gate's bytes into slices. @param giveBack the first one's buffer */
   async #cut(gate: DigestGate, giveBack: () => void): Promise<void> {
-    const { filling, pool, admitted } = this.#job;
+    const { filling, pool, owner, admitted } = this.#job;
     const signal = this.#signal;
     const reader = gate.readable.getReader({ mode: "byob" });
     reader.closed.catch(() => undefined);
@@ -193,7 +197,7 @@ class Pull {
         const length = sliceLength(filling, slice);
         if (slice > filling.stored) {
           while (this.#puts.size >= MAX_PUTS) await Promise.race(this.#puts);
-          give = await pool.take(length, signal);
+          give = await pool.take(length, signal, owner);
         }
         const { value } = await reader.readAtLeast(length, new Uint8Array(length));
         if (value === undefined || value.byteLength < length) throw new Error("the gate ended early");
@@ -214,7 +218,7 @@ class Pull {
   #store(slice: number, bytes: Uint8Array, giveBack: () => void): void {
     const { filling, slices, stored } = this.#job;
     const source = { imageId: filling.subject.imageId, attempt: filling.attempt };
-    const putting = retry(() => slices.put(source, slice, bytes), { delaysMs: PUT_AGAIN_MS });
+    const putting = retry(() => slices.put(source, slice, bytes), { delaysMs: SLICE_AGAIN_MS });
     putting.then(giveBack, giveBack);
     const done = withDeadline("storing a slice", PUT_MS, putting)
       .then((agrees) => {
@@ -244,8 +248,9 @@ class Pull {
   }
 
   async #endOf(cause: unknown): Promise<PullEnd> {
-    if (this.#job.signal.aborted || cause instanceof NotAdmitted) return { end: "aborted" };
+    // Also of one that was stopped: the hanging put has memory.
     if (cause instanceof PutHangs) return { end: "store-hangs" };
+    if (this.#job.signal.aborted || cause instanceof NotAdmitted) return { end: "aborted" };
     if (cause instanceof StoreFailed) return { end: "store-failed", cause };
     if (cause instanceof SlicesLost) return { end: "slices-lost" };
     if (cause instanceof DigestMismatch) return { end: "mismatch", cause };
@@ -257,6 +262,7 @@ class Pull {
       case "encoded":
         return { end: "encoded" };
       case "short":
+      case "dear":
         return { end: "broken", cause, relay: null };
       case "refused": {
         const { response } = problem;

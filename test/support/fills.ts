@@ -1,0 +1,134 @@
+/** What tests of fills look at: what R2 and D1 hold of an image, and what the origin was asked for its data. */
+import { afterEach, beforeEach, expect, vi } from "vitest";
+import type { Env } from "../../src/config.ts";
+import { fillClient } from "./bindings.ts";
+import { bindings } from "./env.ts";
+import { type Reader, type ReaderOptions, startReader } from "./readers.ts";
+import { ask, asks, asksV1, type Image, isCommitted, type OriginCall, say, settled, takeCalls } from "./scenario.ts";
+
+/** The waits of these tests, which end as soon as what is waited for is there. */
+export const SOON = { timeout: 20_000, interval: 20 };
+
+/** The keys in R2 of an image: its object, and slices. */
+export async function keysOf(imageId: string): Promise<string[]> {
+  const pages = await Promise.all(
+    [`images/${imageId}`, `fills/${imageId}/`].map((prefix) => bindings.BUCKET.list({ prefix })),
+  );
+  return pages.flatMap(({ objects }) => objects.map(({ key }) => key));
+}
+
+/** The numbers of the slices in R2. */
+export async function slicesOf(imageId: string): Promise<number[]> {
+  const keys = await keysOf(imageId);
+  return keys
+    .filter((key) => key.startsWith("fills/"))
+    .map((key) => Number(key.split("/").at(-1)))
+    .sort((a, b) => a - b);
+}
+
+/** The tables of the catalog that have a row about an image. */
+export async function tablesWith(imageId: string): Promise<string[]> {
+  const tables = ["images", "fills", "queue"];
+  const rows = await bindings.CATALOG.batch(
+    tables.map((table) => bindings.CATALOG.prepare(`SELECT 1 FROM ${table} WHERE image_id = ?1`).bind(imageId)),
+  );
+  return tables.filter((_, index) => (rows[index]?.results.length ?? 0) > 0);
+}
+
+/** Waits until the image is kept and in the index, and nothing but its object is left of its fill. */
+export async function expectKept({ id }: Pick<Image, "id">): Promise<void> {
+  await expect.poll(() => keysOf(id), SOON).toEqual([`images/${id}`]);
+  await expect.poll(() => tablesWith(id), SOON).toEqual(["images"]);
+  await expectForgotten(id);
+}
+
+/** Waits until the image is kept, while its slices may still be there. */
+export async function objectPut({ id }: Pick<Image, "id">): Promise<void> {
+  await expect.poll(async () => (await bindings.BUCKET.head(`images/${id}`)) !== null, SOON).toBe(true);
+  await expect.poll(() => isCommitted(id), SOON).toBe(true);
+}
+
+/** Waits until nothing is left of the image: neither in R2 nor in the catalog, and no fill. */
+export async function expectNothingLeft({ id }: Pick<Image, "id">): Promise<void> {
+  await expect.poll(() => keysOf(id), SOON).toEqual([]);
+  await expect.poll(() => tablesWith(id), SOON).toEqual([]);
+  await expectForgotten(id);
+}
+
+async function expectForgotten(imageId: string): Promise<void> {
+  await expect.poll(async () => (await fillClient(imageId).progress()).fill, SOON).toBe("none");
+}
+
+/** Takes the calls so far. @returns those for the images' data; all others must have been questions about them */
+export async function takeData(...images: Pick<Image, "id">[]): Promise<OriginCall[]> {
+  const questions = new Set(images.flatMap(({ id }) => [...asks(id), ...asksV1(id)]));
+  const paths = images.flatMap(({ id }) => [`/v2/images/${id}/file`, `/v1/images/${id}`]);
+  const data: OriginCall[] = [];
+  for (const call of await takeCalls()) {
+    if (questions.has(say(call))) continue;
+    expect(paths).toContain(call.path);
+    expect(call.method).toBe("GET");
+    data.push(call);
+  }
+  return data;
+}
+
+export function bytesOf(calls: readonly OriginCall[]): number {
+  return calls.reduce((sum, call) => sum + call.bytes, 0);
+}
+
+/** Their Range fields; `null` for a whole image. */
+export function rangesOf(calls: readonly OriginCall[]): (string | null)[] {
+  return calls.map(({ range }) => range);
+}
+
+/** The whole image was sent by the origin once, and nothing else of it. */
+export async function expectOnce(image: Image): Promise<void> {
+  await settled();
+  const data = await takeData(image);
+  expect(rangesOf(data)).toEqual([null]);
+  expect(bytesOf(data)).toBe(image.size);
+}
+
+/**
+ * The settings of an edge that remembers permissions, and has this caller's: what goes wrong with the image's data from now on
+ * does not go wrong with the question for the right, which asks the same path.
+ */
+export async function remembered(image: Image, options: ReaderOptions = {}): Promise<Partial<Env>> {
+  const env = { AUTHORIZATION_TTL: "600" };
+  const { api = "v2", token } = options;
+  const path = api === "v2" ? `/v2/images/${image.id}/file` : `/v1/images/${image.id}`;
+  const response = await ask(path, {
+    env,
+    headers: { "if-none-match": "*" },
+    ...(token === undefined ? {} : { token }),
+  });
+  expect(response.status).toBe(304);
+  await takeCalls();
+  return env;
+}
+
+/** So many downloads of one image at once. */
+export function startReaders(image: Image, count: number, options: ReaderOptions = {}): Promise<Reader[]> {
+  return Promise.all(Array.from({ length: count }, () => startReader(image.id, options)));
+}
+
+export type Line = Readonly<Record<string, unknown>> & { readonly event: string };
+
+/**
+ * Keeps what the tests of this file log, each on its own, and off the terminal. Fills log into the same console.
+ * @returns the lines with this event
+ */
+export function keepLines(): (event: string) => Line[] {
+  const lines: Line[] = [];
+  beforeEach(() => {
+    lines.length = 0;
+    for (const method of ["log", "error"] as const) {
+      vi.spyOn(console, method).mockImplementation((line: string) => void lines.push(JSON.parse(line)));
+    }
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+  return (event) => lines.filter((line) => line.event === event);
+}

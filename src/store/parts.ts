@@ -29,7 +29,13 @@ export class PartStore {
    * @throws whatever R2 throws
    */
   async put(attempt: Attempt, part: number, sum: string, body: ReadableStream<Uint8Array>): Promise<void> {
-    await this.#bucket.put(partKey(attempt, part), body, { sha256: sum, onlyIf: { etagDoesNotMatch: "*" } });
+    try {
+      await this.#bucket.put(partKey(attempt, part), body, { sha256: sum, onlyIf: { etagDoesNotMatch: "*" } });
+    } catch (cause) {
+      // Who writes it would else wait for ever for somebody to read it.
+      await body.cancel(cause).catch(() => undefined);
+      throw cause;
+    }
   }
 
   /**

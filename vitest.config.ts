@@ -2,6 +2,7 @@
  * Three kinds of tests. `unit` and `edge` run inside workerd with real local R2, D1 and Durable Objects, the latter
  * against the demo origin; `wire` and `demo` run in Node and drive real clients and the demo origin itself.
  */
+import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
@@ -44,6 +45,12 @@ export default defineConfig({
             },
           })),
         ],
+        // A fill's pauses, without which most tests would wait for seconds.
+        resolve: {
+          alias: [
+            { find: /^\.\/times\.ts$/, replacement: fileURLToPath(new URL("test/support/times.ts", import.meta.url)) },
+          ],
+        },
         test: {
           name: "edge",
           include: ["test/edge/**/*.test.ts"],

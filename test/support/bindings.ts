@@ -1,8 +1,8 @@
-/** Real bindings that misbehave in one way, and a Fill that counts what it is asked. */
+/** Real bindings that misbehave in one way, and Fills that count what they are asked. */
 import type { Env } from "../../src/config.ts";
 import { FillClient } from "../../src/fill/client.ts";
-import type { Fill } from "../../src/fill/fill.ts";
-import type { Ask, Errand, Subject, Turn } from "../../src/fill/protocol.ts";
+import type { Fill } from "../../src/fill/object/fill.ts";
+import type { Answer, Ask } from "../../src/fill/protocol.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { bindings } from "./env.ts";
 
@@ -59,51 +59,51 @@ export function reachedFills(answers: () => boolean = () => true): {
   return { fills: noting, reached };
 }
 
-export interface CountedTurn {
-  readonly reader: string;
+export interface CountedAsk {
+  readonly ask: Ask;
   /** ms since the epoch. */
   readonly at: number;
-  readonly answer: Turn["do"];
+  readonly answer: Answer["do"];
 }
 
 export interface CountedFills {
   readonly fills: Env["FILL"];
-  readonly turns: CountedTurn[];
-  /** The names of all other calls. */
-  readonly calls: string[];
+  readonly asks: CountedAsk[];
 }
 
-/** The real Fills, with a note of each turn that was asked for and of each other call. */
-export function countTurns(): CountedFills {
-  const turns: CountedTurn[] = [];
-  const calls: string[] = [];
+/** The real Fills, with a note of each question of a reader. @param before runs before each question, and may wait */
+export function countAsks(before: (ask: Ask) => Promise<void> = async () => undefined): CountedFills {
+  const asks: CountedAsk[] = [];
   const counting = new Proxy(fills, {
     get(target, name) {
-      if (name === "get") return (id: DurableObjectId) => counted(target.get(id), turns, calls);
+      if (name === "get") return (id: DurableObjectId) => counted(target.get(id), asks, before);
       const value: unknown = Reflect.get(target, name);
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
-  return { fills: counting, turns, calls };
+  return { fills: counting, asks };
 }
 
-function counted(stub: DurableObjectStub<Fill>, turns: CountedTurn[], calls: string[]): DurableObjectStub<Fill> {
-  const turn = async (subject: Subject, ask: Ask, waitMs: number, errand: Errand): Promise<Turn> => {
+function counted(
+  stub: DurableObjectStub<Fill>,
+  asks: CountedAsk[],
+  before: (ask: Ask) => Promise<void>,
+): DurableObjectStub<Fill> {
+  const follow = async (ask: Ask, waitMs: number): Promise<Answer> => {
     const at = Date.now();
-    const answer = await stub.turn(subject, ask, waitMs, errand);
-    turns.push({ reader: ask.reader, at, answer: answer.do });
+    await before(ask);
+    // What a stub gives is typed as a thing that can be disposed of as well, which an answer need not be.
+    const answer = (await stub.follow(ask, waitMs)) as Answer;
+    asks.push({ ask, at, answer: answer.do });
     return answer;
   };
   return new Proxy(stub, {
     get(target, name) {
-      if (name === "turn") return turn;
+      if (name === "follow") return follow;
       const value: unknown = Reflect.get(target, name);
       if (typeof value !== "function") return value;
       // An RPC method must be called on its stub.
-      return (...args: unknown[]) => {
-        calls.push(String(name));
-        return Reflect.apply(value, target, args);
-      };
+      return (...args: unknown[]) => Reflect.apply(value, target, args);
     },
   });
 }

@@ -17,11 +17,16 @@ export function meterBucket(): MeteredBucket {
   const sizes = new Map<string, number>();
   const log: { what: "put" | "delete"; key: string }[] = [];
   let peak = 0;
+  const slicesOf = (key: string) => {
+    const of = `fills/${key.split("/")[1]}/`;
+    return [...sizes].reduce((sum, [slice, size]) => (slice.startsWith(of) ? sum + size : sum), 0);
+  };
   const bytes = () => [...sizes.values()].reduce((sum, size) => sum + size, 0);
-  const put = async (key: string, value: Uint8Array, options?: R2PutOptions) => {
+  const put = async (key: string, value: Uint8Array | ReadableStream | string, options?: R2PutOptions) => {
     log.push({ what: "put", key });
-    // From here on it may be there.
-    sizes.set(key, value.byteLength);
+    // From here on it may be there. The object of an image is as large as all of its slices.
+    const size = typeof value === "string" ? value.length : "byteLength" in value ? value.byteLength : slicesOf(key);
+    sizes.set(key, size);
     peak = Math.max(peak, bytes());
     return bindings.BUCKET.put(key, value, options);
   };
@@ -33,15 +38,4 @@ export function meterBucket(): MeteredBucket {
     }
   };
   return { bucket: bucketBut({ put, delete: remove }), bytes, peak: () => peak, log };
-}
-
-/** The catalog with its batches replaced: those are what takes room, commits and evicts. */
-export function catalogBut(batch: D1Database["batch"]): Env["CATALOG"] {
-  return new Proxy(bindings.CATALOG, {
-    get(target, name) {
-      if (name === "batch") return batch;
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
 }

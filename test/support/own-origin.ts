@@ -5,6 +5,7 @@
 import { createExecutionContext } from "cloudflare:test";
 import { inject } from "vitest";
 import { type Env, readSettings, type Settings } from "../../src/config.ts";
+import { AloneCount } from "../../src/download/alone.ts";
 import { Usage } from "../../src/download/usage.ts";
 import { createEdge, type Edge } from "../../src/edge.ts";
 import { ServiceTokenMemory } from "../../src/keystone/service-tokens.ts";
@@ -94,6 +95,7 @@ export function edgeBefore(
   const memory = {
     permissions: new Permissions(),
     usage: new Usage(),
+    alone: new AloneCount(),
     serviceTokens: new ServiceTokenMemory(),
     receivers: new Receivers(),
   };

@@ -4,7 +4,7 @@
  */
 import { expect, inject } from "vitest";
 import type { Env } from "../../src/config.ts";
-import { advanceQueue } from "../../src/fill/advance-queue.ts";
+import { advanceQueue } from "../../src/fill/next.ts";
 import { createLog } from "../../src/observe/log.ts";
 import type { QueuedImage } from "../../src/store/queue.ts";
 import { fillClient } from "./bindings.ts";
@@ -29,7 +29,7 @@ export async function enqueue(images: readonly Pick<Image, "id">[], lent: string
   for (const [index, { id }] of images.entries()) {
     await queue.add(id, index + 1);
     if (lent !== null) {
-      await fillClient(id).lend({ target: { api: "v2", imageId: id }, headers: [["x-auth-token", lent]] });
+      await fillClient(id).lend({ target: { api: "v2", imageId: id }, headers: [["x-auth-token", lent]], query: "" });
     }
   }
 }

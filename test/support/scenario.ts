@@ -147,7 +147,15 @@ export async function expectCalls(...expected: string[]): Promise<OriginCall[]> 
   return seen;
 }
 
-function say(call: OriginCall): string {
+/** Takes the calls since the last expectation, whatever they are. */
+export async function takeCalls(): Promise<OriginCall[]> {
+  const seen = await calls();
+  claimed += seen.length;
+  return seen;
+}
+
+/** A call as {@link expectCalls} names it. */
+export function say(call: OriginCall): string {
   return `${call.method} ${call.path}${call.range === null ? "" : ` ${call.range}`}`;
 }
 
@@ -180,12 +188,12 @@ export async function committed(id: string): Promise<void> {
 }
 
 export async function isCommitted(id: string): Promise<boolean> {
-  const row = await bindings.CATALOG.prepare("SELECT blob FROM images WHERE image_id = ?").bind(id).first();
+  const row = await bindings.CATALOG.prepare("SELECT 1 FROM images WHERE image_id = ?").bind(id).first();
   return row !== null;
 }
 
 /** The keys of all slices in R2. */
-export async function storedSlices(prefix = "blobs/"): Promise<string[]> {
+export async function storedSlices(prefix = "fills/"): Promise<string[]> {
   const { objects } = await bindings.BUCKET.list({ prefix });
   return objects.map((object) => object.key);
 }

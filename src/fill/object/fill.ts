@@ -48,6 +48,7 @@ import {
   type FillState,
   HEARTBEAT_MS,
   RANGES_AFTER_MISMATCH_MS,
+  ROOM_AGAIN_MS,
   spacing,
   step,
 } from "./rules.ts";
@@ -59,8 +60,6 @@ const LENT_MS = 3_600_000;
 const LOOK_MS = 300_000;
 /** How long a fill waits for D1 before its first slice is stored without a word about room. */
 const ROOM_MS = 1_000;
-/** When room is asked for again, or a put that it waits for. */
-const ROOM_AGAIN_MS = 15_000;
 /** A pause of the put before each slice while clients read: it competes with them for the store. */
 const GIVE_WAY_MS = 20;
 

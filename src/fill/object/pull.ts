@@ -16,11 +16,10 @@ import { PartSums } from "./parts.ts";
 import type { BufferPool } from "./pool.ts";
 import { readRelay } from "./relay.ts";
 import type { Filling } from "./rules.ts";
+import { PUT_MS } from "./times.ts";
 
 /** Puts under way at the same time. With 400 ms a put: one 16 MB/s, two 31, three 39, six 41. */
 const MAX_PUTS = 3;
-/** A put of 8 MiB takes well below a second. One that takes this long can't be called back: only a new object can go on. */
-const PUT_MS = 60_000;
 const PUT_AGAIN_MS = [250, 1_000, 4_000];
 
 export type PullEnd =

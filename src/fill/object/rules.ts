@@ -4,31 +4,26 @@
  */
 import { sliceCount, sliceStart } from "../../store/slice-plan.ts";
 import type { Answer, Ask, Cut, FillProblem, Subject } from "../protocol.ts";
+import {
+  COMMIT_AFTER_MS,
+  FAILED_MS,
+  HEARTBEAT_MS,
+  PUT_AGAIN_MS,
+  REOPEN_MS,
+  SLICES_LINGER_MS,
+  TOMBSTONE_MS,
+} from "./times.ts";
+
+export * from "./times.ts";
 
 /** After so many reopenings of the origin without a new slice the attempt ends. */
 export const REOPENINGS = 3;
-/** Pauses before them, ms. */
-export const REOPEN_MS = [1_000, 4_000, 10_000] as const;
 /** An attempt may take so many times the image from the origin: one that must begin at byte 0 each time would go on for ever. */
 export const ORIGIN_BYTES_FACTOR = 3;
-/** How long a failure is told to those who ask, before the next one begins anew. */
-export const FAILED_MS = 10_000;
 /** How long an image whose data was wrong is left alone: nothing refills it in the background, and its ranges are refused. */
 export const LEFT_ALONE_MS = 24 * 3_600_000;
-/** For so long after an attempt agreed at last, ranges are refused still: a client may hold the first part of the wrong data. */
-export const RANGES_AFTER_MISMATCH_MS = 10 * 60_000;
-/** How long after the last slice the one put begins: it competes with readers for R2, and nobody waits for it. */
-export const COMMIT_AFTER_MS = 2_000;
-/** Pauses between tries of the put: R2 wants a second between writes to one key. */
-export const PUT_AGAIN_MS = [2_000, 10_000, 60_000] as const;
-/** How long slices stay behind the commit, for those who read them. */
-export const SLICES_LINGER_MS = 60_000;
-/** When what a stopped attempt may still have put is removed once more: a put under way can't be called back. */
-export const TOMBSTONE_MS = 120_000;
 /** Ranges that begin so far behind what is stored wait for it, bytes: a client that reads piece by piece is a reader. */
 export const RANGE_AHEAD_BYTES = 64 * 2 ** 20;
-/** An object must hear its alarm well before it would be put away for idleness (10 s, Durable Objects docs, lifecycle). */
-export const HEARTBEAT_MS = 5_000;
 
 /** One attempt to fetch the image, from its plan on. */
 export interface Filling extends Cut {

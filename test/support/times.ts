@@ -1,0 +1,12 @@
+/** The times of a fill, ms, so short that a test can wait for each of them: in the place of src/fill/object/times.ts. */
+
+export const REOPEN_MS = [100, 200, 400] as const;
+export const FAILED_MS = 1_000;
+export const RANGES_AFTER_MISMATCH_MS = 4_000;
+export const COMMIT_AFTER_MS = 100;
+export const PUT_AGAIN_MS = [200, 400, 800] as const;
+export const SLICES_LINGER_MS = 1_500;
+export const TOMBSTONE_MS = 2_000;
+export const HEARTBEAT_MS = 500;
+export const PUT_MS = 2_000;
+export const ROOM_AGAIN_MS = 500;

@@ -1,5 +1,4 @@
 /** The real bucket with a meter: what lies in it at any moment, puts under way included, and what was done when. */
-import type { Env } from "../../src/config.ts";
 import { bucketBut } from "./bindings.ts";
 import { bindings } from "./scenario.ts";
 

@@ -1,21 +1,9 @@
 /** What the catalog tells of what is stored, and of its use. */
 import { beforeEach, describe, expect, it } from "vitest";
-import type { StoredImage } from "../../src/store/catalog.ts";
 import { bindings } from "../support/env.ts";
-import { catalog, emptyStore } from "../support/store.ts";
+import { catalog, emptyStore, indexOnly } from "../support/store.ts";
 
-const commit = (imageId: string, at: number, content = imageId) => {
-  const image: StoredImage = {
-    imageId,
-    blob: `sha256-${content}`,
-    checksum: null,
-    generation: `g-${content}`,
-    size: 10,
-    sliceBytes: 16,
-    etags: ["e0", "e1"],
-  };
-  return catalog.commit(image, at);
-};
+const commit = (imageId: string, at: number) => catalog.keep({ imageId, attempt: imageId, size: 10 }, at);
 const inUseUntil = (imageId: string) =>
   bindings.CATALOG.prepare("SELECT in_use_until FROM images WHERE image_id = ?").bind(imageId).first("in_use_until");
 
@@ -38,10 +26,45 @@ describe("the list of stored images", () => {
     ]);
   });
 
-  it("names each image of a shared content", async () => {
-    await commit("b", 1_000, "one");
-    await commit("a", 1_000, "one");
-    expect((await catalog.list()).map(({ imageId }) => imageId)).toEqual(["a", "b"]);
+  it("goes by the id where times are the same, and is whole though D1 gives it in pages", async () => {
+    const ids = Array.from({ length: 10_001 }, (_, index) => `image-${String(index).padStart(5, "0")}`);
+    await indexOnly(ids.toReversed());
+    await bindings.CATALOG.prepare("UPDATE images SET last_accessed = 1").run();
+    expect((await catalog.list()).map(({ imageId }) => imageId)).toEqual(ids);
+  });
+});
+
+describe("what was cleared", () => {
+  it("is listed no more, and all that is kept afterwards is", async () => {
+    await commit("a", 1_000);
+    await commit("b", 2_000);
+    expect(await catalog.clear(2_000)).toBe(2);
+    await commit("c", 2_001);
+    expect((await catalog.list()).map(({ imageId }) => imageId)).toEqual(["c"]);
+    expect([await catalog.has("a"), await catalog.has("c")]).toEqual([false, true]);
+    expect(await Promise.all(["a", "c", "d"].map((id) => catalog.standing(id)))).toEqual(["cleared", "kept", "none"]);
+    expect(await catalog.clear(3_000)).toBe(1);
+  });
+
+  it("is told of by its commit, from any place on, until it is gone", async () => {
+    await commit("b", 1_000);
+    await commit("a", 1_000);
+    await commit("c", 500);
+    await catalog.clear(2_000);
+    const ids = async (at: number, imageId: string, limit = 9) =>
+      (await catalog.cleared({ at, imageId }, limit)).map((place) => place.imageId);
+    expect(await ids(-1, "")).toEqual(["c", "a", "b"]);
+    expect(await ids(-1, "", 2)).toEqual(["c", "a"]);
+    expect(await ids(1_000, "a")).toEqual(["b"]);
+    await catalog.remove("a");
+    expect(await ids(-1, "")).toEqual(["c", "b"]);
+  });
+
+  it("and kept again is listed", async () => {
+    await commit("a", 1_000);
+    await catalog.clear(2_000);
+    await catalog.keep({ imageId: "a", attempt: "second", size: 20 }, 3_000);
+    expect(await catalog.list()).toMatchObject([{ imageId: "a", size: 20, committedAt: 3_000 }]);
   });
 });
 

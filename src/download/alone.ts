@@ -6,6 +6,7 @@ import type { Digester } from "../digest/digester.ts";
 import { DigestGate } from "../digest/gate.ts";
 import { ImageBody, ImageBodyError, type ImageSource } from "../origin/image-body.ts";
 import type { ImageHead } from "./decide.ts";
+import { copy } from "./sending.ts";
 
 /** Counts the downloads of one isolate that go alone. */
 export class AloneCount {
@@ -62,7 +63,7 @@ export async function sendRest(
   const from = prefix.bytes;
   const gate = new DigestGate({ digest: head.digest, size: head.size, prefix });
   const feeding = feed(new ImageBody(source), gate, from);
-  await Promise.all([feeding, gate.readable.pipeTo(writable, { preventAbort: true })]);
+  await Promise.all([feeding, copy(gate.readable, writable)]);
 }
 
 async function feed(body: ImageBody, gate: DigestGate, from: number): Promise<void> {

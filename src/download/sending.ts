@@ -18,16 +18,24 @@ export interface Sending {
 export function countedBody(body: ReadableStream<Uint8Array>, length: number): Sending {
   const { readable, writable } = new FixedLengthStream(length);
   let sent = 0;
-  const ended = pump(body, writable, (bytes) => {
+  const ended = copy(body, writable, (bytes) => {
     sent += bytes;
+  }).catch(async (cause: unknown) => {
+    // The other side learns it here.
+    await writable.abort(cause).catch(() => undefined);
   });
   return { readable, sent: () => sent, ended };
 }
 
-async function pump(
+/**
+ * Copies a body and closes, in large pieces: `pipeTo` between two streams that the edge itself has made is not implemented
+ * ("Inter-TransformStream ReadableStream.pipeTo()", workerd).
+ * @throws why either side broke; the body is cancelled then, and the writable left as it is
+ */
+export async function copy(
   body: ReadableStream<Uint8Array>,
   writable: WritableStream<Uint8Array>,
-  count: (bytes: number) => void,
+  count: (bytes: number) => void = () => undefined,
 ): Promise<void> {
   const reader = body.getReader({ mode: "byob" });
   const writer = writable.getWriter();
@@ -47,7 +55,9 @@ async function pump(
     }
     await writer.close();
   } catch (cause) {
-    // Either side is gone; the other one learns it here.
-    await Promise.allSettled([reader.cancel(cause), writer.abort(cause)]);
+    await reader.cancel(cause).catch(() => undefined);
+    throw cause;
+  } finally {
+    writer.releaseLock();
   }
 }

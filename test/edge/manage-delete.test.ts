@@ -15,6 +15,9 @@ import {
   sha512,
 } from "../support/scenario.ts";
 import { emptyStore, keysOf, queue, storeInParts } from "../support/store.ts";
+import { keepLines } from "../support/upkeep.ts";
+
+keepLines();
 
 beforeEach(emptyStore);
 

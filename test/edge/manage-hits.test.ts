@@ -11,6 +11,9 @@ import {
   isCommitted,
   settled,
 } from "../support/scenario.ts";
+import { keepLines } from "../support/upkeep.ts";
+
+keepLines();
 
 const SIZE = 200_000;
 

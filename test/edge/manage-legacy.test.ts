@@ -2,6 +2,9 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { cacheList, expectJson, manage } from "../support/manage.ts";
 import { atOrigin, committed, createImage, expectCalls, settled } from "../support/scenario.ts";
 import { emptyStore, queue, storeImage } from "../support/store.ts";
+import { keepLines } from "../support/upkeep.ts";
+
+keepLines();
 
 beforeEach(emptyStore);
 

@@ -4,6 +4,9 @@ import { fillStub } from "../support/bindings.ts";
 import { cacheList, expectEmpty, manage } from "../support/manage.ts";
 import { createImage, expectCalls, isCommitted, settled } from "../support/scenario.ts";
 import { emptyStore, keysOf, storeImage } from "../support/store.ts";
+import { keepLines } from "../support/upkeep.ts";
+
+keepLines();
 
 beforeEach(emptyStore);
 

@@ -13,6 +13,9 @@ import {
 } from "../support/manage.ts";
 import { createImage, expectCalls } from "../support/scenario.ts";
 import { storeImage } from "../support/store.ts";
+import { keepLines } from "../support/upkeep.ts";
+
+keepLines();
 
 const NOWHERE = "http://127.0.0.1:9/v3";
 const forms = Object.keys(FORMS) as Form[];

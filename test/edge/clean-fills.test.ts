@@ -1,9 +1,9 @@
-/** The clean beside real fills: those under way lose nothing, those that have stalled go. */
+/** The clean beside real fills: those under way lose nothing, and what is left of those that are over goes. */
+import { runInDurableObject } from "cloudflare:test";
 import { beforeEach, describe, expect, it } from "vitest";
 import { clean } from "../../src/upkeep/clean.ts";
-import { bucketBut, fillStub } from "../support/bindings.ts";
+import { fillClient, fillStub } from "../support/bindings.ts";
 import { fillEnv } from "../support/fill-env.ts";
-import { pullByHand } from "../support/hand-puller.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import {
   asks,
@@ -13,18 +13,19 @@ import {
   createImage,
   download,
   expectCalls,
+  goesOn,
   isCommitted,
   setFaults,
-  storedSlices,
+  settled,
 } from "../support/scenario.ts";
-import { emptyStore, generations } from "../support/store.ts";
+import { emptyCatalog, emptyStore, keysOf, putByHand, room } from "../support/store.ts";
 import { keepLines, NEVER, upkeepTools } from "../support/upkeep.ts";
 
-/** Nine slices: eight small ones and a part of a whole one. */
-const SIZE = 512 * 1024 + 1_000;
-const NOTHING = { stalled: 0, condemned: 0, orphans: 0, rows: 0, finished: true };
-/** By the clock of the fills, which is the real one. */
-const run = (cleanStallMs: number) => clean(upkeepTools({ cleanStallMs }, { now: Date.now }), NEVER);
+const SIZE = 600_000;
+const SOON = { timeout: 10_000, interval: 20 };
+const NOTHING = { attempts: 0, released: 0, rows: 0, adopted: 0, foreign: 0, finished: true };
+const run = () => clean(upkeepTools({}, { now: Date.now }), NEVER);
+const file = (id: string) => `GET /v2/images/${id}/file`;
 
 keepLines();
 beforeEach(async () => {
@@ -32,104 +33,65 @@ beforeEach(async () => {
   await emptyStore();
 });
 
-describe("a fill that somebody pulls", () => {
-  it("keeps its slices, however short the time is after which a fill has stalled", async () => {
-    const image = await createImage({ size: SIZE });
-    const puller = await pullByHand(image);
-    for (const slice of [0, 1, 2]) await puller.store(slice);
-    expect(await run(0)).toEqual(NOTHING);
-    expect(await storedSlices()).toHaveLength(3);
-    for (const slice of [3, 4, 5, 6, 7, 8]) await puller.store(slice);
-    await puller.agree();
-    await committed(image.id);
-    expect(await generations.room()).toEqual({ committed: SIZE, filling: 0, removing: 0 });
-  });
-
-  it("keeps its room before its first slice", async () => {
-    const image = await createImage({ size: SIZE });
-    const puller = await pullByHand(image);
-    expect(await run(0)).toEqual(NOTHING);
-    expect(await generations.room()).toEqual({ committed: 0, filling: SIZE, removing: 0 });
-    await puller.store(0);
-    expect(await storedSlices()).toHaveLength(1);
-    await fillStub(image.id).stop();
-  });
-
-  it("is served right by a clean that never stops, from the first byte to the commit", async () => {
-    const image = await createImage({ size: 4 * SIZE });
-    await setFaults(image.id, { rate: 2_000_000 });
+describe("a fill that is under way", () => {
+  it("is served right by a clean that never stops, from the first byte to the last slice's end", async () => {
+    const image = await createImage({ size: 3 * SIZE });
+    await setFaults(image.id, { rate: 1_500_000 });
     const reader = await startReader(image.id);
     let cleans = 0;
     const end = Promise.all([expectImage(reader, image), committed(image.id)]).then(() => "end");
     while ((await Promise.race([end, scheduler.wait(1)])) !== "end") {
-      expect(await run(60_000)).toEqual(NOTHING);
+      expect(await run()).toMatchObject({ attempts: 0, released: 0, rows: 0, foreign: 0 });
       cleans++;
     }
-    expect(cleans).toBeGreaterThan(5);
-    expect(await run(60_000)).toEqual(NOTHING);
-    await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file`);
+    expect(cleans).toBeGreaterThan(3);
+    expect(await run()).toEqual(NOTHING);
+    await expectCalls(...asks(image.id), file(image.id));
     const hit = await download(image.id);
     await hit.arrayBuffer();
     expect(hit.headers.get("cache-status")).toBe("glance-edge; hit");
     await expectCalls(...asks(image.id));
   });
-});
 
-describe("a fill that nobody pulls", () => {
-  /** A fill of three slices whose puller left; the background would go on in five seconds. */
-  async function leftAlone() {
+  it("loses nothing to a clean though D1 has forgotten all of it, and is kept with its room", async () => {
+    const image = await createImage({ size: 2 * SIZE });
+    await setFaults(image.id, { rate: 1_000_000 });
+    const reader = await startReader(image.id);
+    await reader.has(100_000);
+    await emptyCatalog();
+    expect(await run()).toEqual(NOTHING);
+    await expectImage(reader, image);
+    await committed(image.id);
+    await expect.poll(() => room.sums(), SOON).toEqual({ kept: image.size, filling: 0 });
+    await expectCalls(...asks(image.id), file(image.id));
+  });
+
+  it("that waits to go on, after the origin has failed it, keeps what it has stored", async () => {
+    const image = await createImage({ size: 5 * SIZE });
+    await setFaults(image.id, { cutAt: 4 * SIZE });
+    const reader = await startReader(image.id);
+    await expect.poll(async () => (await keysOf(image.id)).length, SOON).toBeGreaterThanOrEqual(8);
+    reader.leave();
+    await settled();
+    expect(await run()).toEqual(NOTHING);
+    expect((await keysOf(image.id)).length).toBeGreaterThanOrEqual(8);
+    expect(await fillClient(image.id).remove("always")).toBe("removed");
+    await expect.poll(() => keysOf(image.id), SOON).toEqual([]);
+    await expectCalls(...asks(image.id), `*${file(image.id)}`, goesOn(image.id));
+  });
+
+  it("goes on though a foreign object stands in its image's place, which it replaces", async () => {
     const image = await createImage({ size: SIZE });
-    const puller = await pullByHand(image);
-    for (const slice of [0, 1, 2]) await puller.store(slice);
-    await fillStub(image.id).release(puller.turn.lease, puller.turn.generation, true);
-    return image;
-  }
-
-  it("stays until it has stalled for long enough, and goes then with all that it stored", async () => {
-    const image = await leftAlone();
-    expect(await run(60_000)).toEqual(NOTHING);
-    expect(await storedSlices()).toHaveLength(3);
-    expect(await fillStub(image.id).progress()).toMatchObject({ slicesStored: 3, slicesTotal: 9 });
-    expect(await run(0)).toEqual({ ...NOTHING, stalled: 1 });
-    expect(await storedSlices()).toEqual([]);
-    expect(await fillStub(image.id).progress()).toBeNull();
-    expect(await generations.room()).toEqual({ committed: 0, filling: 0, removing: 0 });
-  });
-
-  it("stays as long as it is read back, though its last slice came long before", async () => {
-    const get = async (key: string, options: R2GetOptions) => {
-      await scheduler.wait(100);
-      return bindings.BUCKET.get(key, options);
-    };
-    fillEnv.changes = { BUCKET: bucketBut({ get }) };
-    const image = await createImage({ size: SIZE });
-    const puller = await pullByHand(image);
-    for (const slice of [0, 1, 2, 3, 4, 5, 6, 7, 8]) await puller.store(slice);
-    const stored = Date.now();
-    await puller.agree();
-    await fillStub(image.id).release(puller.turn.lease, puller.turn.generation, true);
-    for (; !(await isCommitted(image.id)); await scheduler.wait(20)) expect(await run(300)).toEqual(NOTHING);
-    expect(Date.now() - stored).toBeGreaterThan(500);
-    expect(await storedSlices()).toHaveLength(9);
-  });
-
-  it("leaves the others alone when it goes", async () => {
-    const other = await createImage({ size: SIZE });
-    const puller = await pullByHand(other);
-    await puller.store(0);
-    await leftAlone();
-    expect(await run(0)).toEqual({ ...NOTHING, stalled: 1 });
-    expect(await storedSlices()).toHaveLength(1);
-    await puller.store(1);
-    expect(await fillStub(other.id).progress()).toMatchObject({ slicesStored: 2 });
-    await fillStub(other.id).stop();
-  });
-
-  it("can be begun again by the next download", async () => {
-    const image = await leftAlone();
-    await run(0);
-    await cacheImage(image.id);
-    expect(await isCommitted(image.id)).toBe(true);
+    await setFaults(image.id, { rate: 1_000_000 });
+    const reader = await startReader(image.id);
+    await reader.has(50_000);
+    await putByHand(image.id, "something else");
+    expect(await run()).toEqual({ ...NOTHING, foreign: 1 });
+    await putByHand(image.id, "something else");
+    await expectImage(reader, image);
+    await committed(image.id);
+    expect((await bindings.BUCKET.head(`images/${image.id}`))?.size).toBe(SIZE);
+    await expectCalls(...asks(image.id), file(image.id));
   });
 });
 
@@ -137,31 +99,73 @@ describe("what a fill has left", () => {
   it("after its commit is in order, while it still answers those who read along", async () => {
     const image = await createImage({ size: SIZE });
     await cacheImage(image.id);
-    expect(await run(0)).toEqual(NOTHING);
-    expect(await storedSlices()).toHaveLength(9);
+    expect(await run()).toEqual(NOTHING);
   });
 
-  it("as a second copy of a content stays as long as its readers may need it", async () => {
-    const first = await createImage({ size: SIZE, seed: 7 });
-    const second = await createImage({ size: SIZE, seed: 7 });
-    await cacheImage(first.id);
-    await cacheImage(second.id);
-    expect(await run(0)).toEqual(NOTHING);
-    expect(await storedSlices()).toHaveLength(18);
-    expect(await generations.room()).toEqual({ committed: SIZE, filling: SIZE, removing: 0 });
-    await fillStub(second.id).stop();
-    expect(await storedSlices()).toHaveLength(9);
-    expect(await generations.room()).toEqual({ committed: SIZE, filling: 0, removing: 0 });
+  it("when its object was lost with all that it knew goes: slices, and room", async () => {
+    const image = await createImage({ size: 2 * SIZE });
+    await setFaults(image.id, { rate: 1_000_000 });
+    const reader = await startReader(image.id);
+    await reader.has(100_000);
+    const stub = fillStub(image.id);
+    // As if its storage had been deleted: the next object knows nothing of it.
+    await runInDurableObject(stub, async (_, ctx) => {
+      await ctx.storage.deleteAll();
+      ctx.abort("lost");
+    }).catch(() => undefined);
+    reader.leave();
+    await settled();
+    const gone = async () => {
+      await run();
+      return [...(await keysOf(image.id)), (await room.sums()).filling];
+    };
+    await expect.poll(gone, SOON).toEqual([0]);
+    expect(await isCommitted(image.id)).toBe(false);
+    await expectCalls(...asks(image.id), `*${file(image.id)}`, goesOn(image.id));
   });
 
-  it("of a generation that it dropped goes: a slice that came too late", async () => {
+  it("of an attempt that is over goes: a slice that came too late", async () => {
     const image = await createImage({ size: SIZE });
-    const puller = await pullByHand(image);
-    await puller.store(0);
-    const { blob, generation } = puller.turn;
-    await fillStub(image.id).stop();
-    await bindings.BUCKET.put(`blobs/${blob}/${generation}/1`, "late");
-    expect(await run(60_000)).toEqual({ ...NOTHING, orphans: 1 });
-    expect(await storedSlices()).toEqual([]);
+    await cacheImage(image.id);
+    await bindings.BUCKET.put(`fills/${image.id}/another/1`, "late");
+    expect(await run()).toEqual({ ...NOTHING, attempts: 1 });
+    expect((await keysOf(image.id)).filter((key) => key.includes("another"))).toEqual([]);
+  });
+});
+
+describe("an object that somebody has put in an image's place", () => {
+  it.each<[string, Record<string, string>]>([
+    ["without metadata", {}],
+    ["with those of a fill", { kind: "image", attempt: "x", algorithm: "sha512", hex: "0".repeat(128) }],
+  ])("%s is never served: the next download replaces it", async (_, metadata) => {
+    const image = await createImage({ size: SIZE });
+    await putByHand(image.id, "x".repeat(SIZE), metadata);
+    const reader = await startReader(image.id);
+    expect(reader.cacheStatus).toBe("glance-edge; fwd=uri-miss; stored");
+    await expectImage(reader, image);
+    await committed(image.id);
+    const hit = await startReader(image.id);
+    expect(hit.cacheStatus).toBe("glance-edge; hit");
+    await expectImage(hit, image);
+    await expectCalls(...asks(image.id), ...asks(image.id), file(image.id));
+  });
+
+  it("as the kept image cut short is never served: the next download replaces it", async () => {
+    const image = await createImage({ size: SIZE });
+    await cacheImage(image.id);
+    const whole = await bindings.BUCKET.get(`images/${image.id}`);
+    const bytes = await new Response(whole?.body ?? null).arrayBuffer();
+    await bindings.BUCKET.put(`images/${image.id}`, bytes.slice(0, 1_000), {
+      customMetadata: whole?.customMetadata ?? {},
+    });
+    // At the latest when the slices of its own fill are gone, which serve it meanwhile.
+    const sizeAfterDownload = async () => {
+      await expectImage(await startReader(image.id), image);
+      return (await bindings.BUCKET.head(`images/${image.id}`))?.size;
+    };
+    await expect.poll(sizeAfterDownload, { ...SOON, interval: 500 }).toBe(SIZE);
+    await settled();
+    const some = asks(image.id).map((line) => `*${line}`);
+    await expectCalls(...some, `*${file(image.id)}`);
   });
 });

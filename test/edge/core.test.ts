@@ -1,7 +1,30 @@
 import { describe, expect, it } from "vitest";
-import { ask, bindings, createImage, download, setFaults, settled, sha512, trueBytes, calls, expectCalls } from "../support/scenario.ts";
-const kept = async (id: string) => { for (let i=0;i<300;i++){ if ((await bindings.BUCKET.head(`images/${id}`)) !== null) return true; await scheduler.wait(50);} return false; };
-const drain = async () => { await settled(); const c = await calls(); await expectCalls(...c.map((x)=>`${x.method} ${x.path}${x.range===null?"":` ${x.range}`}`)); return c.map((x)=>`${x.method} ${x.path.slice(-10)} ${x.range ?? ""} ${x.status} ${x.bytes}`); };
+import {
+  ask,
+  bindings,
+  calls,
+  createImage,
+  download,
+  expectCalls,
+  setFaults,
+  settled,
+  sha512,
+  trueBytes,
+} from "../support/scenario.ts";
+
+const kept = async (id: string) => {
+  for (let i = 0; i < 300; i++) {
+    if ((await bindings.BUCKET.head(`images/${id}`)) !== null) return true;
+    await scheduler.wait(50);
+  }
+  return false;
+};
+const drain = async () => {
+  await settled();
+  const c = await calls();
+  await expectCalls(...c.map((x) => `${x.method} ${x.path}${x.range === null ? "" : ` ${x.range}`}`));
+  return c.map((x) => `${x.method} ${x.path.slice(-10)} ${x.range ?? ""} ${x.status} ${x.bytes}`);
+};
 describe("core", () => {
   it("miss then hit", async () => {
     const image = await createImage({ size: 3_000_000 });
@@ -20,7 +43,12 @@ describe("core", () => {
   });
   it("storm of 12", async () => {
     const image = await createImage({ size: 4_000_000 });
-    const all = await Promise.all(Array.from({ length: 12 }, async () => { const r = await download(image.id); return sha512(await r.arrayBuffer()); }));
+    const all = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const r = await download(image.id);
+        return sha512(await r.arrayBuffer());
+      }),
+    );
     for (const one of all) expect(one).toBe(image.os_hash_value);
     const c = await drain();
     console.log(c.filter((l) => l.includes("/file") && !l.includes("bytes=")));

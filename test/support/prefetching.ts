@@ -77,6 +77,11 @@ export async function backgroundPulls(...images: readonly Image[]): Promise<Orig
   return (await backgroundCalls(...images)).filter(({ path }) => path.endsWith("/file"));
 }
 
+/** Bytes that the origin sent. */
+export function bytesOf(calls: readonly OriginCall[]): number {
+  return calls.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
 /** A token that the demo Keystone gives the user now: one that no other test has. */
 export async function issue(user: string): Promise<string> {
   const identity = { methods: ["password"], password: { user: { name: user, password: user } } };

@@ -358,8 +358,10 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   #startPull(): void {
     const phase = this.#state?.phase;
     if (this.#pulling !== null || phase?.is !== "filling" || Date.now() < phase.notBefore) return;
-    // Whoever follows is asked for its rights.
-    if (!this.#lent.any) return;
+    if (!this.#lent.any) {
+      this.ctx.waitUntil(this.#nobodysRights(phase.subject.imageId));
+      return;
+    }
     const abort = new AbortController();
     const ended = this.#pull(phase, abort.signal)
       .catch((cause: unknown): "over" => {
@@ -383,9 +385,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     if (taken === null) {
       log.info("fill.waits-for-download", { image_id: imageId, stored: filling.stored });
       this.#withoutRights = true;
-      // Readers are asked for theirs; where nobody reads, the queue has to wait.
-      if (this.#of(imageId).queued && this.#readers.count(Date.now()) === 0)
-        await this.#prefetch.withoutRights(imageId);
+      await this.#nobodysRights(imageId);
       return "over";
     }
     const admitted = filling.room === "had" ? Promise.resolve(true) : this.#admit(filling);
@@ -407,7 +407,9 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     if (ending.end === "refused") {
       log.info("fill.right-refused", { image_id: imageId, status: ending.status, from: taken.from });
       this.#lent.refused(taken, ending.status);
-      return this.#lent.any ? "under-other-rights" : "over";
+      if (this.#lent.any) return "under-other-rights";
+      await this.#nobodysRights(imageId);
+      return "over";
     }
     if (ending.end === "store-hangs") {
       log.error("fill.put-hangs", new Error("a put did not end"), { image_id: imageId, attempt });
@@ -423,6 +425,19 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     });
     await this.#apply(imageId, event);
     return "over";
+  }
+
+  /** Readers are asked for theirs; where nobody reads, the queue has to wait, and another image has the place. */
+  async #nobodysRights(imageId: string): Promise<void> {
+    if (!this.#of(imageId).queued || this.#readers.count(Date.now()) > 0) return;
+    await this.#apply(imageId, { on: "queued", queued: false });
+    try {
+      await this.#prefetch.withoutRights(imageId);
+    } catch (cause) {
+      // Cron finds an image that has its turn and no fill at work.
+      this.#tools.log.error("catalog.unavailable", cause, { image_id: imageId });
+    }
+    this.#queueMoved();
   }
 
   /** Takes room for an attempt. @returns false when there is none; a D1 that is silent for a second does not keep it from running */
@@ -519,12 +534,16 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   async #fetchQueued(imageId: string): Promise<void> {
+    const { queue } = this.#tools;
     const begun = await this.#prefetch.look(imageId, this.#of(imageId));
     if (begun.do === "begin") {
       await this.#apply(imageId, { on: "queued", queued: true });
       const instead = await this.#begin(begun.subject);
-      if (instead === null) return;
-      await this.#tools.queue.failed(imageId, "the store does not answer", Date.now());
+      const { phase } = this.#of(imageId);
+      if (instead === null && phase.is !== "kept") return;
+      await this.#apply(imageId, { on: "queued", queued: false });
+      if (phase.is === "kept") await queue.remove(imageId);
+      else await queue.failed(imageId, "the store does not answer", Date.now());
     }
     if (begun.do === "over") this.#awakeUntil = 0;
     this.#queueMoved();

@@ -40,13 +40,15 @@ CREATE TABLE queue (
   attempts   INTEGER NOT NULL DEFAULT 0,  -- that failed
   not_before INTEGER NOT NULL DEFAULT 0,  -- ms since the epoch
   last_error TEXT,
-  started_at INTEGER                      -- ms since the epoch; null while the image waits for its turn
+  started_at INTEGER,                     -- ms since the epoch; null while the image waits for its turn
+  stored_at  INTEGER                      -- ms since the epoch; then it is listed for a moment more, and that is all
 ) STRICT;
 
 -- The order in which queued images are started and listed, so that neither looks at the whole queue for a part of it.
 CREATE INDEX queue_by_age ON queue (queued_at, image_id);
 -- Those that are under way: PREFETCH_CONCURRENCY at most, among any number that wait.
 CREATE INDEX queue_started ON queue (started_at) WHERE started_at IS NOT NULL;
+CREATE INDEX queue_stored ON queue (queued_at) WHERE stored_at IS NOT NULL;
 
 -- Where a task that goes through everything in many runs has got to; `cleared`: up to which commit images are to go.
 CREATE TABLE upkeep (

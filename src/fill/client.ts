@@ -72,8 +72,11 @@ export class FillClient {
     return look ?? { fill: "unreachable" };
   }
 
-  /** Removes what is stored of an attempt, unless the Fill is at it. @returns null when the Fill can't be reached */
-  clean(attempt: string): Promise<CleanAnswer | null> {
+  /**
+   * Removes what is stored of an attempt, unless the Fill is at it. @returns null when the Fill can't be reached
+   * @param attempt null: what is kept, if no Fill has put it
+   */
+  clean(attempt: string | null): Promise<CleanAnswer | null> {
     return this.#call("clean", 0, (fill) => fill.clean(this.#imageId, attempt));
   }
 

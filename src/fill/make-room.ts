@@ -72,7 +72,8 @@ export async function giveUp(
     const some = choice.images.slice(at, at + AT_ONCE);
     const answers = await Promise.all(some.map(({ imageId }) => fill(imageId).remove("unless-read")));
     for (const [index, { imageId, size }] of some.entries()) {
-      if (answers[index] !== "removed") continue;
+      // A row without an object has taken room in the books as well.
+      if (answers[index] !== "removed" && answers[index] !== "nothing") continue;
       log.info("image.evicted", { image_id: imageId, why: "room is needed" });
       files++;
       bytes += size;

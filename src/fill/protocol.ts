@@ -110,8 +110,8 @@ export type FillLook =
   | { readonly fill: "none" }
   | { readonly fill: "unreachable" };
 
-/** What became of an attempt's slices that the clean has found. */
-export type CleanAnswer = "in-use" | "removed";
+/** What became of what the clean has found. */
+export type CleanAnswer = "in-use" | "removed" | "failed";
 
 /** What became of a kept image that was to go. `"busy"`: it stays, clients download through its fill. */
 export type RemoveAnswer = "removed" | "nothing" | "busy";
@@ -132,6 +132,6 @@ export interface FillCalls {
   prefetch(imageId: string): Promise<void>;
   /** @returns null when no fill runs */
   progress(): Promise<Progress | null>;
-  /** Removes what is stored of an attempt that is none of this Fill's. */
-  clean(imageId: string, attempt: string): Promise<CleanAnswer>;
+  /** Removes what is stored of an attempt that is none of this Fill's; null: what is kept, if no Fill has put it. */
+  clean(imageId: string, attempt: string | null): Promise<CleanAnswer>;
 }

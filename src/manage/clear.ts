@@ -11,11 +11,13 @@ import { removeCleared } from "../upkeep/cleared.ts";
 const AT_ONCE = 20;
 /** Nobody else is told after it: each call may take 5 s, and clients and proxies wait for no more than a minute. */
 const TELL_MS = 20_000;
+/** How long who clears the cache waits for objects that nobody lists any more: some thousand of them go meanwhile. */
+const REMOVE_MS = 5_000;
 
 /** Takes all images out of the cache. Fills that clients read go on. @returns number of images */
 export async function clearCache(edge: Edge): Promise<number> {
   const images = await edge.catalog.clear(edge.now());
-  const removed = await removeCleared(edge, edge.now() + TELL_MS);
+  const removed = await removeCleared(edge, edge.now() + REMOVE_MS);
   edge.log.info("cache.cleared", { images, removed });
   return images;
 }

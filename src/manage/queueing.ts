@@ -7,10 +7,14 @@ import { endFetching } from "./clear.ts";
 
 /** Queues an image and starts it if it's its turn, under the rights of who queued it where the edge has none itself. */
 export async function enqueue(edge: Edge, request: Request, imageId: string): Promise<void> {
+  const standing = await edge.catalog.standing(imageId);
   // It is stored already: its turn will not come, and nobody's rights are needed.
-  if (await edge.catalog.has(imageId)) return;
+  if (standing === "kept") return;
+  const fill = new FillClient(edge.fills, imageId, edge.log);
+  // What was cleared would be found, not fetched, and go afterwards.
+  if (standing === "cleared") await fill.remove("unless-read");
   // The rights first: the image's turn may come at once, by somebody else's doing.
-  await new FillClient(edge.fills, imageId, edge.log).lend({
+  await fill.lend({
     target: { api: "v2", imageId },
     headers: [...callerHeaders(request.headers)],
   });

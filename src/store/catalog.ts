@@ -2,8 +2,8 @@
  * The index of kept images in D1: what lists, the order of use and the upkeep look at. R2 is the truth; a row that is wrong
  * costs a list, never a byte. Schema: migrations/0001_catalog.sql.
  */
-
-import { LISTED_MS } from "./queue.ts";
+import { CLEARED, LISTED } from "./cleared.ts";
+import { LISTED_MS, type Place } from "./queue.ts";
 
 /** How long a newly kept image counts as in use, ms: those who followed its fill go on reading it. */
 const FRESH_MS = 60_000;
@@ -46,12 +46,6 @@ export interface Indexed {
 /** Rows of one statement's answer: some 100 bytes each. */
 const PAGE = 10_000;
 
-/**
- * Not cleared: emptying a long cache takes its Fills many calls, and goes on behind the request that asked for it. What was
- * kept until then is not listed any more.
- */
-const LISTED = "committed_at > COALESCE((SELECT CAST(cursor AS INTEGER) FROM upkeep WHERE task = 'cleared'), -1)";
-
 export class Catalog {
   readonly #db: D1Database;
 
@@ -60,9 +54,16 @@ export class Catalog {
   }
 
   async has(imageId: string): Promise<boolean> {
-    return (
-      (await this.#db.prepare(`SELECT 1 FROM images WHERE image_id = ?1 AND ${LISTED}`).bind(imageId).first()) !== null
-    );
+    return (await this.standing(imageId)) === "kept";
+  }
+
+  /** @returns `"cleared"`: it is not in the cache any more, though its Fill has not removed it yet */
+  async standing(imageId: string): Promise<"kept" | "cleared" | "none"> {
+    const listed = await this.#db
+      .prepare(`SELECT ${LISTED} AS listed FROM images WHERE image_id = ?1`)
+      .bind(imageId)
+      .first<number>("listed");
+    return listed === null ? "none" : listed === 1 ? "kept" : "cleared";
   }
 
   /** All kept images, the least recently used first. */
@@ -108,12 +109,22 @@ export class Catalog {
       this.#db.prepare("UPDATE fills SET bytes = size WHERE attempt = ?1").bind(attempt),
       // One that was queued a moment ago is listed a little longer: who queued it looks for it there.
       this.#db.prepare("DELETE FROM queue WHERE image_id = ?1 AND queued_at <= ?2").bind(imageId, now - LISTED_MS),
+      this.#db.prepare("UPDATE queue SET stored_at = ?2, started_at = NULL WHERE image_id = ?1").bind(imageId, now),
     ]);
   }
 
   /** A kept image is gone. */
   async remove(imageId: string): Promise<void> {
     await this.#db.prepare("DELETE FROM images WHERE image_id = ?1").bind(imageId).run();
+  }
+
+  /** What was kept of an image by this attempt is gone. @returns whether there was a row of it */
+  async removeAttempt({ imageId, attempt }: Pick<Indexed, "imageId" | "attempt">): Promise<boolean> {
+    const { meta } = await this.#db
+      .prepare("DELETE FROM images WHERE image_id = ?1 AND attempt = ?2")
+      .bind(imageId, attempt)
+      .run();
+    return meta.changes > 0;
   }
 
   /** Adds what R2 holds and the index does not know; what it knows stays. @param now ms since the epoch */
@@ -132,13 +143,13 @@ export class Catalog {
     return meta.changes;
   }
 
-  /** Ids behind this one, in their order. @param limit number of them */
-  async idsAfter(imageId: string, limit: number): Promise<string[]> {
+  /** Images behind this one, in the order of their ids. @param limit number of them */
+  async after(imageId: string, limit: number): Promise<Indexed[]> {
     const { results } = await this.#db
-      .prepare("SELECT image_id FROM images WHERE image_id > ?1 ORDER BY image_id LIMIT ?2")
+      .prepare("SELECT image_id, attempt, size FROM images WHERE image_id > ?1 ORDER BY image_id LIMIT ?2")
       .bind(imageId, limit)
-      .all<{ image_id: string }>();
-    return results.map((row) => row.image_id);
+      .all<{ image_id: string; attempt: string; size: number }>();
+    return results.map(({ image_id, attempt, size }) => ({ imageId: image_id, attempt, size }));
   }
 
   /** The least recently used images first. @param limit number of them */
@@ -167,7 +178,7 @@ export class Catalog {
       this.#db.prepare(`SELECT COUNT(*) AS images FROM images WHERE ${LISTED}`),
       this.#db
         .prepare(
-          `INSERT INTO upkeep (task, cursor) VALUES ('cleared', ?1)
+          `INSERT INTO upkeep (task, cursor) VALUES ('${CLEARED}', ?1)
            ON CONFLICT (task) DO UPDATE SET cursor = excluded.cursor`,
         )
         .bind(String(now)),
@@ -175,13 +186,16 @@ export class Catalog {
     return listed?.results[0]?.images ?? 0;
   }
 
-  /** Images that were cleared, and are still kept. @param limit number of them */
-  async cleared(limit: number): Promise<string[]> {
+  /** Images that were cleared, and are still kept: those behind a place, by their commit. @param limit number of them */
+  async cleared(behind: Place, limit: number): Promise<Place[]> {
     const { results } = await this.#db
-      .prepare(`SELECT image_id FROM images WHERE NOT ${LISTED} ORDER BY committed_at LIMIT ?1`)
-      .bind(limit)
-      .all<{ image_id: string }>();
-    return results.map((row) => row.image_id);
+      .prepare(
+        `SELECT image_id, committed_at FROM images WHERE (committed_at, image_id) > (?1, ?2) AND NOT (${LISTED})
+          ORDER BY committed_at, image_id LIMIT ?3`,
+      )
+      .bind(behind.at, behind.imageId, limit)
+      .all<{ image_id: string; committed_at: number }>();
+    return results.map(({ image_id, committed_at }) => ({ at: committed_at, imageId: image_id }));
   }
 
   /**

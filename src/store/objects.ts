@@ -22,6 +22,8 @@ export interface StoredImage {
   readonly size: number;
   /** The attempt whose bytes these are. */
   readonly attempt: string;
+  /** What its fill has put it as. */
+  readonly digest: Digest;
   /** Lower-case hex, as R2 computed them; of an image in parts, as its fill did. */
   readonly digests: Readonly<Partial<Record<Algorithm, string>>>;
   /** Until then (ms since the epoch) ranges are refused: other data was given out under this id a moment ago. */
@@ -85,12 +87,12 @@ export class ObjectStore {
    * @throws whatever R2 throws: whether it was stored is not known then
    */
   async put(imageId: string, body: ReadableStream<Uint8Array>, options: PutOptions): Promise<PutAnswer> {
-    const { attempt, digest, rangesFrom } = options;
+    const { digest } = options;
     try {
       const object = await this.#bucket.put(ROOT + imageId, body, {
         [digest.algorithm]: digest.hex,
         onlyIf: { etagDoesNotMatch: "*" },
-        customMetadata: { kind: "image", attempt, rangesFrom: String(rangesFrom) },
+        customMetadata: { kind: "image", ...metadata(options) },
       });
       return object === null ? "exists" : "created";
     } catch (cause) {
@@ -106,17 +108,9 @@ export class ObjectStore {
    * @throws whatever R2 throws: whether it was stored is not known then
    */
   async putManifest(imageId: string, size: number, plan: PartPlan, options: PutOptions): Promise<PutAnswer> {
-    const { attempt, digest, rangesFrom } = options;
     const object = await this.#bucket.put(ROOT + imageId, writeManifest(plan), {
       onlyIf: { etagDoesNotMatch: "*" },
-      customMetadata: {
-        kind: "manifest",
-        attempt,
-        rangesFrom: String(rangesFrom),
-        size: String(size),
-        algorithm: digest.algorithm,
-        hex: digest.hex,
-      },
+      customMetadata: { kind: "manifest", size: String(size), ...metadata(options) },
     });
     return object === null ? "exists" : "created";
   }
@@ -159,19 +153,26 @@ export class ObjectStore {
   }
 }
 
+function metadata({ attempt, digest, rangesFrom }: PutOptions): Record<string, string> {
+  return { attempt, rangesFrom: String(rangesFrom), algorithm: digest.algorithm, hex: digest.hex };
+}
+
 /** @returns null for an object that no Fill has put */
 function describe(imageId: string, object: R2Object): StoredImage | null {
   const { kind, attempt, rangesFrom, size, algorithm, hex } = object.customMetadata ?? {};
-  if (attempt === undefined) return null;
-  const common = { imageId, attempt, rangesFrom: Number(rangesFrom ?? 0), storedAt: object.uploaded.getTime() };
-  if (kind === "image") return { ...common, kind, size: object.size, digests: digestsOf(object.checksums) };
-  if (kind === "manifest" && algorithm !== undefined && hex !== undefined) {
-    const digest = toDigest(algorithm, hex);
-    const bytes = Number(size);
-    if (digest === null || !Number.isSafeInteger(bytes)) return null;
-    return { ...common, kind, size: bytes, digests: { [digest.algorithm]: digest.hex } };
+  if (attempt === undefined || algorithm === undefined || hex === undefined) return null;
+  const digest = toDigest(algorithm, hex);
+  if (digest === null) return null;
+  const common = { imageId, attempt, digest, rangesFrom: Number(rangesFrom ?? 0), storedAt: object.uploaded.getTime() };
+  if (kind === "image") {
+    const digests = digestsOf(object.checksums);
+    // R2 was told no such digest, or another one, when this was put.
+    if (digests[digest.algorithm] !== digest.hex) return null;
+    return { ...common, kind, size: object.size, digests };
   }
-  return null;
+  const bytes = Number(size);
+  if (kind !== "manifest" || !Number.isSafeInteger(bytes)) return null;
+  return { ...common, kind, size: bytes, digests: { [digest.algorithm]: digest.hex } };
 }
 
 function digestsOf(checksums: R2Checksums): Partial<Record<Algorithm, string>> {

@@ -1,6 +1,7 @@
 /**
- * The queue of images that are to be fetched without a download, in D1. Schema: migrations/0002_manage.sql.
+ * The queue of images that are to be fetched without a download, in D1. Schema: migrations/0001_catalog.sql.
  */
+import { LISTED } from "./cleared.ts";
 
 export interface QueuedImage {
   readonly imageId: string;
@@ -66,14 +67,17 @@ export class PrefetchQueue {
 
   /**
    * Queues an image, or lets one that waits after a failure try again at once. One that is stored already is not
-   * queued (glance/image_cache/__init__.py queue_image).
+   * queued (glance/image_cache/__init__.py queue_image). One that was stored, and is gone again, begins anew.
    * @param now ms since the epoch
    */
   async add(imageId: string, now: number): Promise<void> {
     await this.#db
       .prepare(
-        `INSERT INTO queue (image_id, queued_at) SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM images WHERE image_id = ?1)
-         ON CONFLICT (image_id) DO UPDATE SET not_before = 0`,
+        `INSERT INTO queue (image_id, queued_at)
+         SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM images WHERE image_id = ?1 AND ${LISTED})
+         ON CONFLICT (image_id) DO UPDATE SET not_before = 0, stored_at = NULL,
+           queued_at = CASE WHEN ${DONE} THEN excluded.queued_at ELSE queued_at END,
+           started_at = CASE WHEN ${DONE} THEN NULL ELSE started_at END`,
       )
       .bind(imageId, now)
       .run();
@@ -99,7 +103,8 @@ export class PrefetchQueue {
    * @returns how many these were, and the ids of those that stay
    */
   async clearIdle(): Promise<{ readonly removed: number; readonly busy: string[] }> {
-    const [removed, busy] = await this.#db.batch<{ image_id: string }>([
+    const [, removed, busy] = await this.#db.batch<{ image_id: string }>([
+      this.#db.prepare(`DELETE FROM queue WHERE ${DONE}`),
       this.#db.prepare(`DELETE FROM queue WHERE started_at IS NULL AND NOT ${HAS_ROOM}`),
       this.#db.prepare("SELECT image_id FROM queue"),
     ]);
@@ -113,7 +118,7 @@ export class PrefetchQueue {
       const { results } = await this.#db
         .prepare(
           `SELECT image_id, queued_at FROM queue
-            WHERE (queued_at, image_id) > (?1, ?2) AND (queued_at > ?4 OR NOT ${DONE})
+            WHERE (queued_at, image_id) > (?1, ?2) AND (queued_at > ?4 OR NOT (${DONE}))
             ORDER BY queued_at, image_id LIMIT ?3`,
         )
         .bind(place.at, place.imageId, PAGE, now - LISTED_MS)
@@ -129,7 +134,7 @@ export class PrefetchQueue {
   async page(behind: Place, limit: number): Promise<ListedQueued[]> {
     const { results } = await this.#db
       .prepare(
-        `SELECT *, ${HAS_ROOM} AS has_room FROM queue WHERE (queued_at, image_id) > (?1, ?2) AND NOT ${DONE}
+        `SELECT *, ${HAS_ROOM} AS has_room FROM queue WHERE (queued_at, image_id) > (?1, ?2) AND NOT (${DONE})
           ORDER BY queued_at, image_id LIMIT ?3`,
       )
       .bind(behind.at, behind.imageId, limit)
@@ -145,7 +150,7 @@ export class PrefetchQueue {
   /** The ids of the images that are under way since then or longer. @param time ms since the epoch */
   async startedUntil(time: number): Promise<string[]> {
     const { results } = await this.#db
-      .prepare(`SELECT image_id FROM queue WHERE started_at <= ?1 AND NOT ${DONE}`)
+      .prepare(`SELECT image_id FROM queue WHERE started_at <= ?1 AND NOT (${DONE})`)
       .bind(time)
       .all<{ image_id: string }>();
     return results.map((row) => row.image_id);
@@ -155,7 +160,7 @@ export class PrefetchQueue {
   async counts(): Promise<{ readonly queued: number; readonly failing: number }> {
     const row = await this.#db
       .prepare(
-        `SELECT COUNT(*) AS queued, COUNT(*) FILTER (WHERE attempts > 0) AS failing FROM queue WHERE NOT ${DONE}`,
+        `SELECT COUNT(*) AS queued, COUNT(*) FILTER (WHERE attempts > 0) AS failing FROM queue WHERE NOT (${DONE})`,
       )
       .first<{ queued: number; failing: number }>();
     return row ?? { queued: 0, failing: 0 };
@@ -176,9 +181,9 @@ export class PrefetchQueue {
       this.#db
         .prepare(
           `UPDATE queue SET started_at = ?2 WHERE image_id IN (
-             SELECT image_id FROM queue WHERE started_at IS NULL AND not_before <= ?2 AND NOT ${DONE}
+             SELECT image_id FROM queue WHERE started_at IS NULL AND not_before <= ?2 AND NOT (${DONE})
               ORDER BY queued_at, image_id
-              LIMIT MAX(0, ?1 - (SELECT COUNT(*) FROM queue WHERE started_at IS NOT NULL AND NOT ${DONE})))
+              LIMIT MAX(0, ?1 - (SELECT COUNT(*) FROM queue WHERE started_at IS NOT NULL AND NOT (${DONE}))))
            RETURNING image_id, queued_at`,
         )
         .bind(concurrency, now),
@@ -215,8 +220,11 @@ export class PrefetchQueue {
 /** Whether a Fill has taken room for the image of a row. */
 const HAS_ROOM = "(image_id IN (SELECT image_id FROM fills))";
 
-/** Stored already: such a row is only listed, for as long as {@link LISTED_MS} says. */
-const DONE = "image_id IN (SELECT image_id FROM images)";
+/**
+ * Stored already: such a row is only listed, for as long as {@link LISTED_MS} says. Not told by `images`: an image that is
+ * taken out of the cache again is nobody's wish to have it fetched.
+ */
+const DONE = "stored_at IS NOT NULL";
 
 function toImage(row: Row): QueuedImage {
   return {

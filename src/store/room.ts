@@ -75,13 +75,12 @@ export class RoomBook {
     return results.map(({ image_id, attempt, size }) => ({ imageId: image_id, attempt, size }));
   }
 
-  /** Fills of images that are not queued, behind a place, the oldest first. @param limit number of them */
+  /** Images that are not queued, and whose fill has room, behind a place, the oldest fill first. @param limit number of them */
   async unqueued(behind: Place, limit: number): Promise<(Place & { readonly size: number })[]> {
     const { results } = await this.#db
       .prepare(
-        `SELECT image_id, since, size FROM fills
-          WHERE (since, image_id) > (?1, ?2) AND image_id NOT IN (SELECT image_id FROM queue)
-          ORDER BY since, image_id LIMIT ?3`,
+        `SELECT image_id, MIN(since) AS since, size FROM fills WHERE image_id NOT IN (SELECT image_id FROM queue)
+          GROUP BY image_id HAVING (MIN(since), image_id) > (?1, ?2) ORDER BY MIN(since), image_id LIMIT ?3`,
       )
       .bind(behind.at, behind.imageId, limit)
       .all<{ image_id: string; since: number; size: number }>();

@@ -9,6 +9,7 @@ import type { Attempt } from "../store/slices.ts";
 
 /** Rows that are looked at in one run, each with one look into R2. */
 const ROWS = 2_000;
+const ROW_PAGE = 100;
 /** Pages of 1,000 objects or slices that are looked at in one run. */
 const PAGES = 200;
 /** Fills that are asked in one run about room that they have taken: more of them than one edge ever runs. */
@@ -39,7 +40,6 @@ type CleanTools = Pick<Edge, "catalog" | "objects" | "room" | "slices" | "cursor
  */
 export async function clean(edge: CleanTools, deadline: number): Promise<Cleaned> {
   const late = () => edge.now() >= deadline;
-  // Slices and kept images first: they need R2 alone, so they go on while D1 is in trouble.
   const attempts = await removeOrphans(edge, late);
   const released = await releaseRoom(edge, late);
   const rows = await dropRows(edge, late);
@@ -61,7 +61,9 @@ async function removeOrphans(edge: CleanTools, late: () => boolean): Promise<{ c
   let cursor = await cursors.read("clean.slices");
   for (let pages = 0; pages < PAGES && !late(); pages++) {
     const { found, next } = await slices.attemptsAfter(cursor);
-    count += await cleanAttempts(edge, found);
+    count += await cleanAttempts(edge, found, late);
+    // The page is not done: the next run has it again, without what is gone.
+    if (late()) break;
     cursor = next ?? "";
     await cursors.write("clean.slices", cursor);
     if (next === null) return { count, finished: true };
@@ -72,13 +74,17 @@ async function removeOrphans(edge: CleanTools, late: () => boolean): Promise<{ c
 /** Room of attempts that have no slices, and that nobody is at. */
 async function releaseRoom(edge: CleanTools, late: () => boolean): Promise<number> {
   if (late()) return 0;
-  return cleanAttempts(edge, await edge.room.takers(TAKERS));
+  return cleanAttempts(edge, await edge.room.takers(TAKERS), late);
 }
 
 /** @returns number of those that were removed */
-async function cleanAttempts({ fills, log }: CleanTools, attempts: readonly Attempt[]): Promise<number> {
+async function cleanAttempts(
+  { fills, log }: CleanTools,
+  attempts: readonly Attempt[],
+  late: () => boolean,
+): Promise<number> {
   let count = 0;
-  for (let at = 0; at < attempts.length; at += AT_ONCE) {
+  for (let at = 0; at < attempts.length && !late(); at += AT_ONCE) {
     const some = attempts.slice(at, at + AT_ONCE);
     const answers = await Promise.all(
       some.map(({ imageId, attempt }) => new FillClient(fills, imageId, log).clean(attempt)),
@@ -97,19 +103,20 @@ async function dropRows(edge: CleanTools, late: () => boolean): Promise<{ count:
   let count = 0;
   let cursor = await cursors.read("clean.rows");
   for (let seen = 0; seen < ROWS && !late(); ) {
-    const ids = await catalog.idsAfter(cursor, AT_ONCE * 25);
-    for (let at = 0; at < ids.length; at += AT_ONCE) {
-      const some = ids.slice(at, at + AT_ONCE);
-      const there = await Promise.all(some.map((imageId) => objects.head(imageId)));
-      for (const [index, imageId] of some.entries()) {
-        if (there[index] !== null) continue;
-        log.info("image.evicted", { image_id: imageId, why: "it is not in R2 any more" });
-        await catalog.remove(imageId);
+    const rows = await catalog.after(cursor, ROW_PAGE);
+    if (rows.length === 0) cursor = "";
+    for (let at = 0; at < rows.length && !late(); at += AT_ONCE) {
+      const some = rows.slice(at, at + AT_ONCE);
+      const there = await Promise.all(some.map(({ imageId }) => objects.head(imageId)));
+      for (const [index, row] of some.entries()) {
+        cursor = row.imageId;
+        // Of this attempt alone: another one's row may have come since.
+        if (there[index] !== null || !(await catalog.removeAttempt(row))) continue;
+        log.info("image.evicted", { image_id: row.imageId, why: "it is not in R2 any more" });
         count++;
       }
     }
-    seen += ids.length;
-    cursor = ids.at(-1) ?? "";
+    seen += rows.length;
     await cursors.write("clean.rows", cursor);
     if (cursor === "") return { count, finished: true };
   }
@@ -129,8 +136,9 @@ async function adopt(
     const page = await objects.listAfter(cursor);
     adopted += await catalog.adopt(page.images);
     for (const imageId of page.foreign) {
+      if (late()) return { adopted, foreign, finished: false };
+      if ((await new FillClient(fills, imageId, log).clean(null)) !== "removed") continue;
       log.info("clean.foreign", { image_id: imageId });
-      await new FillClient(fills, imageId, log).remove("unless-read");
       foreign++;
     }
     cursor = page.next ?? "";

@@ -1,6 +1,7 @@
 /** Removes what was cleared from the index: each image by its Fill, so a long cache takes many calls and many runs. */
 import type { Edge } from "../edge.ts";
 import { FillClient } from "../fill/client.ts";
+import { BEGINNING } from "../store/queue.ts";
 
 /** Images that are read from the index at a time, and Fills that are asked at a time. */
 const PAGE = 200;
@@ -15,19 +16,20 @@ type ClearTools = Pick<Edge, "catalog" | "fills" | "now" | "log">;
  */
 export async function removeCleared({ catalog, fills, now, log }: ClearTools, deadline: number): Promise<number> {
   let removed = 0;
+  let place = BEGINNING;
   while (now() < deadline) {
-    const ids = await catalog.cleared(PAGE);
-    let gone = 0;
-    for (let at = 0; at < ids.length && now() < deadline; at += AT_ONCE) {
-      const some = ids.slice(at, at + AT_ONCE);
+    const page = await catalog.cleared(place, PAGE);
+    for (let at = 0; at < page.length && now() < deadline; at += AT_ONCE) {
+      const some = page.slice(at, at + AT_ONCE);
       const answers = await Promise.all(
-        some.map((imageId) => new FillClient(fills, imageId, log).remove("unless-read")),
+        some.map(({ imageId }) => new FillClient(fills, imageId, log).remove("unless-read")),
       );
-      gone += answers.filter((answer) => answer === "removed" || answer === "nothing").length;
+      removed += answers.filter((answer) => answer === "removed" || answer === "nothing").length;
     }
-    removed += gone;
-    // Those that can't be removed now would come again and again.
-    if (ids.length < PAGE || gone === 0) break;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) break;
+    // Those that can't be removed now are passed by: the next run comes to them again.
+    place = last;
   }
   return removed;
 }

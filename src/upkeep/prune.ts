@@ -13,13 +13,16 @@ import { type GivenUp, giveUp, type RoomTools } from "../fill/make-room.ts";
 export async function prune(tools: RoomTools, cap: number, deadline: number): Promise<GivenUp> {
   let files = 0;
   let bytes = 0;
+  let before = Number.POSITIVE_INFINITY;
   while (tools.now() < deadline) {
     const { kept, filling } = await tools.room.sums();
-    const given = await giveUp(tools, kept + filling - cap, "what-there-is", deadline);
+    // Nothing more may go, or is there: what the figures say beyond that must not keep this running.
+    if (kept + filling >= before) break;
+    before = kept + filling;
+    const given = await giveUp(tools, before - cap, "what-there-is", deadline);
     files += given.files;
     bytes += given.bytes;
-    // Nothing more may go, or is there: what the figures say beyond that must not keep this running.
-    if (given.bytes === 0) break;
+    if (given.files === 0) break;
   }
   return { files, bytes };
 }

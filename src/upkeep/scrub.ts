@@ -3,17 +3,15 @@
  * client asks for it.
  */
 
-import type { Algorithm } from "../digest/algorithms.ts";
 import { Digester } from "../digest/digester.ts";
 import type { Edge } from "../edge.ts";
 import { FillClient } from "../fill/client.ts";
 import { type PartPlan, piecesOf } from "../store/manifest.ts";
-import type { StoredImage } from "../store/objects.ts";
+import type { OpenImage, StoredImage } from "../store/objects.ts";
 import type { PartStore } from "../store/parts.ts";
 
 /** Images that are looked at in one run. */
 const IMAGES = 200;
-const STRONGEST_FIRST = ["sha512", "sha384", "sha256", "sha1", "md5"] as const;
 
 export interface Scrubbed {
   readonly verified: number;
@@ -48,7 +46,8 @@ export async function scrub(edge: ScrubTools, deadline: number): Promise<Scrubbe
         bad++;
         const cause = new Error("a kept copy is not the image any more");
         log.error("scrub.bad-image", cause, { image_id: imageId, attempt });
-        await new FillClient(edge.fills, imageId, log).remove("always");
+        // Clients may be reading the fill that brings it anew.
+        await new FillClient(edge.fills, imageId, log).remove("unless-read");
       }
     } catch (cause) {
       // A store that does not answer says nothing of what it holds.
@@ -58,37 +57,35 @@ export async function scrub(edge: ScrubTools, deadline: number): Promise<Scrubbe
   return { verified, bad, bytes };
 }
 
-/** @throws whatever R2 throws */
+/** @returns "gone" when it is not there, or is another attempt's by now @throws whatever R2 throws */
 async function verify({ objects, parts }: ScrubTools, imageId: string): Promise<"agrees" | "disagrees" | "gone"> {
   const open = await objects.open(imageId, null);
-  if (open === null) return "gone";
-  const { image } = open;
+  const agrees = open !== null && (await isWhole({ objects, parts }, open));
+  if (agrees) return "agrees";
+  const now = await objects.head(imageId);
+  if (now === "foreign") return "disagrees";
+  return now !== null && now.attempt === open?.image.attempt ? "disagrees" : "gone";
+}
+
+async function isWhole({ objects, parts }: Pick<Edge, "objects" | "parts">, open: OpenImage): Promise<boolean> {
+  const { image, body } = open;
   if (image.kind === "manifest") {
     const plan = await objects.readPlan(open);
-    return plan === null ? "disagrees" : verifyParts(parts, image, plan);
+    return plan !== null && arePartsWhole(parts, image, plan);
   }
-  const algorithm = strongestOf(image);
-  if (algorithm === null) {
-    await open.body.cancel();
-    return "disagrees";
-  }
-  const digester = new Digester(algorithm);
-  await digester.absorb(open.body);
-  return (await digester.finish()) === image.digests[algorithm] ? "agrees" : "disagrees";
+  const digester = new Digester(image.digest.algorithm);
+  await digester.absorb(body);
+  return (await digester.finish()) === image.digest.hex;
 }
 
 /** Each part against its SHA-256, which was taken of what the digest gate had let through. */
-async function verifyParts(parts: PartStore, image: StoredImage, plan: PartPlan): Promise<"agrees" | "disagrees"> {
+async function arePartsWhole(parts: PartStore, image: StoredImage, plan: PartPlan): Promise<boolean> {
   for (const piece of piecesOf(plan, image.size, 0, image.size)) {
     const body = await parts.open(image, piece);
-    if (body === null) return "disagrees";
+    if (body === null) return false;
     const digester = new Digester("sha256");
     await digester.absorb(body);
-    if ((await digester.finish()) !== piece.sum) return "disagrees";
+    if ((await digester.finish()) !== piece.sum) return false;
   }
-  return "agrees";
-}
-
-function strongestOf({ digests }: StoredImage): Algorithm | null {
-  return STRONGEST_FIRST.find((algorithm) => digests[algorithm] !== undefined) ?? null;
+  return true;
 }

@@ -3,24 +3,15 @@ import { createExecutionContext, createScheduledController } from "cloudflare:te
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Edge } from "../../src/edge.ts";
 import worker from "../../src/index.ts";
+import { Catalog } from "../../src/store/catalog.ts";
 import { Cursors } from "../../src/store/cursors.ts";
-import { Generations } from "../../src/store/generations.ts";
-import { Rounds } from "../../src/store/rounds.ts";
+import { RoomBook } from "../../src/store/room.ts";
 import { CRONS, runUpkeep } from "../../src/upkeep/cron.ts";
 import wranglerToml from "../../wrangler.toml?raw";
 import { fillStub } from "../support/bindings.ts";
 import { bindings } from "../support/env.ts";
 import { edgeBefore, type OwnOrigin, ownOrigin, sharedOrigin } from "../support/own-origin.ts";
-import {
-  catalog,
-  emptyStore,
-  generations,
-  imageIds,
-  objectKeys,
-  queue,
-  storeImage,
-  storeSlices,
-} from "../support/store.ts";
+import { catalog, emptyStore, imageIds, objectKeys, queue, room, storeImage, storeSlices } from "../support/store.ts";
 import { keepLines, unreachableFills } from "../support/upkeep.ts";
 
 const MINUTE = 60_000;
@@ -70,11 +61,11 @@ describe("wrangler.toml", () => {
 });
 
 describe("each ten minutes", () => {
-  it("the store is pruned, leftovers are removed, and the origin is asked", async () => {
-    await storeImage("old", { at: 1_000 });
-    await catalog.evict("old", 2_000);
-    const gone = await origin.cached();
-    const kept = await origin.cached();
+  it("what was cleared is removed, the store is pruned, and the origin is asked", async () => {
+    await storeImage("cleared", { at: 1_000 });
+    await catalog.clear(2_000);
+    const gone = await origin.cached({}, 3_000);
+    const kept = await origin.cached({}, 3_000);
     await catalog.recordUse([{ imageId: kept, hits: 1, lastAccessed: 5_000, inUseUntil: 0 }]);
     await catalog.recordUse([{ imageId: gone, hits: 1, lastAccessed: 4_000, inUseUntil: 0 }]);
     await storeImage("older", { at: 3_000 });
@@ -82,10 +73,10 @@ describe("each ten minutes", () => {
     await runUpkeep(edgeBefore(origin, "admin", { settings: { cacheMaxBytes: 20 } }), CRONS.tenMinutely);
     expect(await imageIds()).toEqual([kept]);
     expect(summaries()).toEqual([
-      { ...info, event: "upkeep.prune", files: 1, bytes: 10, cap: 20, committed: 20, filling: 0, removing: 0 },
+      { ...info, event: "upkeep.prune", cleared: 1, files: 1, bytes: 10, cap: 20, kept: 20, filling: 0 },
       { ...info, event: "upkeep.reconcile", asked: 2, evicted: 1, hidden: 0, unanswered: 0 },
     ]);
-    expect(await objectKeys()).toHaveLength(5);
+    expect(await objectKeys()).toEqual([`images/${kept}`]);
   });
 
   it("says that nobody asks the origin without service credentials", async () => {
@@ -97,10 +88,10 @@ describe("each ten minutes", () => {
     const imageId = await origin.cached();
     await origin.send("DELETE", `/v2/images/${imageId}`);
     const edge: Edge = edgeBefore(origin);
-    // Its rows can't be read as a whole, but the catalog itself is there.
-    const room = () => Promise.reject(new Error("D1 is down"));
-    const half = Object.assign(new Generations(bindings.CATALOG), { room });
-    await runUpkeep({ ...edge, generations: half }, CRONS.tenMinutely);
+    // Its sums can't be read, but the index itself is there.
+    const sums = () => Promise.reject(new Error("D1 is down"));
+    const half = Object.assign(new RoomBook(bindings.CATALOG), { sums });
+    await runUpkeep({ ...edge, room: half }, CRONS.tenMinutely);
     expect(summaries()).toEqual([
       { level: "error", test: true, event: "upkeep.prune-failed", error: "Error: D1 is down" },
       { ...info, event: "upkeep.reconcile", asked: 1, evicted: 1, hidden: 0, unanswered: 0 },
@@ -114,7 +105,7 @@ describe("each ten minutes", () => {
     await storeImage("old", { at: 0 });
     await runUpkeep(edgeBefore(origin, "admin", { settings: { cacheMaxBytes: 10 } }), CRONS.tenMinutely);
     expect(summaries().map(({ event }) => event)).toEqual(["upkeep.prune", "upkeep.reconcile-failed"]);
-    expect(await generations.room()).toEqual({ committed: 10, filling: 0, removing: 0 });
+    expect(await room.sums()).toEqual({ kept: 10, filling: 0 });
   });
 });
 
@@ -124,7 +115,7 @@ describe("each hour", () => {
     await storeSlices("orphan");
     await runUpkeep(edgeBefore(origin, null), CRONS.hourly);
     expect(summaries()).toEqual([
-      { ...info, event: "upkeep.clean", stalled: 0, condemned: 0, orphans: 1, rows: 0, finished: true },
+      { ...info, event: "upkeep.clean", attempts: 1, released: 0, rows: 0, adopted: 0, foreign: 0, finished: true },
       { ...info, event: "upkeep.scrub", verified: 1, bad: 0, bytes: 10 },
     ]);
   });
@@ -139,8 +130,8 @@ describe("each hour", () => {
   });
 
   it("both may fail, which is told and not thrown", async () => {
-    const rounds = new Rounds(DOWN);
-    await runUpkeep({ ...edgeBefore(origin, null), cursors: new Cursors(DOWN), rounds }, CRONS.hourly);
+    const down = { cursors: new Cursors(DOWN), catalog: new Catalog(DOWN) };
+    await runUpkeep({ ...edgeBefore(origin, null), ...down }, CRONS.hourly);
     expect(summaries().map(({ event }) => event)).toEqual(["upkeep.clean-failed", "upkeep.scrub-failed"]);
   });
 });
@@ -173,12 +164,12 @@ describe("each minute", () => {
     const fill = fillStub(imageId);
     await queue.add(imageId, 1);
     await queue.claim(1, Date.now() - 60 * MINUTE);
-    await fill.lend({ target: { api: "v2", imageId }, headers: [["x-auth-token", "admin"]] });
+    await fill.lend(imageId, { target: { api: "v2", imageId }, headers: [["x-auth-token", "admin"]] });
     await fill.prefetch(imageId);
-    await expect.poll(async () => (await fill.progress())?.wanted).toBe(true);
+    await expect.poll(async () => (await fill.progress())?.queued).toBe(true);
     await runUpkeep(edgeBefore(origin, null), CRONS.minutely);
     expect(summaries()).toMatchObject([{ started: 0, lost: 0, queued: 1, failing: 0 }]);
-    await fill.stop();
+    expect(await fill.remove(imageId, "always")).toBe("removed");
   });
 
   it("an image whose fill can't be asked stays started: it may well be at work", async () => {

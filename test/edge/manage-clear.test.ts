@@ -1,19 +1,34 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { bucketBut, fillClient, fillStub } from "../support/bindings.ts";
-import { pullByHand } from "../support/hand-puller.ts";
+import { runUpkeep } from "../../src/upkeep/cron.ts";
+import { fillClient } from "../support/bindings.ts";
 import { cacheList, expectEmpty, expectJson, manage } from "../support/manage.ts";
+import { edgeBefore, ownOrigin } from "../support/own-origin.ts";
 import {
-  bindings,
+  asks,
+  cacheImage,
+  committed,
   createImage,
+  download,
   expectCalls,
-  goesOn,
   isCommitted,
   setFaults,
   settled,
-  storedSlices,
 } from "../support/scenario.ts";
-import { emptyStore, generations, queue, storeImage } from "../support/store.ts";
+import {
+  catalog,
+  emptyStore,
+  indexOnly,
+  keysOf,
+  objectKeys,
+  queue,
+  room,
+  storeImage,
+  storeInParts,
+} from "../support/store.ts";
+import { keepLines, unreachableFills } from "../support/upkeep.ts";
 
+const lines = keepLines();
+const SOON = { timeout: 10_000, interval: 20 };
 let cached: string[] = [];
 let queued: string[] = [];
 
@@ -47,8 +62,7 @@ describe("DELETE /v2/cache", () => {
     const headers: Record<string, string> = target === undefined ? {} : { "x-image-cache-clear-target": target };
     await expectEmpty(await manage("DELETE /v2/cache", { headers }), 204);
     expect(await left()).toBe(expected);
-    await settled();
-    expect(await storedSlices()).toHaveLength(expected.startsWith("0") ? 0 : 15);
+    expect(await objectKeys()).toHaveLength(expected.startsWith("0") ? 0 : 3);
   });
 
   it("takes no word from the query", async () => {
@@ -61,39 +75,11 @@ describe("DELETE /v2/cache", () => {
     await expectEmpty(await manage("DELETE /v2/cache"), 204);
   });
 
-  it("empties a cache of more images than one transaction takes, gives their room back, and counts them", async () => {
-    await emptyStore();
-    const ids = JSON.stringify(Array.from({ length: 1_050 }, () => crypto.randomUUID()));
-    const { CATALOG } = bindings;
-    await CATALOG.batch([
-      CATALOG.prepare(
-        `INSERT INTO blobs (blob, generation, size, slice_bytes, etags, verified_at, committed_at)
-         SELECT 'sha256-' || value, value, 1, 16, 'etag', 1, 1 FROM json_each(?1)`,
-      ).bind(ids),
-      CATALOG.prepare(
-        "INSERT INTO images (image_id, blob, committed_at) SELECT value, 'sha256-' || value, 1 FROM json_each(?1)",
-      ).bind(ids),
-    ]);
-    // They have no slices, which R2 need not say a thousand times.
-    const env = { BUCKET: bucketBut({ list: async () => ({ objects: [], truncated: false }) }) };
-    expect(await expectJson(await manage("DELETE /v2/cached_images", { env }))).toEqual({ num_deleted: 1_050 });
-    expect(await left()).toBe("0 cached, 0 queued");
-    await settled();
-    expect(await CATALOG.prepare("SELECT COUNT(*) AS n FROM generations").first("n")).toBe(0);
-  });
-
-  it.each(["DELETE /v2/cache", "DELETE /v2/cached_images"])("%s ends a fill that nobody uses", async (line) => {
-    const image = await createImage({ size: 2_000_000 });
-    const { turn, reader, store } = await pullByHand(image);
-    await store(0);
-    await fillStub(image.id).left(reader);
-    // The background leaves it alone for some seconds.
-    await fillStub(image.id).release(turn.lease, turn.generation, true);
-    await (await manage(line)).arrayBuffer();
-    await settled();
-    expect(await fillClient(image.id).progress()).toEqual({ fill: "none" });
-    expect(await storedSlices(`blobs/sha512-${image.os_hash_value}/`)).toEqual([]);
-    expect(await generations.room()).toEqual({ committed: 0, filling: 0, removing: 0 });
+  it("takes images in parts with all of them", async () => {
+    await storeInParts(crypto.randomUUID(), 4);
+    expect(await expectJson(await manage("DELETE /v2/cached_images"))).toEqual({ num_deleted: 4 });
+    expect(await objectKeys()).toEqual([]);
+    expect(await room.sums()).toEqual({ kept: 0, filling: 0 });
   });
 
   it.each([
@@ -104,20 +90,91 @@ describe("DELETE /v2/cache", () => {
     const image = await createImage({ size: 2_000_000 });
     await setFaults(image.id, { rate: 2_000_000 });
     await expectEmpty(await manage(`PUT /v2/cache/${image.id}`), 202);
-    const slices = () => storedSlices(`blobs/sha512-${image.os_hash_value}/`);
-    await expect.poll(slices, { timeout: 5_000 }).not.toEqual([]);
+    const keys = () => keysOf(image.id);
+    await expect.poll(keys, SOON).not.toEqual([]);
     await expectEmpty(await manage("DELETE /v2/cache", { headers: { "x-image-cache-clear-target": target } }), 204);
     await settled();
     if (goes) {
-      await expect.poll(() => isCommitted(image.id), { timeout: 10_000 }).toBe(true);
+      await expect.poll(() => isCommitted(image.id), SOON).toBe(true);
     } else {
-      await expect.poll(slices, { timeout: 5_000 }).toEqual([]);
+      await expect.poll(keys, SOON).toEqual([]);
       // As long as the rest would have taken.
       await scheduler.wait(1_500);
-      expect(await slices()).toEqual([]);
+      expect(await keys()).toEqual([]);
       expect(await isCommitted(image.id)).toBe(false);
     }
     const record = `GET /v2/images/${image.id}`;
-    await expectCalls(record, record, `${record}/file`, goesOn(image.id));
+    await expectCalls(record, record, `${record}/file`);
   });
+});
+
+describe("images whose Fills did not remove them within the request", () => {
+  const env = { FILL: unreachableFills };
+  const clear = async () => expectEmpty(await manage("DELETE /v2/cache", { env }), 204);
+
+  it("are out of all lists at once, and out of the store with the next prune of the cron", async () => {
+    await clear();
+    expect(await left()).toBe("0 cached, 0 queued");
+    expect(await objectKeys()).toHaveLength(3);
+    expect(lines("cache.cleared")).toMatchObject([{ images: 3, removed: 0 }]);
+    // They take room as long as they are there.
+    expect(await room.sums()).toEqual({ kept: 30, filling: 0 });
+    await runUpkeep(edgeBefore(ownOrigin(), null), "*/10 * * * *");
+    expect(lines("upkeep.prune")).toMatchObject([{ cleared: 3, files: 0, kept: 0 }]);
+    expect(await objectKeys()).toEqual([]);
+    expect(await room.sums()).toEqual({ kept: 0, filling: 0 });
+  });
+
+  it("are counted once, however often the cache is cleared", async () => {
+    expect(await expectJson(await manage("DELETE /v2/cached_images", { env }))).toEqual({ num_deleted: 3 });
+    expect(await expectJson(await manage("DELETE /v2/cached_images", { env }))).toEqual({ num_deleted: 0 });
+  });
+
+  it("are in no list of nodes, and each can be deleted alone", async () => {
+    const { id } = await createImage({ size: 10 });
+    await storeImage(id);
+    await clear();
+    expect(await expectJson(await manage(`GET /v2/cache/nodes/${id}`))).toEqual([]);
+    await expectCalls(`GET /v2/images/${id}`);
+    expect(await expectJson(await manage(`DELETE /v2/cached_images/${id}`))).toBeNull();
+    expect(await keysOf(id)).toEqual([]);
+  });
+
+  it("are fetched anew when they are queued, and stay then", async () => {
+    const image = await createImage({ size: 100_000 });
+    await cacheImage(image.id);
+    const before = (await catalog.after("", 9)).find(({ imageId }) => imageId === image.id);
+    await clear();
+    await expectEmpty(await manage(`PUT /v2/cache/${image.id}`), 202);
+    expect((await cacheList()).queued_images).toEqual([image.id]);
+    await expect.poll(async () => (await cacheList()).cached_images.length, SOON).toBe(1);
+    const after = (await catalog.after("", 9)).find(({ imageId }) => imageId === image.id);
+    expect(after?.attempt).not.toBe(before?.attempt);
+    await runUpkeep(edgeBefore(ownOrigin(), null), "*/10 * * * *");
+    expect((await cacheList()).cached_images).toMatchObject([{ image_id: image.id }]);
+    const record = `GET /v2/images/${image.id}`;
+    await expectCalls(record, record, `${record}/file`);
+  });
+
+  it("are listed again when a download stores them anew", async () => {
+    const image = await createImage({ size: 100_000 });
+    await indexOnly([image.id]);
+    await clear();
+    await (await download(image.id)).arrayBuffer();
+    await expect.poll(async () => (await cacheList()).cached_images.length, SOON).toBe(1);
+    await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file`);
+  });
+});
+
+it("a fill that clients read goes on when the cache is cleared, and its image is kept", async () => {
+  const image = await createImage({ size: 1_500_000 });
+  await setFaults(image.id, { rate: 1_500_000 });
+  const response = await download(image.id);
+  await expect.poll(() => keysOf(image.id), SOON).not.toEqual([]);
+  await expectEmpty(await manage("DELETE /v2/cache"), 204);
+  expect((await response.arrayBuffer()).byteLength).toBe(1_500_000);
+  await committed(image.id);
+  expect(await fillClient(image.id).progress()).toMatchObject({ fill: "running" });
+  expect((await cacheList()).cached_images).toMatchObject([{ image_id: image.id }]);
+  await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file`);
 });

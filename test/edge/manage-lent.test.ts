@@ -1,10 +1,10 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import type { Fill } from "../../src/fill/fill.ts";
+import type { Fill } from "../../src/fill/object/fill.ts";
 import { fillStub } from "../support/bindings.ts";
 import { expectEmpty, manage } from "../support/manage.ts";
-import { bindings, createImage, expectCalls, isCommitted, settled, storedSlices } from "../support/scenario.ts";
-import { emptyStore, queue } from "../support/store.ts";
+import { bindings, createImage, expectCalls, isCommitted, settled } from "../support/scenario.ts";
+import { emptyStore, keysOf, queue } from "../support/store.ts";
 
 const MINUTE = 60_000;
 
@@ -44,6 +44,8 @@ describe("rights are lent for the image's turn only:", () => {
       const id = await waiting();
       await (await manage(line.replace("{id}", id))).arrayBuffer();
       await settled();
+      // With the next heartbeat nothing is left of it.
+      await ringAfter(id, 0);
       expect(await alarmOf(id)).toBeNull();
     },
   );
@@ -86,18 +88,18 @@ describe("rights are lent for the image's turn only:", () => {
 
 it("a prefetch that looks at the record while the image is taken out of the queue stores nothing", async () => {
   const image = await createImage({ size: 600_000 });
-  const errand = { target: { api: "v2", imageId: image.id }, headers: [["x-auth-token", "admin"]] } as const;
+  const target = { api: "v2", imageId: image.id } as const;
   await queue.add(image.id, Date.now());
   await queue.claim(2, Date.now());
   await runInDurableObject(fillStub(image.id), async (fill: Fill) => {
-    await fill.lend(errand);
-    fill.prefetch(image.id);
+    await fill.lend(image.id, { target, headers: [["x-auth-token", "admin"]] });
+    await fill.prefetch(image.id);
     // As endFetching (src/manage/clear.ts) does.
-    await fill.stopUnused();
+    await fill.unqueue(image.id);
     await queue.remove(image.id);
-    await fill.stopUnused();
+    await fill.unqueue(image.id);
   });
   await scheduler.wait(1_500);
   expect(await isCommitted(image.id)).toBe(false);
-  expect(await storedSlices()).toEqual([]);
+  expect(await keysOf(image.id)).toEqual([]);
 });

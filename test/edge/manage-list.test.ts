@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { cacheList, entryOf, expectJson, manage } from "../support/manage.ts";
 import { cacheImage, createImage } from "../support/scenario.ts";
-import { emptyStore, queue, storeImage } from "../support/store.ts";
+import { emptyStore, queue, storeImage, storeInParts } from "../support/store.ts";
+import { keepLines } from "../support/upkeep.ts";
+
+keepLines();
 
 beforeEach(emptyStore);
 
@@ -42,9 +45,10 @@ describe("GET /v2/cache", () => {
     });
   });
 
-  it("lists each of two images with the same content, with the size of the image", async () => {
+  it("lists each of two images, one in parts, with the size of the image", async () => {
     const ids = [crypto.randomUUID(), crypto.randomUUID()];
-    for (const id of ids) await storeImage(id, { seed: "same", size: 100, at: 1_700_000_000_250 });
+    await storeImage(ids[0] ?? "", { size: 100, at: 1_700_000_000_250 });
+    await storeInParts(ids[1] ?? "", 30, { size: 100, at: 1_700_000_000_250 });
     const { cached_images } = await cacheList();
     expect(cached_images.map(({ image_id }) => image_id).sort()).toEqual([...ids].sort());
     for (const entry of cached_images) {

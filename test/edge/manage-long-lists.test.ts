@@ -1,16 +1,18 @@
 /** The cache's management over lists of 50,000: what a request does is counted, since the time it takes is the machine's. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { clearCache } from "../../src/manage/clear.ts";
 import type { ListedFill } from "../../src/manage/list-fills.ts";
 import { runUpkeep } from "../../src/upkeep/cron.ts";
-import { bucketBut, reachedFills } from "../support/bindings.ts";
+import { reachedFills } from "../support/bindings.ts";
 import { bindings } from "../support/env.ts";
 import { catalogThat, expectEmpty, expectJson, expectRefusal, manage, manageIn } from "../support/manage.ts";
 import { edgeBefore, ownOrigin } from "../support/own-origin.ts";
 import { settled } from "../support/scenario.ts";
-import { emptyStore, generations, queue } from "../support/store.ts";
+import { catalog, emptyStore, indexOnly, queue, room } from "../support/store.ts";
 import { keepLines } from "../support/upkeep.ts";
 
 const MANY = 50_000;
+const NOW = Date.now();
 /** Far from what it takes, and far below what it took when each row cost a call. */
 const SOON_MS = 10_000;
 const lines = keepLines();
@@ -26,30 +28,19 @@ async function queueMany(count = MANY): Promise<string[]> {
   return ids;
 }
 
-/** Images in the catalog, whose slices are none. @param at when they were committed */
+/** Images in the index. @param at when they were committed */
 async function storeMany(count = MANY, at = 1): Promise<string[]> {
   const ids = numbers(count).map((number) => uuid(number, "4001"));
-  const { CATALOG } = bindings;
-  const json = JSON.stringify(ids);
-  await CATALOG.batch([
-    CATALOG.prepare(
-      `INSERT INTO blobs (blob, generation, size, slice_bytes, etags, verified_at, committed_at)
-       SELECT 'sha256-' || value, value, 1, 16, 'etag', 1, ?2 FROM json_each(?1)`,
-    ).bind(json, at),
-    CATALOG.prepare(
-      `INSERT INTO images (image_id, blob, committed_at, last_accessed)
-       SELECT value, 'sha256-' || value, ?2, key FROM json_each(?1)`,
-    ).bind(json, at),
-  ]);
+  await indexOnly(ids, at);
   return ids;
 }
 
-/** A D1 that counts what it is asked, and Fills that note whose were reached for; R2 has no slices at all. */
+/** A D1 that counts what it is asked, and Fills that note whose were reached for. */
 function counted(answers?: () => boolean) {
   const { fills, reached } = reachedFills(answers);
   const statements: string[] = [];
   const watched = catalogThat(async (sql) => void statements.push(sql));
-  const env = { FILL: fills, ...watched, BUCKET: bucketBut({ list: async () => ({ objects: [], truncated: false }) }) };
+  const env = { FILL: fills, ...watched };
   return { env, reached, statements };
 }
 
@@ -92,14 +83,14 @@ describe("with 50,000 queued images", () => {
 
   it("DELETE /v2/cache tells one that has slices from a failed attempt as well", async () => {
     const [id = ""] = await queueMany(100);
-    await generations.reserve({ imageId: id, blob: "b", generation: "g", size: 1 }, 100, 1);
+    await room.take({ imageId: id, attempt: "g", size: 1 }, 100, 1);
     const { env, reached } = counted();
     await expectEmpty(
       await manage("DELETE /v2/cache", { headers: { "x-image-cache-clear-target": "queue" }, env }),
       204,
     );
     expect(new Set(reached)).toEqual(new Set([id]));
-    expect(await queue.ids()).toEqual([]);
+    expect(await queue.ids(NOW)).toEqual([]);
   });
 
   it.each([
@@ -112,12 +103,12 @@ describe("with 50,000 queued images", () => {
     const { env, reached } = counted(() => up);
     const message = "Not all that is being fetched could be ended. Try again later.";
     await expectRefusal(await manageIn("json", line, { env }), "json", 503, message);
-    expect((await queue.ids()).sort()).toEqual(running.sort());
+    expect((await queue.ids(NOW)).sort()).toEqual(running.sort());
     reached.length = 0;
     up = true;
     await (await manage(line, { env })).arrayBuffer();
     expect(new Set(reached)).toEqual(new Set(running));
-    expect(await queue.ids()).toEqual([]);
+    expect(await queue.ids(NOW)).toEqual([]);
     await settled();
   });
 
@@ -245,11 +236,11 @@ describe("GET /v2/cache/fills", () => {
     const { env } = counted(() => false);
     const downloads = numbers(4).map((number) => uuid(number, "4002"));
     for (const [index, imageId] of downloads.entries()) {
-      await generations.reserve({ imageId, blob: `b${index}`, generation: `g${index}`, size: 10 + index }, 1_000, 5);
+      await room.take({ imageId, attempt: `g${index}`, size: 10 + index }, 1_000, 5);
     }
     // A second attempt at the same image, and one at a queued one.
-    await generations.reserve({ imageId: downloads[0] ?? "", blob: "b", generation: "h", size: 1 }, 1_000, 6);
-    await generations.reserve({ imageId: ids[0] ?? "", blob: "q", generation: "q", size: 1 }, 1_000, 4);
+    await room.take({ imageId: downloads[0] ?? "", attempt: "h", size: 1 }, 1_000, 6);
+    await room.take({ imageId: ids[0] ?? "", attempt: "q", size: 1 }, 1_000, 4);
     const seen: string[] = [];
     for (let path: string | undefined = "?limit=2"; path !== undefined; ) {
       const fills: Fills = await page(path, env);
@@ -262,9 +253,9 @@ describe("GET /v2/cache/fills", () => {
       {
         image_id: downloads[3],
         state: "filling",
-        slices_stored: null,
-        slices_total: null,
+        bytes_stored: null,
         size: 13,
+        readers: 0,
         queued_at: null,
         not_before: null,
         attempts: 0,
@@ -285,25 +276,34 @@ describe("with 50,000 stored images", () => {
     expect(statements.length).toBeLessThan(10);
   });
 
-  it("DELETE /v2/cached_images takes them all out at once, and counts them", async () => {
+  it("a clear takes them all out of the lists at once, and has as many removed as there is time for", async () => {
     await storeMany();
-    const { env, reached, statements } = counted();
-    const response = await within(manage("DELETE /v2/cached_images", { env }));
-    expect(await expectJson(response)).toEqual({ num_deleted: MANY });
-    // Those of the sweep behind it have begun.
-    expect([reached, statements.length < 10]).toEqual([[], true]);
+    const asked: string[] = [];
+    const remove = (imageId: string) => async () => {
+      asked.push(imageId);
+      return "removed";
+    };
+    const fills = new Proxy(bindings.FILL, {
+      get: (_, name) => (name === "get" ? (id: string) => ({ remove: remove(id) }) : (id: string) => id),
+    });
+    // Each removal takes 10 ms: all of them would take eight minutes.
+    const edge = edgeBefore(ownOrigin(), null, { env: { FILL: fills } });
+    const images = await clearCache({ ...edge, now: () => NOW + asked.length * 10 });
+    expect(images).toBe(MANY);
+    expect(asked).toHaveLength(500);
     const { cached_images } = (await expectJson(await manage("GET /v2/cache"))) as { cached_images: unknown[] };
     expect(cached_images).toEqual([]);
-    await settled();
-    expect(await generations.room()).toEqual({ committed: 0, filling: 0, removing: 0 });
+    expect(await catalog.cleared({ at: -1, imageId: "" }, 99_999)).toHaveLength(MANY);
   });
 
-  it("DELETE /v2/cached_images tells a thousand Fills at most of what was committed a moment ago", async () => {
-    await storeMany(1_100, Date.now());
-    // None answers, which keeps nothing from going.
-    const { env, reached } = counted(() => false);
-    expect(await expectJson(await manage("DELETE /v2/cached_images", { env }))).toEqual({ num_deleted: 1_100 });
-    expect(reached).toHaveLength(1_000);
-    await settled();
+  it("DELETE /v2/cached_images counts them all in a few statements", async () => {
+    await storeMany();
+    const { env, statements } = counted();
+    const none = new Proxy(bindings.FILL, { get: (_, name) => (name === "get" ? () => ({ remove: busy }) : String) });
+    const busy = async () => "busy";
+    const response = await within(manage("DELETE /v2/cached_images", { env: { ...env, FILL: none } }));
+    expect(await expectJson(response)).toEqual({ num_deleted: MANY });
+    // One for each page of 200 that it comes to, besides.
+    expect(statements.length).toBeLessThan(3 + MANY / 200 + 2);
   });
 });

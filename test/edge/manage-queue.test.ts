@@ -1,27 +1,35 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { runUpkeep } from "../../src/upkeep/cron.ts";
 import { cacheList, entryOf, expectEmpty, expectRefusal, MESSAGES, manage, manageIn } from "../support/manage.ts";
+import { edgeBefore, sharedOrigin } from "../support/own-origin.ts";
 import {
   ask,
   asks,
   atOrigin,
+  bindings,
   committed,
+  control,
   createImage,
   download,
   expectCalls,
-  goesOn,
   isCommitted,
   setFaults,
   settled,
   sha512,
-  storedSlices,
+  takeCalls,
 } from "../support/scenario.ts";
-import { emptyStore, queue } from "../support/store.ts";
+import { emptyStore, keysOf, queue } from "../support/store.ts";
+import { keepLines } from "../support/upkeep.ts";
+
+const lines = keepLines();
 
 beforeEach(emptyStore);
 
 /** What the origin sees of one image that is queued: whether it is there, then its record and its data. */
-const fetched = (id: string) => [...record(id), ...record(id), `GET /v2/images/${id}/file`, goesOn(id)];
+const fetched = (id: string) => [...record(id), ...record(id), `GET /v2/images/${id}/file`];
 const record = (id: string) => [`GET /v2/images/${id}`];
+const queuedImages = async () => (await cacheList()).queued_images;
+const SOON = { timeout: 10_000, interval: 20 };
 
 async function put(id: string): Promise<void> {
   await expectEmpty(await manage(`PUT /v2/cache/${id}`), 202);
@@ -33,7 +41,7 @@ describe("PUT /v2/cache/{id}", () => {
     await put(image.id);
     await committed(image.id);
     expect(await entryOf(image.id)).toMatchObject({ hits: 0, size: image.size });
-    expect((await cacheList()).queued_images).toEqual([]);
+    await expect.poll(queuedImages, SOON).toEqual([]);
     const calls = await expectCalls(...fetched(image.id));
     expect(calls.map(({ token }) => token)).toEqual(calls.map(() => "admin"));
 
@@ -48,12 +56,12 @@ describe("PUT /v2/cache/{id}", () => {
     await setFaults(image.id, { rate: 1_000_000 });
     await put(image.id);
     expect((await cacheList()).queued_images).toEqual([image.id]);
-    await expect.poll(() => storedSlices(`blobs/sha512-${image.os_hash_value}/`), { timeout: 5_000 }).not.toEqual([]);
+    await expect.poll(() => keysOf(image.id), SOON).not.toEqual([]);
     await put(image.id);
     await put(image.id);
     expect((await cacheList()).queued_images).toEqual([image.id]);
     await committed(image.id);
-    expect((await cacheList()).queued_images).toEqual([]);
+    await expect.poll(queuedImages, SOON).toEqual([]);
     await expectCalls(...fetched(image.id), ...record(image.id), ...record(image.id));
   });
 
@@ -65,7 +73,7 @@ describe("PUT /v2/cache/{id}", () => {
     const entry = await entryOf(image.id);
     await put(image.id);
     await settled();
-    expect((await cacheList()).queued_images).toEqual([]);
+    await expect.poll(queuedImages, SOON).toEqual([]);
     expect(await entryOf(image.id)).toEqual(entry);
     await expectCalls(...fetched(image.id), ...record(image.id));
   });
@@ -74,7 +82,7 @@ describe("PUT /v2/cache/{id}", () => {
     const images = await Promise.all([1, 2, 3, 4, 5].map((n) => createImage({ size: n * 50_000 })));
     for (const { id } of images) await put(id);
     for (const { id } of images) await committed(id);
-    expect((await cacheList()).queued_images).toEqual([]);
+    await expect.poll(queuedImages, SOON).toEqual([]);
     await expectCalls(...images.flatMap(({ id }) => fetched(id)));
   });
 
@@ -93,12 +101,50 @@ describe("PUT /v2/cache/{id}", () => {
     const image = await createImage({ size: 1_500_000 });
     await setFaults(image.id, { rate: 1_500_000 });
     const response = await download(image.id);
+    await expect.poll(() => keysOf(image.id), SOON).not.toEqual([]);
     await put(image.id);
     expect(await sha512(await response.arrayBuffer())).toBe(image.os_hash_value);
     await committed(image.id);
-    expect((await cacheList()).queued_images).toEqual([]);
+    await expect.poll(queuedImages, SOON).toEqual([]);
     await expectCalls(...asks(image.id), ...fetched(image.id));
   });
+
+  it("of a small image, stored at once, has it listed as queued for two seconds all the same", async () => {
+    const image = await createImage({ size: 1_024 });
+    const since = Date.now();
+    await put(image.id);
+    await committed(image.id);
+    let last = since;
+    while ((await queuedImages()).includes(image.id)) {
+      last = Date.now();
+      await scheduler.wait(20);
+    }
+    // Stored, and queued as well for whoever looks there.
+    expect((await cacheList()).cached_images).toMatchObject([{ image_id: image.id }]);
+    expect(last - since).toBeGreaterThan(1_500);
+    expect(Date.now() - since).toBeGreaterThanOrEqual(2_000);
+    // With the cron's next look its row is gone as well.
+    await queueMoved();
+    expect(await queue.has(image.id)).toBe(false);
+    await expectCalls(...fetched(image.id));
+  });
+
+  it("of a small image that is deleted from the cache at once does not fetch it again", async () => {
+    const image = await createImage({ size: 1_024 });
+    await put(image.id);
+    await committed(image.id);
+    await expectEmpty(await manage("DELETE /v2/cache", { headers: { "x-image-cache-clear-target": "cache" } }), 204);
+    await queueMoved();
+    expect(await isCommitted(image.id)).toBe(false);
+    await expectCalls(...fetched(image.id));
+  });
+
+  /** The cron's look at the queue, and time for what it began. */
+  async function queueMoved(): Promise<void> {
+    await runUpkeep(edgeBefore(sharedOrigin(), null), "* * * * *");
+    await scheduler.wait(500);
+    expect(lines("upkeep.prefetch")).toMatchObject([{ started: 0, lost: 0, queued: 0 }]);
+  }
 
   it("of an image that Glance has deleted since is a 404, though the edge still has it", async () => {
     const image = await createImage({ size: 100_000 });
@@ -116,6 +162,7 @@ describe("a queued image that can't be fetched", () => {
   interface Fill {
     readonly image_id: string;
     readonly attempts: number;
+    readonly not_before: number;
   }
   const fillOf = async (id: string): Promise<Fill | undefined> => {
     const { fills } = await (await manage("GET /v2/cache/fills")).json<{ fills: Fill[] }>();
@@ -123,22 +170,48 @@ describe("a queued image that can't be fetched", () => {
   };
 
   it.each([
-    ["without a digest", { size: 1_000, hash: "none" }, "the image's record states no digest that can be checked"],
+    ["without a digest", { size: 1_000, hash: "none" }, "the image's record states no digest that can be checked", 0],
     // Glance may say 0 of an image that has bytes (LP#900959).
-    ["without a byte", { size: 0 }, "the image's record states no size"],
-  ])("%s stays in the queue with the reason, and is tried again at once when queued again", async (_, of, reason) => {
-    const image = await createImage(of);
-    const failed = (attempts: number) => ({ state: "waiting", attempts, last_error: reason });
+    ["without a byte", { size: 0 }, "the image's record states no size", 1],
+  ])(
+    "%s stays in the queue with the reason, and is tried again at once when queued again",
+    async (_, of, why, counts) => {
+      const image = await createImage(of);
+      const failed = (attempts: number) => ({ state: "waiting", attempts, last_error: why });
+      await put(image.id);
+      await expect.poll(() => fillOf(image.id), SOON).toMatchObject(failed(counts));
+      expect((await cacheList()).queued_images).toEqual([image.id]);
+      const { not_before: before } = (await fillOf(image.id)) ?? { not_before: 0 };
+      expect(before * 1000 - Date.now()).toBeLessThanOrEqual(60_000);
+      await scheduler.wait(5);
+      await put(image.id);
+      const later = async () => ((await fillOf(image.id))?.not_before ?? 0) > before;
+      await expect.poll(later, SOON).toBe(true);
+      expect(await fillOf(image.id)).toMatchObject(failed(2 * counts));
+      await expectCalls(...[1, 2, 3, 4].flatMap(() => record(image.id)));
+    },
+  );
+
+  it("since its hash is computed only after it is active is fetched once it has one, and counts no failure", async () => {
+    const image = await createImage({ size: 1_000 });
+    await control("PUT", `/images/${image.id}`, { size: 1_000, seed: 1, hash: "none" });
     await put(image.id);
-    await expect.poll(() => fillOf(image.id), { timeout: 5_000 }).toMatchObject(failed(1));
-    expect((await cacheList()).queued_images).toEqual([image.id]);
-    await put(image.id);
-    await expect.poll(() => fillOf(image.id), { timeout: 5_000 }).toMatchObject(failed(2));
-    await expectCalls(...[1, 2, 3, 4].flatMap(() => record(image.id)));
+    const look = { state: "waiting", attempts: 0 };
+    await expect.poll(() => fillOf(image.id), SOON).toMatchObject(look);
+    await control("PUT", `/images/${image.id}`, { size: 1_000, seed: 1 });
+    await minuteLater();
+    await committed(image.id);
+    await takeCalls();
   });
 
+  /** What waits has its turn with the next run of the cron. */
+  async function minuteLater(): Promise<void> {
+    await bindings.CATALOG.prepare("UPDATE queue SET not_before = not_before - 60000").run();
+    await runUpkeep(edgeBefore(sharedOrigin(), null), "* * * * *");
+  }
+
   it("does not hold up the others", async () => {
-    const bad = await Promise.all([1, 2, 3].map(() => createImage({ size: 1_000, hash: "none" })));
+    const bad = await Promise.all([1, 2, 3].map(() => createImage({ size: 0 })));
     const good = await createImage({ size: 1_000 });
     for (const { id } of [...bad, good]) await put(id);
     await committed(good.id);

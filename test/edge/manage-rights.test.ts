@@ -11,7 +11,11 @@ import {
   manageIn,
   operations,
 } from "../support/manage.ts";
-import { cacheImage, createImage, expectCalls } from "../support/scenario.ts";
+import { createImage, expectCalls } from "../support/scenario.ts";
+import { storeImage } from "../support/store.ts";
+import { keepLines } from "../support/upkeep.ts";
+
+keepLines();
 
 const NOWHERE = "http://127.0.0.1:9/v3";
 const forms = Object.keys(FORMS) as Form[];
@@ -19,7 +23,7 @@ let id = "";
 
 beforeAll(async () => {
   id = (await createImage({ size: 100_000 })).id;
-  await cacheImage(id);
+  await storeImage(id);
 });
 afterEach(() => vi.restoreAllMocks());
 
@@ -90,7 +94,8 @@ describe("a role in ADMIN_ROLES", () => {
       expect([line, status]).toEqual([line, /^DELETE \/v2\/cache(\/|$)/.test(line) ? 204 : 200]);
     }
     await expectCalls(`GET /v2/images/${image.id}`, `GET /v2/images/${image.id}`);
-    await cacheImage(id);
+    // For the tests behind this one.
+    await storeImage(id);
   });
 
   it("is what Keystone says of the token, whatever the request says of its caller", async () => {

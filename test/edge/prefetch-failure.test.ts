@@ -1,12 +1,9 @@
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { runInDurableObject } from "cloudflare:test";
 import { beforeEach, describe, expect, it } from "vitest";
-import { Fill } from "../../src/fill/fill.ts";
-import { newGeneration, SETBACKS_TOLERATED } from "../../src/fill/rules.ts";
-import type { SavedFill } from "../../src/fill/storage.ts";
-import { bucketBut, fillClient, fillStub } from "../support/bindings.ts";
-import { generations, slicesOf, smallEdge, storedIds } from "../support/cap.ts";
+import type { FillState } from "../../src/fill/object/rules.ts";
+import { fillClient, fillStub } from "../support/bindings.ts";
+import { expectRoom, slicesOf, smallEdge, storedIds } from "../support/cap.ts";
 import { fillEnv } from "../support/fill-env.ts";
-import { pullByHand } from "../support/hand-puller.ts";
 import {
   advance,
   backgroundCalls,
@@ -18,20 +15,27 @@ import {
   queued,
   serviceAccount,
 } from "../support/prefetching.ts";
+import { startReader } from "../support/readers.ts";
 import {
+  asks,
   atOrigin,
   bindings,
   committed,
   createImage,
+  expectCalls,
   type Image,
   type ImageOptions,
   isCommitted,
   setFaults,
 } from "../support/scenario.ts";
+import { keysOf, room } from "../support/store.ts";
+import { keepLines } from "../support/upkeep.ts";
 
 const MB = 1_000_000;
-const SOON = { timeout: 5_000 };
+const SOON = { timeout: 15_000, interval: 20 };
 const MINUTE = 60_000;
+const MISMATCH = "the origin's data does not match the image's digest";
+const lines = keepLines();
 
 beforeEach(async () => {
   await smallEdge(100 * MB, serviceAccount("admin"));
@@ -52,13 +56,7 @@ describe("a queued image that can't be stored", () => {
       { recordStatus: 500 },
       "the origin refused the image's record with status 500",
     ],
-    ["because its data is wrong", {}, { corruptAt: 7 }, "the origin's data does not match the image's digest"],
-    [
-      "because it states no digest",
-      { overrides: { os_hash_value: null, os_hash_algo: null, checksum: null } },
-      {},
-      "the image's record states no digest that can be checked",
-    ],
+    ["because its data is wrong", {}, { corruptAt: 7 }, MISMATCH],
     ["because it states no size", { overrides: { size: null } }, {}, "the image's record states no size"],
     ["because it is too large", { size: 2 * MB + 1 }, {}, "the image is larger than IMAGE_MAX_BYTES"],
   ])("%s waits, the longer the more often it failed, and says why", async (_, options, faults, reason) => {
@@ -72,7 +70,8 @@ describe("a queued image that can't be stored", () => {
     // Not before its time.
     expect(await advance()).toBe(0);
     expect(await isCommitted(image.id)).toBe(false);
-    expect(await slicesOf(image)).toEqual([]);
+    await expect.poll(() => keysOf(image.id), SOON).toEqual([]);
+    await expectRoom(0);
   });
 
   it("is tried again after its back-off, and then waits twice as long", async () => {
@@ -91,141 +90,85 @@ describe("a queued image that can't be stored", () => {
     expect(await queued(image)).toBeNull();
   });
 
-  it("because it is larger than the whole cache says so", async () => {
-    await smallEdge(MB, serviceAccount("admin"));
-    const image = await createImage({ size: MB + 1 });
-    expect((await failing(image)).lastError).toBe("the image is larger than CACHE_MAX_BYTES");
-  });
+  it.each([
+    ["half", 0.5 * MB + 1],
+    ["all", MB + 1],
+  ])(
+    "because it is larger than %s of the cache says so: its slices and its object are there together",
+    async (_, size) => {
+      await smallEdge(MB, serviceAccount("admin"));
+      const image = await createImage({ size });
+      expect((await failing(image)).lastError).toBe("the image is larger than half of CACHE_MAX_BYTES");
+      expect(await backgroundPulls(image)).toEqual([]);
+    },
+  );
 
   it("because other fills hold the room says so, and takes none", async () => {
     await smallEdge(MB, serviceAccount("admin"));
-    const holder = await createImage({ size: MB });
-    await pullByHand(holder);
-    const image = await createImage({ size: 0.5 * MB });
+    await room.take({ imageId: crypto.randomUUID(), attempt: "holder", size: 0.4 * MB }, MB, 1);
+    const image = await createImage({ size: 0.3 * MB });
     expect(await failing(image)).toMatchObject({
       attempts: 1,
       lastError: "there is no room within CACHE_MAX_BYTES",
     });
-    expect(await backgroundPulls(image)).toEqual([]);
-    expect((await generations.filling(9)).map(({ imageId }) => imageId)).toEqual([holder.id]);
+    expect(await keysOf(image.id)).toEqual([]);
+    await expectRoom(0, 0.8 * MB);
   });
 
-  it("because the origin refuses its data again and again is given up after four set-backs", async () => {
+  it("because the origin fails again and again is given up after three reopenings, and begun anew later", async () => {
     const image = await createImage({ size: MB });
-    await setFaults(image.id, { status: 403 });
+    await setFaults(image.id, { status: 503 });
     await enqueue([image]);
-    await advance();
-    const setbacks = () =>
-      runInDurableObject(
-        fillStub(image.id),
-        (_, { storage }) => storage.kv.get<SavedFill>("fill")?.state.setbacks ?? 0,
-      );
-    await expect.poll(setbacks, SOON).toBe(1);
-    expect((await queued(image))?.attempts).toBe(0);
-    // As if the next two had failed as well, and their pauses were over.
-    await runInDurableObject(fillStub(image.id), (_, { storage }) => {
-      const fill = storage.kv.get<SavedFill>("fill");
-      if (fill === undefined) throw new Error("there is no fill");
-      storage.kv.put<SavedFill>("fill", { ...fill, state: { ...fill.state, setbacks: 3, quietUntil: 0 } });
-    });
-    await evictDurableObject(fillStub(image.id));
-    await runDurableObjectAlarm(fillStub(image.id));
-    const entry = await notNow(image);
-    expect(entry.attempts).toBe(1);
-    expect(entry.lastError).toContain("403");
-    expect(await fillClient(image.id).progress()).toMatchObject({ progress: { wanted: false, slicesStored: 0 } });
-    // Its next turn begins anew.
+    expect(await advance()).toBe(1);
+    await expect.poll(async () => (await queued(image))?.attempts, { timeout: 25_000 }).toBe(1);
+    expect(await queued(image)).toMatchObject({ lastError: "the fill ended: fill-failed", startedAt: null });
     await setFaults(image.id, {});
     await backOffIsOver();
     await advance();
     await committed(image.id);
+    expect(await queued(image)).toBeNull();
+  });
+
+  it("because the origin refuses its data gives way to nobody's rights, which it says", async () => {
+    const image = await createImage({ size: MB });
+    await setFaults(image.id, { status: 403 });
+    await enqueue([image]);
+    await advance();
+    await expect.poll(async () => (await queued(image))?.attempts ?? 0, SOON).toBeGreaterThan(0);
+    expect((await notNow(image)).lastError).toContain("nobody's rights");
+    expect(await isCommitted(image.id)).toBe(false);
   });
 });
 
 describe("a queued image whose data is wrong", () => {
-  const MISMATCH = "the origin's data does not match the image's digest";
-
-  it("is given up when a client's download says so as well, and its place goes to the next one at once", async () => {
+  it("gives its place to the next one at once", async () => {
     await smallEdge(100 * MB, { ...serviceAccount("admin"), PREFETCH_CONCURRENCY: "1" });
-    const [image, next] = [await createImage({ size: MB }), await createImage({ size: MB })];
-    const first = await pullByHand(image);
-    await fillStub(image.id).disagreed(first.turn.generation);
-    const second = await pullByHand(image);
-    const pulls = (await backgroundPulls(image)).length;
+    const [image, next] = [await createImage({ size: 0.3 * MB }), await createImage({ size: 0.3 * MB })];
+    await setFaults(image.id, { corruptAt: 7 });
     await enqueue([image, next]);
     expect(await advance(1)).toBe(1);
-    await expect.poll(async () => (await queued(image))?.startedAt, SOON).not.toBeNull();
-    await expect.poll(() => fillClient(image.id).progress(), SOON).toMatchObject({ progress: { wanted: true } });
-    await fillStub(image.id).disagreed(second.turn.generation);
-    expect(await notNow(image)).toMatchObject({ attempts: 1, lastError: MISMATCH });
     await committed(next.id);
-    expect(await backgroundPulls(image)).toHaveLength(pulls);
+    expect(await notNow(image)).toMatchObject({ attempts: 1, lastError: MISMATCH });
   });
 
-  it("is left alone for ten minutes, without another attempt", async () => {
+  it("is left alone: its next turns look at its record, and fetch nothing, until a client's download was right", async () => {
     const image = await createImage({ size: 0.3 * MB });
     await setFaults(image.id, { corruptAt: 7 });
-    expect((await failing(image)).attempts).toBe(1);
-    await backOffIsOver();
+    await failing(image);
+    await setFaults(image.id, {});
     const pulls = (await backgroundPulls(image)).length;
-    expect(await advance()).toBe(1);
-    await expect.poll(async () => (await queued(image))?.notBefore, SOON).toBeGreaterThan(Date.now());
-    const entry = await queued(image);
-    expect(entry).toMatchObject({ attempts: 1, lastError: MISMATCH, startedAt: null });
-    expect((entry?.notBefore ?? 0) - Date.now()).toBeGreaterThan(10 * MINUTE - 10_000);
-    expect((entry?.notBefore ?? 0) - Date.now()).toBeLessThanOrEqual(10 * MINUTE);
+    for (const attempts of [2, 3]) {
+      await backOffIsOver();
+      expect(await advance()).toBe(1);
+      await expect.poll(async () => (await queued(image))?.attempts, SOON).toBe(attempts);
+      expect(await queued(image)).toMatchObject({ lastError: MISMATCH, startedAt: null });
+    }
     expect(await backgroundPulls(image)).toHaveLength(pulls);
-  });
-
-  it("and can't be read back is given up after four set-backs, and read back all the same later", async () => {
-    const BUCKET = bucketBut({ get: () => Promise.reject(new Error("R2 is out of order")) });
-    await smallEdge(100 * MB, { ...serviceAccount("admin"), BUCKET });
-    const image = await createImage({ size: 0.3 * MB });
-    await enqueue([image]);
-    await advance();
-    const state = () =>
-      runInDurableObject(fillStub(image.id), (_, { storage }) => storage.kv.get<SavedFill>("fill")?.state);
-    await expect.poll(state, SOON).toMatchObject({ setbacks: 1 });
-    // As if the next two had failed as well, and their pauses were over.
-    await runInDurableObject(fillStub(image.id), (_, { storage }) => {
-      const fill = storage.kv.get<SavedFill>("fill");
-      if (fill === undefined) throw new Error("there is no fill");
-      storage.kv.put<SavedFill>("fill", { ...fill, state: { ...fill.state, setbacks: 3, quietUntil: 0 } });
-    });
-    await evictDurableObject(fillStub(image.id));
-    await runDurableObjectAlarm(fillStub(image.id));
-    const entry = await notNow(image);
-    expect(entry.attempts).toBe(1);
-    expect(entry.lastError).toContain("R2 is out of order");
-    const { slices } = (await state()) ?? {};
-    expect(await state()).toMatchObject({ wanted: false, stored: slices });
-  });
-
-  it("and a queue that can't be told is told again after a while, not in a circle", async () => {
-    const image = await createImage({ size: 0.3 * MB });
-    await enqueue([image]);
-    const told: number[] = [];
-    const prepare = (sql: string) => {
-      if (/^SELECT attempts|^UPDATE queue/.test(sql.trim())) told.push(Date.now());
-      throw new Error("D1 is out of order");
-    };
-    const CATALOG = { prepare, batch: () => Promise.reject(new Error("D1 is out of order")) } as unknown as D1Database;
-    await runInDurableObject(fillStub(image.id), async (_, ctx) => {
-      const digest = { algorithm: "sha512", hex: "x" } as const;
-      const subject = { imageId: image.id, blob: "sha512-x", digest, checksum: null, size: image.size };
-      const fresh = newGeneration(
-        null,
-        { blob: "sha512-x", generation: "g", slices: 8, sliceBytes: 512 * 1024 },
-        Date.now(),
-      );
-      const state = { ...fresh, wanted: true, setbacks: SETBACKS_TOLERATED };
-      ctx.storage.kv.put<SavedFill>("fill", { subject, state });
-      await new Fill(ctx, { ...bindings, CATALOG }).alarm();
-      expect(told).toHaveLength(1);
-      expect((await ctx.storage.getAlarm()) ?? 0).toBeGreaterThan(Date.now() + 20_000);
-      await new Fill(ctx, bindings).alarm();
-    });
-    expect(await notNow(image)).toMatchObject({ attempts: 1 });
+    const reader = await startReader(image.id);
+    expect(await reader.ended).toBe("whole");
+    await committed(image.id);
+    expect(await queued(image)).toBeNull();
+    await expectCalls(...asks(image.id));
   });
 });
 
@@ -260,6 +203,22 @@ describe("a queued image that is not there to be fetched", () => {
     },
   );
 
+  it("because its hash is not computed yet is looked at again each minute, however often, and counts no failure", async () => {
+    const image = await createImage({ size: 1_000, hash: "none" });
+    await enqueue([image]);
+    for (const looks of [1, 2, 3]) {
+      expect(await advance()).toBe(1);
+      await expect.poll(async () => (await backgroundCalls(image)).length, SOON).toBe(looks);
+      const entry = await notNow(image);
+      expect(entry).toMatchObject({
+        attempts: 0,
+        lastError: "the image's record states no digest that can be checked",
+      });
+      expect(entry.notBefore - Date.now()).toBeLessThanOrEqual(MINUTE);
+      await backOffIsOver();
+    }
+  });
+
   it("because it is deactivated is fetched once it is active again", async () => {
     const image = await createImage({ size: MB });
     const act = async (action: string) => {
@@ -273,5 +232,20 @@ describe("a queued image that is not there to be fetched", () => {
     await advance();
     await committed(image.id);
     expect(await queued(image)).toBeNull();
+  });
+});
+
+describe("a queued image that is fetched while D1", () => {
+  it("forgets the queue's row is kept all the same", async () => {
+    const image = await createImage({ size: 3 * MB });
+    await setFaults(image.id, { rate: 3 * MB });
+    await enqueue([image]);
+    await advance();
+    await expect.poll(() => slicesOf(image), SOON).not.toEqual([]);
+    await bindings.CATALOG.prepare("DELETE FROM queue").run();
+    await committed(image.id);
+    const state = await runInDurableObject(fillStub(image.id), (_, { storage }) => storage.kv.get<FillState>("fill"));
+    expect(state).toMatchObject({ queued: false, phase: { is: "kept" } });
+    expect(lines("fill.not-done")).toEqual([]);
   });
 });

@@ -6,7 +6,7 @@ import { OriginUnreachable } from "../../src/origin/forward.ts";
 import { reconcile } from "../../src/upkeep/reconcile.ts";
 import { bindings } from "../support/env.ts";
 import { edgeBefore, type OwnOrigin, ownOrigin } from "../support/own-origin.ts";
-import { emptyStore, generations, imageIds, objectKeys, queue, rounds } from "../support/store.ts";
+import { catalog, emptyStore, imageIds, objectKeys, queue, room } from "../support/store.ts";
 import { clockThatJumps, keepLines, NEVER, NOW } from "../support/upkeep.ts";
 
 const lines = keepLines();
@@ -24,14 +24,14 @@ describe("an image at the origin", () => {
     expect(await imageIds()).toEqual([imageId]);
   });
 
-  it("that was deleted is dropped, rows, slices and all", async () => {
+  it("that was deleted is dropped, row and object", async () => {
     const gone = await origin.cached();
     const there = await origin.cached();
     expect(await origin.send("DELETE", `/v2/images/${gone}`)).toBe(204);
     expect(await reconcile(edgeBefore(origin), NEVER)).toEqual({ asked: 2, evicted: 1, hidden: 0, unanswered: 0 });
     expect(await imageIds()).toEqual([there]);
-    expect(await objectKeys()).toHaveLength(5);
-    expect(await generations.room()).toEqual({ committed: 10, filling: 0, removing: 0 });
+    expect(await objectKeys()).toEqual([`images/${there}`]);
+    expect(await room.sums()).toEqual({ kept: 10, filling: 0 });
     expect(lines("image.evicted")).toMatchObject([{ image_id: gone }]);
   });
 
@@ -107,7 +107,7 @@ describe("an origin that does not say", () => {
     const edge = edgeBefore(origin, "admin", { settings: { origin: elsewhere } });
     await expect(reconcile(edge, NEVER)).rejects.toThrow("is not Glance");
     expect(await imageIds()).toEqual(ids);
-    expect(await objectKeys()).toHaveLength(10);
+    expect(await objectKeys()).toHaveLength(2);
     expect(await queue.list()).toHaveLength(2);
     // Nothing counts as asked: they have their turn when Glance is back.
     const { results } = await bindings.CATALOG.prepare("SELECT DISTINCT reconciled_at FROM images").all();
@@ -173,11 +173,11 @@ describe("a run", () => {
 
   it("begins with those that were not asked about for the longest time, and ends in time", async () => {
     for (let image = 0; image < 6; image++) await origin.cached();
-    const ids = await rounds.leastReconciled(9);
+    const ids = await catalog.leastReconciled(9);
     const edge = (now: () => number) => ({ ...edgeBefore(origin), now });
     // A look before the first four, one when they are done.
     expect(await reconcile(edge(clockThatJumps(2)), NOW + 1)).toMatchObject({ asked: 4 });
-    expect(await rounds.leastReconciled(9)).toEqual([...ids.slice(4), ...ids.slice(0, 4)]);
+    expect(await catalog.leastReconciled(9)).toEqual([...ids.slice(4), ...ids.slice(0, 4)]);
     expect(await reconcile(edge(clockThatJumps(2)), NOW + 1)).toMatchObject({ asked: 4 });
     expect(await Promise.all(ids.map((imageId) => origin.asked(imageId)))).toEqual([2, 2, 1, 1, 1, 1]);
   });

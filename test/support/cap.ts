@@ -4,16 +4,14 @@
  */
 import { expect } from "vitest";
 import type { Env } from "../../src/config.ts";
-import { Catalog } from "../../src/store/catalog.ts";
-import { RoomBook } from "../../src/store/room.ts";
 import { CALM, fillEnv } from "./fill-env.ts";
 import { expectKept, expectOnce, takeData } from "./fills.ts";
 import { type MeteredBucket, meterBucket } from "./metered-bucket.ts";
 import { expectImage, startReader } from "./readers.ts";
 import { bindings, createImage, type Image, settled } from "./scenario.ts";
+import { catalog, emptyStore, imageIds, room } from "./store.ts";
 
-export const catalog = new Catalog(bindings.CATALOG);
-export const room = new RoomBook(bindings.CATALOG);
+export { catalog, room };
 
 export interface SmallEdge extends MeteredBucket {
   /** For the requests through it. */
@@ -22,22 +20,11 @@ export interface SmallEdge extends MeteredBucket {
 
 /** An empty edge with so much room, bytes. Fills that are made from now on belong to it. */
 export async function smallEdge(cap: number, fill: Partial<Env> = {}): Promise<SmallEdge> {
-  await emptied();
+  await emptyStore();
   const meter = meterBucket();
   const env = { CACHE_MAX_BYTES: String(cap), BUCKET: meter.bucket };
   fillEnv.changes = { ...CALM, ...env, ...fill };
   return { ...meter, env };
-}
-
-/** Nothing is stored and nothing takes room, whatever other tests of the file have left. */
-async function emptied(): Promise<void> {
-  const { CATALOG, BUCKET } = bindings;
-  await CATALOG.batch(["images", "fills", "queue"].map((table) => CATALOG.prepare(`DELETE FROM ${table}`)));
-  for (;;) {
-    const { objects } = await BUCKET.list();
-    if (objects.length === 0) return;
-    await BUCKET.delete(objects.map(({ key }) => key));
-  }
 }
 
 /** A new image that the edge has kept, and that is not in use any more. @param lastAccessed ms since the epoch */
@@ -56,7 +43,7 @@ export async function storedImage({ env }: Pick<SmallEdge, "env">, size: number,
 
 /** The ids of the kept images, as a set. */
 export async function storedIds(): Promise<Set<string>> {
-  return new Set((await catalog.list()).map(({ imageId }) => imageId));
+  return new Set(await imageIds());
 }
 
 /** Downloads an image that the edge can't keep, and takes its calls. */
@@ -69,4 +56,17 @@ export async function expectNotStored({ env, log }: SmallEdge, image: Image): Pr
   await takeData(image);
   expect(log.slice(before).filter(({ what, key }) => what === "put" && key.includes(image.id))).toEqual([]);
   expect((await storedIds()).has(image.id)).toBe(false);
+}
+
+export const file = (image: Image) => `GET /v2/images/${image.id}/file`;
+
+/** The keys of the slices of the image's fill. */
+export async function slicesOf({ id }: Pick<Image, "id">): Promise<string[]> {
+  const { objects } = await bindings.BUCKET.list({ prefix: `fills/${id}/` });
+  return objects.map(({ key }) => key);
+}
+
+/** Waits until the room of all fills is given back. */
+export async function expectRoom(kept: number, filling = 0): Promise<void> {
+  await expect.poll(() => room.sums(), { timeout: 15_000, interval: 50 }).toEqual({ kept, filling });
 }

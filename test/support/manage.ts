@@ -5,6 +5,7 @@
 import { expect, inject } from "vitest";
 import type { Env } from "../../src/config.ts";
 import { type Ask, ask, bindings } from "./scenario.ts";
+import { TABLES } from "./store.ts";
 
 /** The Keystone of the demo origin. Its tokens: admin, demo, other. */
 export const keystoneUrl = () => `${inject("originUrl")}/v3`;
@@ -149,8 +150,7 @@ export function operations(id: string): [line: string, policy: string][] {
 /** All that the catalog says, to see that nothing has changed. */
 export async function everything(): Promise<unknown> {
   const { CATALOG } = bindings;
-  const tables = ["images", "blobs", "generations", "queue", "upkeep"];
-  const rows = await CATALOG.batch(tables.map((table) => CATALOG.prepare(`SELECT * FROM ${table}`)));
+  const rows = await CATALOG.batch(TABLES.map((table) => CATALOG.prepare(`SELECT * FROM ${table}`)));
   return rows.map(({ results }) => results);
 }
 

@@ -17,7 +17,7 @@ export function meterBucket(): MeteredBucket {
   const log: { what: "put" | "delete"; key: string }[] = [];
   let peak = 0;
   const bytes = () => [...sizes.values()].reduce((sum, size) => sum + size, 0);
-  const put = async (key: string, value: Uint8Array | ReadableStream, options?: R2PutOptions) => {
+  const put = async (key: string, value: Uint8Array | ReadableStream | string, options?: R2PutOptions) => {
     log.push({ what: "put", key });
     if (value instanceof Uint8Array) {
       // From here on it may be there.

@@ -18,8 +18,8 @@ import { storeImage } from "./store.ts";
 
 export interface OwnOrigin {
   readonly url: string;
-  /** Makes an image at the origin and stores something under its id at the edge. @returns its id */
-  cached(options?: Readonly<Record<string, unknown>>): Promise<string>;
+  /** Makes an image at the origin and stores something under its id at the edge. @param at when. @returns its id */
+  cached(options?: Readonly<Record<string, unknown>>, at?: number): Promise<string>;
   /** A request under an admin's token. @returns the answer's status */
   send(method: string, path: string, body?: unknown): Promise<number>;
   /** Something done by its control. @param path behind /_demo. @returns the answer's status */
@@ -60,11 +60,11 @@ function originAt(prefix: string): OwnOrigin {
     url,
     control,
     send: (method, path, body) => ask(url + path, method, body),
-    async cached(options = {}) {
+    async cached(options = {}, at = 0) {
       const imageId = crypto.randomUUID();
       const status = await control("PUT", `/images/${imageId}`, { size: 10, ...options });
       if (status !== 201) throw new Error(`the demo origin refused an image: ${status}`);
-      await storeImage(imageId);
+      await storeImage(imageId, { at });
       return imageId;
     },
     async asked(imageId) {

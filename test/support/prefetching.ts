@@ -4,7 +4,7 @@
  */
 import { expect, inject } from "vitest";
 import type { Env } from "../../src/config.ts";
-import { advanceQueue } from "../../src/fill/advance-queue.ts";
+import { advanceQueue } from "../../src/fill/next.ts";
 import { createLog } from "../../src/observe/log.ts";
 import type { QueuedImage } from "../../src/store/queue.ts";
 import { fillClient } from "./bindings.ts";
@@ -75,6 +75,11 @@ export async function backgroundCalls(...images: readonly Image[]): Promise<Orig
 /** Those for the data. */
 export async function backgroundPulls(...images: readonly Image[]): Promise<OriginCall[]> {
   return (await backgroundCalls(...images)).filter(({ path }) => path.endsWith("/file"));
+}
+
+/** Bytes that the origin sent. */
+export function bytesOf(calls: readonly OriginCall[]): number {
+  return calls.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 /** A token that the demo Keystone gives the user now: one that no other test has. */

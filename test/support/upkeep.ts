@@ -2,14 +2,16 @@
 import { afterEach, beforeEach, vi } from "vitest";
 import { readSettings, type Settings } from "../../src/config.ts";
 import type { Edge } from "../../src/edge.ts";
-import { SliceStore } from "../../src/store/slices.ts";
+import { FillClient } from "../../src/fill/client.ts";
+import type { RoomTools } from "../../src/fill/make-room.ts";
+import { ObjectStore } from "../../src/store/objects.ts";
 import { bucketBut } from "./bindings.ts";
 import { bindings } from "./env.ts";
-import { cursors, rounds, store } from "./store.ts";
+import { catalog, cursors, log, objects, parts, room, slices } from "./store.ts";
 
 export type UpkeepTools = Pick<
   Edge,
-  "catalog" | "generations" | "slices" | "cursors" | "rounds" | "fills" | "settings" | "now" | "log"
+  "catalog" | "room" | "slices" | "objects" | "parts" | "cursors" | "fills" | "settings" | "now" | "log"
 >;
 
 export const NOW = 1_000_000_000;
@@ -18,9 +20,13 @@ export const NEVER = Number.POSITIVE_INFINITY;
 /** The tools at the time {@link NOW}. */
 export function upkeepTools(settings: Partial<Settings> = {}, other: Partial<UpkeepTools> = {}): UpkeepTools {
   return {
-    ...store,
+    catalog,
+    room,
+    slices,
+    objects,
+    parts,
     cursors,
-    rounds,
+    log,
     fills: bindings.FILL,
     settings: { ...readSettings(bindings), ...settings },
     now: () => NOW,
@@ -43,23 +49,15 @@ export const unreachableFills = new Proxy(bindings.FILL, {
   },
 });
 
-/**
- * Lets the pauses of the code under test take no more time than what happens in them, for the rest of a test that keeps
- * its lines ({@link keepLines}).
- * @returns the pauses so far, ms each
- */
-export function inPauses(happen: () => Promise<unknown>): number[] {
-  const pauses: number[] = [];
-  vi.spyOn(scheduler, "wait").mockImplementation(async (ms) => {
-    pauses.push(ms);
-    await happen();
-  });
-  return pauses;
+/** The tools of who makes room, at the time {@link NOW}. */
+export function roomTools(other: Partial<UpkeepTools> = {}): RoomTools {
+  const { catalog, room, fills, log, now } = upkeepTools({}, other);
+  return { catalog, room, fill: (imageId) => new FillClient(fills, imageId, log), log, now };
 }
 
-/** Slices in an R2 that can't be read where the key tells it. */
-export function unreadableSlices(where: (key: string) => boolean): SliceStore {
-  return new SliceStore(
+/** Kept images in an R2 that can't be read where the key tells it. */
+export function unreadableObjects(where: (key: string) => boolean): ObjectStore {
+  return new ObjectStore(
     bucketBut({
       get: (key: string, options: R2GetOptions) =>
         where(key) ? Promise.reject(new Error("R2 is down")) : bindings.BUCKET.get(key, options),

@@ -102,9 +102,10 @@ describe("the list of kept images", () => {
 
   it("can be gone through by the ids", async () => {
     for (const imageId of ["c", "a", "b"]) await index(imageId, NOW);
-    expect(await catalog.idsAfter("", 2)).toEqual(["a", "b"]);
-    expect(await catalog.idsAfter("b", 2)).toEqual(["c"]);
-    expect(await catalog.idsAfter("c", 2)).toEqual([]);
+    const after = async (id: string) => (await catalog.after(id, 2)).map(({ imageId }) => imageId);
+    expect(await after("")).toEqual(["a", "b"]);
+    expect(await after("b")).toEqual(["c"]);
+    expect(await after("c")).toEqual([]);
   });
 
   it("names who may go first, with what stands against it", async () => {

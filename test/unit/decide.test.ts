@@ -21,6 +21,7 @@ const COPY: StoredImage = {
   imageId: "image",
   size: SIZE,
   attempt: "attempt",
+  digest: { algorithm: "sha512", hex: SHA512 },
   digests: { sha512: SHA512, md5: MD5 },
   rangesFrom: 0,
   kind: "image",

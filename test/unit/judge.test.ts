@@ -26,6 +26,7 @@ const kept = (change: Partial<StoredImage> = {}): StoredImage => ({
   imageId: ID,
   size: 100,
   attempt: "kept",
+  digest: { algorithm: "sha512", hex: SHA512 },
   digests: { sha512: SHA512, md5: MD5 },
   rangesFrom: 0,
   kind: "image",

@@ -122,6 +122,7 @@ describe("a copy of what a record describes", () => {
     imageId: ID,
     size: 5,
     attempt: "mine",
+    digest: { algorithm: "sha512", hex: "a" },
     digests: { sha512: "a", md5: "c" },
     rangesFrom: 0,
     kind: "image",

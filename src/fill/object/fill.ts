@@ -212,15 +212,32 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     };
   }
 
-  async clean(imageId: string, attempt: string): Promise<CleanAnswer> {
+  async clean(imageId: string, attempt: string | null): Promise<CleanAnswer> {
+    try {
+      return await (attempt === null ? this.#cleanForeign(imageId) : this.#cleanAttempt(imageId, attempt));
+    } catch (cause) {
+      // The next clean comes to it again.
+      this.#tools.log.error("fill.not-done", cause, { image_id: imageId, what: "clean" });
+      return "failed";
+    }
+  }
+
+  async #cleanAttempt(imageId: string, attempt: string): Promise<CleanAnswer> {
     const { phase, tombstones } = this.#of(imageId);
     const current = phase.is === "failed" ? phase.resume?.attempt : phase.is === "idle" ? undefined : phase.attempt;
     if (current === attempt || tombstones.some((stone) => stone.attempt === attempt)) return "in-use";
     const there = await this.#tools.objects.head(imageId);
     // What is kept names its parts, and is done with its slices.
     const kept = there !== null && there !== "foreign" && there.attempt === attempt;
-    if (kept && there.kind === "manifest") return "in-use";
     await (kept ? this.#dropSlices(imageId, attempt) : this.#drop(imageId, attempt));
+    return kept && there.kind === "manifest" ? "in-use" : "removed";
+  }
+
+  async #cleanForeign(imageId: string): Promise<CleanAnswer> {
+    const { objects, catalog } = this.#tools;
+    if ((await objects.head(imageId)) !== "foreign") return "in-use";
+    await objects.remove(imageId);
+    await catalog.remove(imageId);
     return "removed";
   }
 

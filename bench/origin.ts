@@ -67,13 +67,12 @@ export class Origin {
     await this.#control("DELETE", "requests");
   }
 
-  /** Image bytes sent since {@link forgetRequests}, and how many one-byte requests for the right are among them. */
-  async sent(): Promise<{ readonly bytes: number; readonly probes: number }> {
+  /** Image bytes sent since {@link forgetRequests}. A question about the right to them moves one byte at most, and is none. */
+  async sent(): Promise<number> {
     const log: unknown = await (await this.#control("GET", "requests")).json();
     if (!Array.isArray(log)) throw new Error("the demo origin's log is not a list");
-    const data = log.filter((entry) => entry.method === "GET" && entry.path.endsWith("/file"));
-    const bytes = data.reduce((sum: number, entry) => sum + entry.bytes, 0);
-    return { bytes, probes: data.filter((entry) => entry.range === "bytes=0-0").length };
+    const data = log.filter(({ method, path, status }) => method === "GET" && path.endsWith("/file") && status < 300);
+    return data.reduce((sum: number, { bytes }) => sum + (bytes > 1 ? bytes : 0), 0);
   }
 
   async stop(): Promise<void> {

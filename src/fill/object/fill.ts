@@ -41,6 +41,7 @@ import { type PullEnd, pull } from "./pull.ts";
 import { Readers } from "./readers.ts";
 import {
   answer,
+  type Duty,
   duty,
   type Effect,
   type Event,
@@ -213,7 +214,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const imageId = this.#state?.imageId ?? this.#storage.imageId();
     if (imageId === null) return;
     const state = this.#of(imageId);
-    const due = duty(state, this.#tools.settings.cleanStallMs, Date.now());
+    const due = this.#duty(state, Date.now());
     switch (due.do) {
       case "wait":
         break;
@@ -507,9 +508,13 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     this.#queueMoved();
   }
 
+  #duty(state: FillState, now: number): Duty {
+    return duty(state, this.#tools.settings.cleanStallMs, now, this.#readers.count(now));
+  }
+
   async #schedule(state: FillState): Promise<void> {
     const now = Date.now();
-    const due = duty(state, this.#tools.settings.cleanStallMs, now);
+    const due = this.#duty(state, now);
     const busy = state.phase.is === "filling" || state.phase.is === "complete";
     const awake = now < this.#awakeUntil && this.#lent.queuerLent;
     const beat = now + HEARTBEAT_MS;

@@ -19,6 +19,8 @@ export const LEFT_ALONE_MS = 24 * 3_600_000;
 export const RANGES_AFTER_MISMATCH_MS = 10 * 60_000;
 /** How long after the last slice the one put begins: it competes with readers for R2, and nobody waits for it. */
 export const COMMIT_AFTER_MS = 2_000;
+/** While clients still read what is complete, it waits for them; so long at the most, since one of them may be slow. */
+export const COMMIT_LATEST_MS = 12_000;
 /** Pauses between tries of the put: R2 wants a second between writes to one key. */
 export const PUT_AGAIN_MS = [2_000, 10_000, 60_000] as const;
 /** How long slices stay behind the commit, for those who read them. */
@@ -424,8 +426,9 @@ export type Duty =
 /**
  * What the alarm has to do now.
  * @param staleMs an attempt without a new slice for so long is dropped (Glance's image_cache_stall_time)
+ * @param readers how many follow it now
  */
-export function duty(state: FillState, staleMs: number, now: number): Duty {
+export function duty(state: FillState, staleMs: number, now: number, readers = 0): Duty {
   const due = state.tombstones.filter(({ at }) => at <= now).map(({ attempt }) => attempt);
   if (due.length > 0) return { do: "bury", attempts: due };
   const { phase } = state;
@@ -437,7 +440,9 @@ export function duty(state: FillState, staleMs: number, now: number): Duty {
     case "complete":
       if (now >= phase.storedAt + staleMs) return { do: "stop" };
       if (phase.putting) return { do: "wait", until: beat };
-      return now >= phase.putAt ? { do: "put" } : { do: "wait", until: phase.putAt };
+      if (now < phase.putAt) return { do: "wait", until: phase.putAt };
+      if (readers === 0 || now >= phase.storedAt + COMMIT_LATEST_MS) return { do: "put" };
+      return { do: "wait", until: Math.min(now + COMMIT_AFTER_MS, phase.storedAt + COMMIT_LATEST_MS) };
     case "kept": {
       if (!phase.slices) return rest(state, now);
       const until = phase.since + SLICES_LINGER_MS;

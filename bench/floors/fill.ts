@@ -1,8 +1,8 @@
 /**
  * The floor of a download through a fill: a bare Durable Object that pulls the origin's body and stores it in the slices that
  * the edge would make of it, three puts under way, and bare Workers that send them on as they land, two opened ahead. No
- * rights, no digest, no state that outlives the object. All requests carry `?name=NAME&from=URL&size=BYTES`:
- * `PUT` answers when all is stored, `GET` reads along, `DELETE` removes.
+ * rights, no record, no state that outlives the object. All requests carry `?name=NAME&from=URL&size=BYTES`: `PUT` stores and
+ * answers when all is done, `GET` reads along and has the whole digested (SHA-512) on its way, `DELETE` removes.
  */
 import { DurableObject } from "cloudflare:workers";
 
@@ -16,6 +16,7 @@ interface Job {
   readonly from: string;
   readonly token: string;
   readonly size: number;
+  readonly digested: boolean;
 }
 
 const SLICE_BYTES = 8 * 2 ** 20;
@@ -53,10 +54,12 @@ export class Fill extends DurableObject<Env> {
     return promise;
   }
 
-  async #pull({ name, from, token, size }: Job): Promise<void> {
+  async #pull({ name, from, token, size, digested }: Job): Promise<void> {
     const source = await fetch(from, { headers: { "x-auth-token": token, "accept-encoding": "identity" } });
     if (source.status !== 200 || source.body === null) throw new Error(`the origin answers ${source.status}`);
     const reader = source.body.getReader({ mode: "byob" });
+    const digest = digested ? new crypto.DigestStream("SHA-512") : null;
+    const digester = digest?.getWriter();
     const puts = new Set<Promise<void>>();
     const early = new Set<number>();
     for (let slice = 0; slice < sliceCount(size); slice++) {
@@ -64,6 +67,7 @@ export class Fill extends DurableObject<Env> {
       const length = Math.min(sliceStart(slice + 1), size) - sliceStart(slice);
       const { value } = await reader.readAtLeast(length, new Uint8Array(length));
       if (value === undefined || value.byteLength < length) throw new Error("the origin's body ended early");
+      await digester?.write(value);
       const put = this.env.BUCKET.put(`${name}/${slice}`, value).then(() => {
         puts.delete(put);
         early.add(slice);
@@ -73,7 +77,8 @@ export class Fill extends DurableObject<Env> {
       });
       puts.add(put);
     }
-    await Promise.all(puts);
+    await digester?.close();
+    await Promise.all([digest?.digest, ...puts]);
   }
 }
 
@@ -85,6 +90,7 @@ export default {
       from: query.get("from") ?? "",
       token: request.headers.get("x-auth-token") ?? "",
       size: Number(query.get("size")),
+      digested: request.method === "GET",
     };
     if (request.method === "PUT") {
       await fillOf(env, job).storedBeyond(sliceCount(job.size) - 1, job);

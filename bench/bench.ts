@@ -1,11 +1,13 @@
 /** What all cases of a run share, and how one run of a case is measured. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Clients } from "./clients/clients.ts";
 import type { Fetched } from "./clients/messages.ts";
 import { dataPath, type Image, type Origin, TOKEN } from "./origin.ts";
-import { startEdge, type Workerd } from "./workerd.ts";
+import type { Workerd } from "./workerd.ts";
 
 export const MIB = 2 ** 20;
 export const GIB = 2 ** 30;
+const POLL_MS = 500;
 
 export interface Bench {
   readonly origin: Origin;
@@ -53,20 +55,31 @@ export async function verify(
   return bench.clients.download(worker.url + path, image, clients, true);
 }
 
-export function startEdgeAt(origin: Origin): Promise<Workerd> {
-  return startEdge({ ORIGIN_URL: origin.url });
+/** Has an image kept by the edge. @throws WrongBytes */
+export async function fillEdge(bench: Bench, edge: Workerd, image: Image): Promise<void> {
+  await verify(bench, edge, dataPath(image), image, 1);
+  await untilKept(edge, image);
 }
 
-/** Waits until the edge has the image in its store and does nothing any more. */
-export async function untilStored(edge: Workerd, image: Image): Promise<void> {
+/** Has an image stored by the floor of a hit. */
+export async function fillObjectFloor({ origin }: Bench, floor: Workerd, image: Image): Promise<void> {
+  const from = encodeURIComponent(origin.url + dataPath(image));
+  const response = await fetch(`${floor.url}/?from=${from}`, { method: "PUT", headers: { "x-auth-token": TOKEN } });
+  if (response.status !== 201) throw new Error(`the floor could not be filled: status ${response.status}`);
+}
+
+/** Waits until the edge keeps the image and does nothing any more. */
+async function untilKept(edge: Workerd, image: Image): Promise<void> {
   for (;;) {
-    await edge.idle();
     const response = await fetch(edge.url + dataPath(image), {
-      headers: { "x-auth-token": TOKEN, range: "bytes=0-0" },
+      headers: { "x-auth-token": TOKEN, "cache-control": "only-if-cached" },
     });
-    await response.arrayBuffer();
-    if (/;\s*hit\b/.test(response.headers.get("cache-status") ?? "")) return;
+    await response.body?.cancel();
+    if (response.status === 200) break;
+    if (response.status !== 504) throw new Error(`the edge answers ${response.status}`);
+    await sleep(POLL_MS);
   }
+  await edge.idle();
 }
 
 /** Deletes the image at the origin and in the edge, and waits until the edge is done with it. */

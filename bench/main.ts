@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import type { Bench } from "./bench.ts";
 import { cold } from "./cases/cold.ts";
+import { firstByte } from "./cases/first-byte.ts";
 import { hit } from "./cases/hit.ts";
 import { storm } from "./cases/storm.ts";
 import { Clients } from "./clients/clients.ts";
@@ -13,7 +14,12 @@ import { Origin } from "./origin.ts";
 import { type Line, table } from "./report.ts";
 import { stopAll } from "./workerd.ts";
 
-const CASES: Readonly<Record<string, (bench: Bench) => Promise<Line[]>>> = { hit, cold, storm };
+const CASES: Readonly<Record<string, (bench: Bench) => Promise<Line[]>>> = {
+  hit,
+  "first-byte": firstByte,
+  cold,
+  storm,
+};
 
 const { values } = parseArgs({
   options: {
@@ -25,7 +31,7 @@ const { values } = parseArgs({
 const pairs = Number(values.pairs ?? (values.quick ? 1 : 5));
 const unknown = values.only.find((name) => !Object.hasOwn(CASES, name));
 if (unknown !== undefined || !Number.isInteger(pairs) || pairs < 1) {
-  console.error("usage: npm run bench -- [--quick] [--only hit|cold|storm]... [--pairs N]");
+  console.error("usage: npm run bench -- [--quick] [--only hit|first-byte|cold|storm]... [--pairs N]");
   process.exit(2);
 }
 

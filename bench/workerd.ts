@@ -49,19 +49,22 @@ export async function stopAll(): Promise<void> {
 /** Starts the edge as `wrangler deploy` would upload it. @param vars over those of wrangler.toml */
 export async function startEdge(vars: Readonly<Record<string, string>>): Promise<Workerd> {
   edge ??= buildEdge();
-  return launch([{ name: EDGE_NAME, contents: await edge }], vars);
+  return launch([{ name: EDGE_NAME, contents: await edge }], { vars });
 }
 
 /** Starts the edge inside of a Worker of the bench, which imports it from src/index.ts. */
 export async function startAround(script: string, vars: Readonly<Record<string, string>>): Promise<Workerd> {
   edge ??= buildEdge();
-  return launch([await moduleOf(script), { name: EDGE_NAME, contents: await edge }], vars);
+  return launch([await moduleOf(script), { name: EDGE_NAME, contents: await edge }], { vars });
 }
 
-/** Starts a Worker of the bench that imports nothing. */
-export async function startBare(script: string): Promise<Workerd> {
-  return launch([await moduleOf(script)], null);
+/** Starts a Worker of the bench that imports nothing. @param fill it has a Durable Object of the name Fill */
+export async function startBare(script: string, fill: "with-fill" | "alone" = "alone"): Promise<Workerd> {
+  return launch([await moduleOf(script)], { bare: fill });
 }
+
+/** What is bound beside R2: all that the edge has, with these vars, or no more than a floor needs. */
+type Bound = { readonly vars: Readonly<Record<string, string>> } | { readonly bare: "with-fill" | "alone" };
 
 interface Module {
   /** Its path from the repository's root: what imports are resolved against. */
@@ -73,14 +76,13 @@ async function moduleOf(script: string): Promise<Module> {
   return { name: script, contents: stripTypeScriptTypes(await readFile(join(REPOSITORY, script), "utf8")) };
 }
 
-function launch(modules: readonly Module[], vars: Readonly<Record<string, string>> | null): Promise<Workerd> {
-  const starting = start(modules, vars);
+function launch(modules: readonly Module[], bound: Bound): Promise<Workerd> {
+  const starting = start(modules, bound);
   running.push(starting);
   return starting;
 }
 
-/** @param vars null: a Worker without the edge in it, which has R2 only */
-async function start(modules: readonly Module[], vars: Readonly<Record<string, string>> | null): Promise<Running> {
+async function start(modules: readonly Module[], bound: Bound): Promise<Running> {
   const directory = await mkdtemp(join(tmpdir(), "glance-edge-bench-"));
   const { workerOptions } = unstable_getMiniflareWorkerOptions(join(REPOSITORY, "wrangler.toml"));
   const mark = crypto.randomUUID();
@@ -90,12 +92,13 @@ async function start(modules: readonly Module[], vars: Readonly<Record<string, s
         {
           ...workerOptions,
           name: NAME,
-          ...(vars === null ? { durableObjects: {}, d1Databases: {} } : {}),
+          ...("bare" in bound ? { d1Databases: {} } : {}),
+          ...("bare" in bound && bound.bare === "alone" ? { durableObjects: {} } : {}),
           // The modules are all here: there are none to find by rules.
           modulesRules: undefined,
           modules: modules.map(({ name, contents }) => ({ type: "ESModule", path: name, contents })),
           // Not spread: wrangler's type calls its part unknown.
-          bindings: Object.assign({}, workerOptions.bindings, vars),
+          bindings: Object.assign({}, workerOptions.bindings, "vars" in bound ? bound.vars : {}),
           unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
         },
       ],
@@ -113,7 +116,7 @@ async function start(modules: readonly Module[], vars: Readonly<Record<string, s
   };
   try {
     const url = await miniflare.unsafeGetDirectURL(NAME);
-    if (vars !== null) await applyMigrations(miniflare);
+    if ("vars" in bound) await applyMigrations(miniflare);
     const pid = await findMarked(mark);
     return { url: url.origin, cpuSeconds: () => cpuSecondsOf(pid), idle: () => untilIdle(pid), stop };
   } catch (cause) {

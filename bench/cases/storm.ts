@@ -1,96 +1,79 @@
 /**
- * Many clients ask at the same moment for an image that is not stored, over an origin whose line carries 20 MB/s for all
- * together: what the origin sent, when the first and the last byte came, and what each further reader cost.
+ * Many clients ask at the same moment for an image that nobody asked for before, over an origin whose line carries 20 MB/s for
+ * all together: what the origin sent, and when the first and the last byte came. Beside a bare Durable Object and bare readers
+ * that do the same (../floors/fill.ts).
  */
-import {
-  type Bench,
-  dropImage,
-  GIB,
-  MIB,
-  measure,
-  median,
-  type Run,
-  startEdgeAt,
-  untilStored,
-  verify,
-} from "../bench.ts";
+import { type Bench, dropImage, MIB, measure, median, type Run, verify } from "../bench.ts";
+import { dropFromFillFloor, fillPath } from "../fill-floor.ts";
 import { dataPath, type Image } from "../origin.ts";
 import type { Line } from "../report.ts";
-import type { Workerd } from "../workerd.ts";
+import { startBare, startEdge, type Workerd } from "../workerd.ts";
 
 const RATE = 20e6;
+const COUNTS = [1, 16, 64];
+
+interface Workers {
+  readonly edge: Workerd;
+  readonly floor: Workerd;
+}
 
 interface Storm {
-  readonly clients: number;
-  /** Origin bytes, without one per probe, over the image's. */
+  /** Bytes that the origin sent to the edge, over the image's. */
   readonly origin: number;
-  /** The last client's time over that of a single transfer straight from the origin. */
-  readonly time: number;
-  readonly seconds: number;
-  /** Until the first byte of the client that waited longest. */
-  readonly firstByte: number;
-  /** CPU seconds of workerd while clients were served, over the time that took: near 1, its one thread is the limit. */
-  readonly busy: number;
-  /** CPU seconds until the image was read back and committed. */
-  readonly cpu: number;
-  /** CPU seconds of as many clients that download the same image from the store. */
-  readonly hitCpu: number;
+  /** Seconds of one transfer straight from the origin. */
+  readonly single: number;
+  readonly edge: Run;
+  readonly floor: Run;
 }
 
 export async function storm(bench: Bench): Promise<Line[]> {
   const { origin, quick, note } = bench;
-  const counts = quick ? [1, 4] : [1, 4, 16, 64];
   const size = quick ? 3 * MIB : 128 * MIB;
-  const edge = await startEdgeAt(origin);
-  note("storm: comparing the digests");
-  await verifyStorm(bench, edge);
+  const [edge, floor] = await Promise.all([
+    startEdge({ ORIGIN_URL: origin.url }),
+    startBare("bench/floors/fill.ts", "with-fill"),
+  ]);
   await origin.limit(RATE);
-  const rounds: Storm[][] = [];
-  for (let round = 1; round <= (quick ? 1 : Math.ceil(bench.pairs / 2)); round++) {
+  note("storm: comparing the digests");
+  await verifyStorm(bench, { edge, floor });
+  const lines: Line[] = [];
+  for (const clients of COUNTS) {
     const storms: Storm[] = [];
-    for (const clients of counts) {
-      const result = await runStorm(bench, edge, size, clients);
+    for (let round = 1; round <= (quick ? 1 : Math.ceil(bench.pairs / 2)); round++) {
+      const result = await runStorm(bench, { edge, floor }, size, clients);
       storms.push(result);
-      note(`storm, round ${round}, ${clients} clients: ${showStorm(result)}`);
+      note(`storm, ${clients} clients, round ${round}: ${showStorm(result)}`);
     }
-    rounds.push(storms);
+    lines.push(...linesOf(clients, storms));
   }
   await origin.limit(null);
-  return counts.flatMap((clients, index) => linesOf(clients, rounds, index, size));
+  return lines;
 }
 
-/** Sharers' bytes, digested: a small image, so that digesting does not slow the sharers down. */
-async function verifyStorm(bench: Bench, edge: Workerd): Promise<void> {
-  const image = await bench.origin.makeImage((bench.quick ? 3 : 24) * MIB + 1);
-  await bench.origin.limit(RATE);
-  await verify(bench, edge, dataPath(image), image, bench.quick ? 4 : 16);
-  await bench.origin.limit(null);
-  await untilStored(edge, image);
+/** The readers' bytes, digested: small images, so that digesting does not slow the readers down. */
+async function verifyStorm(bench: Bench, { edge, floor }: Workers): Promise<void> {
+  const clients = bench.quick ? 4 : 16;
+  const size = (bench.quick ? 3 : 24) * MIB + 1;
+  const image = await bench.origin.makeImage(size);
+  await verify(bench, edge, dataPath(image), image, clients);
   await dropImage(edge, image);
+  const other = await bench.origin.makeImage(size);
+  await verify(bench, floor, fillPath(bench, other), other, clients);
+  await dropFromFillFloor(bench, floor, other);
 }
 
-async function runStorm(bench: Bench, edge: Workerd, size: number, clients: number): Promise<Storm> {
+async function runStorm(bench: Bench, { edge, floor }: Workers, size: number, clients: number): Promise<Storm> {
   const { origin } = bench;
   const single = await runSingle(bench, edge, size);
   const image = await origin.makeImage(size);
   await origin.forgetRequests();
-  const before = edge.cpuSeconds();
   const run = await measure(bench, edge, dataPath(image), image, clients);
-  await untilStored(edge, image);
-  const cpu = edge.cpuSeconds() - before;
   const bytes = await origin.sent();
-  const hit = await measure(bench, edge, dataPath(image), image, clients);
   await dropImage(edge, image);
-  return {
-    clients,
-    origin: bytes / size,
-    time: run.seconds / single.seconds,
-    seconds: run.seconds,
-    firstByte: Math.max(...run.fetched.map((one) => one.firstByteMs)) / 1000,
-    busy: run.cpu / run.seconds,
-    cpu,
-    hitCpu: hit.cpu,
-  };
+  const other = await origin.makeImage(size);
+  const bare = await measure(bench, floor, fillPath(bench, other), other, clients);
+  await dropFromFillFloor(bench, floor, other);
+  return { origin: bytes / size, single: single.seconds, edge: run, floor: bare };
 }
 
 /** One transfer straight from the origin. */
@@ -102,63 +85,59 @@ async function runSingle(bench: Bench, edge: Workerd, size: number): Promise<Run
   return run;
 }
 
-function linesOf(clients: number, rounds: readonly Storm[][], index: number, size: number): Line[] {
-  const storms = rounds.flatMap((round) => round[index] ?? []);
+/** What the time over a single transfer's may be, where there is a goal. */
+const TIME_GOALS: Readonly<Record<number, number>> = { 1: 1.1, 16: 1.2 };
+
+function linesOf(clients: number, storms: readonly Storm[]): Line[] {
+  const name = clients === 1 ? "cold, 1 client, 20 MB/s" : `storm, ${clients} clients, 20 MB/s`;
   const worst = (of: (storm: Storm) => number) => Math.max(...storms.map(of));
-  const name = `storm, ${clients} client${clients === 1 ? "" : "s"}`;
-  const lines: Line[] = [
+  const middle = (of: (storm: Storm) => number) => median(storms.map(of));
+  const most = TIME_GOALS[clients];
+  return [
+    {
+      case: name,
+      figure: "last client's time / one transfer's",
+      goal: most === undefined ? null : { most },
+      value: middle(({ edge, single }) => edge.seconds / single),
+      floor: middle(({ floor, single }) => floor.seconds / single),
+      from: `${middle(({ edge }) => edge.seconds).toFixed(2)} s, its workerd busy for ${percent(middle(({ edge }) => busy(edge)))} of it; the floor's for ${percent(middle(({ floor }) => busy(floor)))}`,
+    },
+    {
+      case: name,
+      figure: "time to the last client's first byte",
+      goal: most === undefined ? null : { most: 0.3 },
+      value: worst(({ edge }) => lastFirstByte(edge)),
+      floor: worst(({ floor }) => lastFirstByte(floor)),
+      unit: "s",
+      from: "the worst round",
+    },
     {
       case: name,
       figure: "origin bytes / image",
       goal: { most: 1 },
       value: worst((storm) => storm.origin),
-      from: "the worst round",
-    },
-    {
-      case: name,
-      figure: "last client's time / single transfer's",
-      goal: clients === 16 ? { most: 1.2 } : null,
-      value: median(storms.map((storm) => storm.time)),
-      from: `${median(storms.map((storm) => storm.seconds)).toFixed(2)} s, workerd busy for ${percent(median(storms.map((storm) => storm.busy)))} of it`,
-    },
-    {
-      case: name,
-      figure: "time to the last client's first byte",
-      goal: clients === 16 ? { most: 0.5 } : null,
-      value: worst((storm) => storm.firstByte),
-      unit: "s",
+      floor: null,
       from: "the worst round",
     },
   ];
-  // With a few clients it drowns in what the store's puts cost from one run to the next.
-  if (clients < 16) return lines;
-  const perReader = rounds.flatMap((round) => {
-    const [alone, many] = [round[0], round[index]];
-    return alone === undefined || many === undefined ? [] : [furtherReader(alone, many, size)];
-  });
-  const hits = storms.map((storm) => storm.hitCpu / ((clients * size) / GIB));
-  lines.push({
-    case: name,
-    figure: "CPU of a further reader / of a hit",
-    goal: { most: 1.2 },
-    value: median(perReader.map((reader) => reader.ratio)),
-    from: `${median(perReader.map((reader) => reader.cpu)).toFixed(2)} and ${median(hits).toFixed(2)} s/GiB`,
-  });
-  return lines;
 }
 
-/** What a reader beyond the first one costs, CPU seconds per GiB, and over what it costs as a hit. */
-function furtherReader(alone: Storm, many: Storm, size: number): { readonly cpu: number; readonly ratio: number } {
-  const cpu = (many.cpu - alone.cpu) / (((many.clients - 1) * size) / GIB);
-  return { cpu, ratio: cpu / (many.hitCpu / ((many.clients * size) / GIB)) };
+/** Seconds until the first byte of the client that waited longest. */
+function lastFirstByte({ fetched }: Run): number {
+  return Math.max(...fetched.map((one) => one.firstByteMs)) / 1000;
+}
+
+/** CPU seconds of workerd over the time that the clients took: near 1, its one thread is the limit. */
+function busy({ cpu, seconds }: Run): number {
+  return cpu / seconds;
 }
 
 function percent(share: number): string {
   return `${(share * 100).toFixed(0)} %`;
 }
 
-function showStorm({ origin, time, busy, firstByte, cpu, hitCpu }: Storm): string {
-  const times = `time ${time.toFixed(2)}, workerd busy ${percent(busy)}, first byte ${firstByte.toFixed(2)} s`;
-  const figures = `origin ${origin.toFixed(3)}, ${times}`;
-  return `${figures}, CPU ${cpu.toFixed(2)} s, as hits ${hitCpu.toFixed(2)} s`;
+function showStorm({ origin, single, edge, floor }: Storm): string {
+  const show = (run: Run) =>
+    `time ${(run.seconds / single).toFixed(2)}, busy ${percent(busy(run))}, first byte ${lastFirstByte(run).toFixed(2)} s`;
+  return `${show(edge)}, origin ${origin.toFixed(3)}; floor ${show(floor)}`;
 }

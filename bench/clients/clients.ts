@@ -13,6 +13,7 @@ export class WrongBytes extends Error {
 
 export class Clients {
   readonly #process: ChildProcess;
+  #running = false;
 
   constructor() {
     this.#process = fork(fileURLToPath(new URL("process.ts", import.meta.url)));
@@ -24,10 +25,13 @@ export class Clients {
    * @throws WrongBytes
    */
   async download(url: string, image: Image, clients: number, digest = false): Promise<readonly Fetched[]> {
+    if (this.#running) throw new Error("one run at a time: another one would change its figures");
+    this.#running = true;
     const fetches: Fetches = { url, headers: { "x-auth-token": TOKEN }, clients, digest };
     const answered = once(this.#process, "message");
     this.#process.send(fetches);
     const [reply] = (await answered) as [Reply];
+    this.#running = false;
     if (!reply.ok) throw new WrongBytes(`${url}: ${reply.why}`);
     for (const { status, bytes, sha512 } of reply.fetched) {
       if (status !== 200) throw new WrongBytes(`${url}: status ${status}`);

@@ -4,6 +4,7 @@ export const REOPEN_MS = [100, 200, 400] as const;
 export const FAILED_MS = 700;
 export const RANGES_AFTER_MISMATCH_MS = 3_000;
 export const COMMIT_AFTER_MS = 100;
+export const COMMIT_LATEST_MS = 500;
 export const PUT_AGAIN_MS = [200, 400, 800] as const;
 export const SLICES_LINGER_MS = 1_000;
 export const TOMBSTONE_MS = 1_000;

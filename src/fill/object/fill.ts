@@ -41,6 +41,7 @@ import { type PullEnd, pull } from "./pull.ts";
 import { Readers } from "./readers.ts";
 import {
   answer,
+  type Duty,
   duty,
   type Effect,
   type Event,
@@ -258,7 +259,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   async #attend(imageId: string): Promise<boolean> {
     if (this.#putting && Date.now() >= this.#putMovedAt + PUT_MS) await this.#startAnew(imageId);
     const state = this.#of(imageId);
-    const due = duty(state, this.#tools.settings.cleanStallMs, Date.now());
+    const due = this.#duty(state, Date.now());
     switch (due.do) {
       case "wait":
         break;
@@ -654,9 +655,13 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     }
   }
 
+  #duty(state: FillState, now: number): Duty {
+    return duty(state, this.#tools.settings.cleanStallMs, now, this.#readers.count(now));
+  }
+
   async #schedule(state: FillState): Promise<void> {
     const now = Date.now();
-    const due = duty(state, this.#tools.settings.cleanStallMs, now);
+    const due = this.#duty(state, now);
     const busy = state.phase.is === "filling" || state.phase.is === "complete";
     const awake = now < this.#awakeUntil && this.#lent.queuerLent;
     const beat = now + HEARTBEAT_MS;

@@ -6,6 +6,7 @@ import { sliceCount, sliceStart } from "../../store/slice-plan.ts";
 import type { Answer, Ask, Cut, FillProblem, Subject } from "../protocol.ts";
 import {
   COMMIT_AFTER_MS,
+  COMMIT_LATEST_MS,
   FAILED_MS,
   PUT_AGAIN_MS,
   RANGES_AFTER_MISMATCH_MS,
@@ -497,8 +498,9 @@ export type Duty =
 /**
  * What the alarm has to do now.
  * @param staleMs an attempt without a new slice for so long is dropped (Glance's image_cache_stall_time)
+ * @param readers how many follow it now
  */
-export function duty(state: FillState, staleMs: number, now: number): Duty {
+export function duty(state: FillState, staleMs: number, now: number, readers = 0): Duty {
   const due = state.tombstones.filter(({ at }) => at <= now).map(({ attempt }) => attempt);
   if (due.length > 0) return { do: "bury", attempts: due };
   const { phase } = state;
@@ -508,7 +510,9 @@ export function duty(state: FillState, staleMs: number, now: number): Duty {
       return now >= phase.notBefore ? { do: "pull" } : { do: "wait", until: phase.notBefore };
     case "complete":
       if (now >= phase.storedAt + staleMs) return { do: "stop" };
-      return now >= phase.putAt ? { do: "put" } : { do: "wait", until: phase.putAt };
+      if (now < phase.putAt) return { do: "wait", until: phase.putAt };
+      if (readers === 0 || now >= phase.storedAt + COMMIT_LATEST_MS) return { do: "put" };
+      return { do: "wait", until: Math.min(now + COMMIT_AFTER_MS, phase.storedAt + COMMIT_LATEST_MS) };
     case "kept": {
       if (!phase.slices) return rest(state, now);
       const until = phase.since + SLICES_LINGER_MS;

@@ -11,6 +11,8 @@ export const FAILED_MS = 10_000;
 export const RANGES_AFTER_MISMATCH_MS = 10 * 60_000;
 /** How long after the last slice the one put begins: it competes with readers for R2, and nobody waits for it. */
 export const COMMIT_AFTER_MS = 2_000;
+/** While clients still read what is complete, the put waits for them; so long at the most, since one of them may be slow. */
+export const COMMIT_LATEST_MS = 12_000;
 /** Pauses between tries of the put: R2 wants a second between writes to one key. */
 export const PUT_AGAIN_MS = [2_000, 10_000, 60_000] as const;
 /** How long slices stay behind the commit, for those who read them. */

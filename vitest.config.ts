@@ -26,6 +26,8 @@ export default defineConfig({
           name: "unit",
           include: ["test/unit/**/*.test.ts"],
           setupFiles: ["test/support/migrate.ts"],
+          // A busy machine is no failure.
+          testTimeout: 30_000,
           // They keep nothing that another file could trip over, and a workerd for each would take most of the time.
           isolate: false,
         },

@@ -102,10 +102,10 @@ describe("the list of kept images", () => {
 
   it("can be gone through by the ids", async () => {
     for (const imageId of ["c", "a", "b"]) await index(imageId, NOW);
-    const after = async (id: string) => (await catalog.after(id, 2)).map(({ imageId }) => imageId);
-    expect(await after("")).toEqual(["a", "b"]);
-    expect(await after("b")).toEqual(["c"]);
-    expect(await after("c")).toEqual([]);
+    const behind = async (id: string) => (await catalog.after(id, 2)).map(({ imageId }) => imageId);
+    expect(await behind("")).toEqual(["a", "b"]);
+    expect(await behind("b")).toEqual(["c"]);
+    expect(await behind("c")).toEqual([]);
   });
 
   it("names who may go first, with what stands against it", async () => {

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { isOpenedAt, openingFor, requestedRange } from "../../src/download/range.ts";
 import { ObjectStore } from "../../src/store/objects.ts";
 import { bindings } from "../support/env.ts";
+import { keep } from "../support/stored.ts";
 
 const SIZE = 26;
 const ask = (headers: Record<string, string>) => requestedRange(new Headers(headers), SIZE);
@@ -99,8 +100,7 @@ describe("whatever is asked for, what was opened and is taken for the part is ju
   const bytes = Uint8Array.from({ length: SIZE }, (_, index) => index);
 
   beforeAll(async () => {
-    const metadata = { kind: "image", attempt: "a", rangesFrom: "0" };
-    await bindings.BUCKET.put(`images/${imageId}`, bytes, { customMetadata: metadata });
+    await keep(imageId, bytes);
   });
 
   const number = fc.oneof(

@@ -10,7 +10,7 @@ const wrangler = { configPath: "./wrangler.toml" };
 
 export default defineConfig({
   test: {
-    // Most of the time is spent waiting: for leases to lapse, for slow origins, for retries.
+    // Most of the time is spent waiting: for slow origins, for pauses, for retries.
     maxWorkers: 10,
     projects: [
       {

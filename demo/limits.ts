@@ -15,7 +15,7 @@ export const MAX_RECORD_BYTES = 64 * 1024;
 export const MAX_MEMBERS = 128;
 
 /** Uploaded data, in all namespaces together. It's in files, but a directory for these is often in memory. */
-export const MAX_UPLOADED_BYTES = 512 * 2 ** 20;
+const MAX_UPLOADED_BYTES = 512 * 2 ** 20;
 
 /** Private origins; more than a run of all tests makes. */
 export const MAX_NAMESPACES = 2000;

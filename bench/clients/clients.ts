@@ -7,7 +7,7 @@ import { TOKEN } from "../origin.ts";
 import type { Fetched, Fetches, Reply } from "./messages.ts";
 
 /** Bytes that are not the image's: the one thing that a bench must fail for. */
-export class WrongBytes extends Error {
+class WrongBytes extends Error {
   override readonly name = "WrongBytes";
 }
 

@@ -6,7 +6,7 @@
  * which carry the block's index: blocks that are swapped, repeated or left out show in every digest.
  */
 
-export const BLOCK_BYTES = 65_536;
+const BLOCK_BYTES = 65_536;
 
 /** Bytes at a block's start that hold its index, little-endian. */
 const INDEX_BYTES = 8;

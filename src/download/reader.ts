@@ -22,7 +22,7 @@ const AHEAD = 2;
 const MISSES = 2;
 
 /** What the client has can't be completed. */
-export class Unfinishable extends Error {
+class Unfinishable extends Error {
   override readonly name = "Unfinishable";
 }
 

@@ -69,7 +69,7 @@ export function reachedFills(answers: () => boolean = () => true): {
   return { fills: noting, reached };
 }
 
-export interface CountedAsk {
+interface CountedAsk {
   readonly ask: Ask;
   /** ms since the epoch. */
   readonly at: number;

@@ -42,7 +42,7 @@ export type Misfortune =
   | "stop"
   | "leave";
 
-export type Outcome = "done" | "alone" | "cut" | "failed" | "forward" | "left";
+type Outcome = "done" | "alone" | "cut" | "failed" | "forward" | "left";
 
 export interface Reader {
   outcome: Outcome | null;

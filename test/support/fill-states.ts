@@ -6,7 +6,7 @@ import type { Ask, Subject } from "../../src/fill/protocol.ts";
 export const NOW = 10 ** 9;
 export const IMAGE_ID = "0d2a3c9e-7a52-4b40-9f7e-5d1e6f5f2f10";
 export const SLICES = 3;
-export const MD5 = "c".repeat(32);
+const MD5 = "c".repeat(32);
 export const SUBJECT: Subject = {
   imageId: IMAGE_ID,
   size: SLICES,

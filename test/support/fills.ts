@@ -27,7 +27,7 @@ export async function slicesOf(imageId: string): Promise<number[]> {
 }
 
 /** The tables of the catalog that have a row about an image. */
-export async function tablesWith(imageId: string): Promise<string[]> {
+async function tablesWith(imageId: string): Promise<string[]> {
   const tables = ["images", "fills", "queue"];
   const rows = await bindings.CATALOG.batch(
     tables.map((table) => bindings.CATALOG.prepare(`SELECT 1 FROM ${table} WHERE image_id = ?1`).bind(imageId)),

@@ -18,7 +18,7 @@ export async function keptImage({ rangesFrom = 0, ...options }: KeptOptions): Pr
 }
 
 /** Keeps these bytes as the image's. */
-export async function keep(image: Image, bytes: Uint8Array, rangesFrom = 0): Promise<void> {
+async function keep(image: Image, bytes: Uint8Array, rangesFrom = 0): Promise<void> {
   const { id: imageId, size, os_hash_algo: algorithm, os_hash_value: value, checksum } = image;
   const hash = algorithm === null || value === null ? null : { algorithm, value };
   const digest = strongestDigest({ hash, checksum });

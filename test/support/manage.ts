@@ -116,7 +116,7 @@ export async function expectRefusal(response: Response, form: Form, status: numb
 }
 
 /** What is on every answer: it is for this caller and this moment, and the log has its id. */
-export function expectCommon(response: Response): void {
+function expectCommon(response: Response): void {
   expect(response.headers.get("cache-control")).toBe("no-store");
   expect(response.headers.get("x-openstack-request-id")).toMatch(/^req-[0-9a-f-]{36}$/);
 }

@@ -4,10 +4,7 @@ declare module "*?raw" {
   export default text;
 }
 
-/** Files as texts, by their paths. @param options what Vite is to make of them */
+/** Files as text, of Vite as well (https://vite.dev/guide/features.html#glob-import). */
 interface ImportMeta {
-  glob<T>(
-    pattern: string,
-    options: { readonly query: "?raw"; readonly import: "default"; readonly eager: true },
-  ): Record<string, T>;
+  glob<T>(pattern: string, options: { query: "?raw"; import: "default"; eager: true }): Record<string, T>;
 }

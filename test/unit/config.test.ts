@@ -45,6 +45,12 @@ describe("a wrong setting gives one error that names it", () => {
     ["SLICE_BYTES", String(64 * 1024 - 8)],
     ["SLICE_BYTES", String(64 * 1024 + 1)],
     ["SLICE_BYTES", String(8 * 2 ** 20 + 8)],
+    ["OBJECT_MAX_BYTES", String(4 * 2 ** 20 - 1)],
+    ["OBJECT_MAX_BYTES", String(4 * 2 ** 30 + 1)],
+    ["OBJECT_MAX_BYTES", "0"],
+    ["OBJECT_MAX_BYTES", "4 GiB"],
+    ["ALONE_MAX", "-1"],
+    ["ALONE_MAX", "many"],
     ["STALL_SECONDS", "0"],
     ["STALL_SECONDS", "-5"],
     ["STALL_SECONDS", "soon"],
@@ -90,6 +96,8 @@ describe("a wrong setting gives one error that names it", () => {
     ["SLICE_BYTES", 7],
     ["STALL_SECONDS", 0],
     ["STALL_SECONDS", true],
+    ["OBJECT_MAX_BYTES", [4]],
+    ["ALONE_MAX", true],
     ["CACHE_MAX_BYTES", false],
     ["PREFETCH_CONCURRENCY", 33],
     ["PREFETCH_CONCURRENCY", [2]],
@@ -152,9 +160,11 @@ describe("a right setting", () => {
       origin: "http://glance.example",
       publicUrl: null,
       authorizationTtlMs: 0,
-      imageMaxBytes: 32 * 2 ** 30,
-      sliceBytes: 8 * 2 ** 20,
+      imageMaxBytes: 128 * 2 ** 30,
+      sliceBytes: 4 * 2 ** 20,
+      objectMaxBytes: 4 * 2 ** 30,
       stallMs: 20_000,
+      aloneMax: 0,
       cacheMaxBytes: 100 * 2 ** 30,
       keystone: null,
       adminRoles: ["admin"],
@@ -188,7 +198,9 @@ describe("a right setting", () => {
       AUTHORIZATION_TTL: 60,
       IMAGE_MAX_BYTES: 0,
       SLICE_BYTES: 65_536,
+      OBJECT_MAX_BYTES: 65_536,
       STALL_SECONDS: 1,
+      ALONE_MAX: 8,
       CACHE_MAX_BYTES: 1e12,
       PREFETCH_CONCURRENCY: 32,
       CLEAN_STALL_SECONDS: 5,
@@ -235,5 +247,9 @@ describe("a right setting", () => {
 
   it.each([64 * 1024, 64 * 1024 + 8, 8 * 2 ** 20])("SLICE_BYTES may be %i", (bytes) => {
     expect(settings({ SLICE_BYTES: String(bytes) }).sliceBytes).toBe(bytes);
+  });
+
+  it.each([4 * 2 ** 20, 4 * 2 ** 20 + 1, 4 * 2 ** 30])("OBJECT_MAX_BYTES may be %i", (bytes) => {
+    expect(settings({ OBJECT_MAX_BYTES: String(bytes) }).objectMaxBytes).toBe(bytes);
   });
 });

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 
-export interface Outcome {
+interface Outcome {
   /** Null: the client takes the download for a success. Else how it failed. */
   readonly failure: string | null;
   readonly status: number;

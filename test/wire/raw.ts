@@ -46,7 +46,7 @@ async function send(
   outgoing.end();
 }
 
-export function fieldsOf(message: IncomingMessage): Fields {
+function fieldsOf(message: IncomingMessage): Fields {
   return message.rawHeaders.flatMap((name, index, all) =>
     index % 2 === 0 ? [[name.toLowerCase(), all[index + 1] ?? ""] as const] : [],
   );

@@ -17,8 +17,6 @@ import {
 
 export * from "./times.ts";
 
-/** After so many reopenings of the origin without a new slice the attempt ends. */
-export const REOPENINGS = 3;
 /** An attempt may take so many times the image from the origin: one that must begin at byte 0 each time would go on for ever. */
 export const ORIGIN_BYTES_FACTOR = 3;
 /** How long an image whose data was wrong is left alone: nothing refills it in the background, and its ranges are refused. */
@@ -62,7 +60,7 @@ export type Phase =
     };
 
 /** What a stopped attempt may still put is removed once more at this time, ms since the epoch. */
-export interface Tombstone {
+interface Tombstone {
   readonly attempt: string;
   readonly at: number;
 }
@@ -119,7 +117,7 @@ export type Event =
   | { readonly on: "stop"; readonly read: boolean };
 
 /** A kept image that this Fill knows only from R2. */
-export interface Kept {
+interface Kept {
   readonly attempt: string;
   readonly subject: Subject;
 }

@@ -3,7 +3,7 @@
  * (test/support/times.ts).
  */
 
-/** Pauses before further openings of the origin, ms. */
+/** Pauses before further openings of the origin, ms; after so many without a new slice the attempt ends. */
 export const REOPEN_MS = [1_000, 4_000, 10_000] as const;
 /** How long a failure is told to those who ask, before the next one begins anew. */
 export const FAILED_MS = 10_000;

@@ -23,7 +23,8 @@ export function hasPassed(headers: Headers, name: string): boolean {
 
 /** Puts the edge's entry behind those that a request has already. */
 export function markPassed(headers: Headers, name: string): void {
-  // A gateway may name any version that it was spoken to in; behind Cloudflare's own proxy that is always this one.
+  // The version is that in which the request was received. A Worker is not told it (Cloudflare speaks HTTP/2 and 3 to clients),
+  // and nobody decides anything by it.
   headers.append("via", `1.1 ${name}`);
   headers.append("cdn-loop", name);
 }

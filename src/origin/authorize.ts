@@ -8,7 +8,7 @@ import { callerHeaders } from "../http/headers.ts";
 import { readText } from "../http/read-text.ts";
 import { parseJson } from "../json.ts";
 import { BadOriginAnswer } from "./bad-answer.ts";
-import { fetchOrigin } from "./forward.ts";
+import { ANSWER_MS, fetchOrigin } from "./forward.ts";
 import { type ImageRecord, parseRecordV1, parseRecordV2 } from "./record.ts";
 import { type ImageTarget, recordPath } from "./target.ts";
 
@@ -17,8 +17,6 @@ import { type ImageTarget, recordPath } from "./target.ts";
  * than 1 MiB is not read, and its image passes through.
  */
 const MAX_BYTES = 2 ** 20;
-/** From the head of an answer to its end. Glance has it whole before it sends the head. */
-const BODY_MS = 10_000;
 
 const ImageList = v.object({ images: v.array(v.unknown()) });
 
@@ -75,5 +73,5 @@ export async function isGlance(client: Headers, origin: string): Promise<boolean
 }
 
 function readAnswer(response: Response, what: string): Promise<string> {
-  return readText(response, what, MAX_BYTES, BODY_MS);
+  return readText(response, what, MAX_BYTES, ANSWER_MS);
 }

@@ -6,9 +6,9 @@ import { requestHeadersFor, responseHeadersFor } from "../http/headers.ts";
 import { edgeName, markPassed } from "../http/loop.ts";
 import { AnswerTooLarge, readText } from "../http/read-text.ts";
 import { BadOriginAnswer } from "./bad-answer.ts";
-import { edgeBaseUrl, type Naming, pathForOrigin } from "./base-url.ts";
+import { edgeBaseUrl, type Naming, pathForOrigin, pathOnly } from "./base-url.ts";
 import { nameLocations } from "./location.ts";
-import { isVersionsPath, MAX_DOCUMENT_BYTES, mayBeVersions, rewriteVersions } from "./versions.ts";
+import { isEncodedVersions, isVersionsPath, MAX_DOCUMENT_BYTES, mayBeVersions, rewriteVersions } from "./versions.ts";
 
 export interface Origin {
   /** Base URL without a trailing slash. */
@@ -18,8 +18,8 @@ export interface Origin {
   readonly keystone: string | null;
 }
 
-/** From the head of a versions document to its end: some KB, which Glance has whole before it sends the head. */
-const VERSIONS_MS = 10_000;
+/** From the head of an answer of some KB to its end: Glance has it whole before it sends the head. */
+export const ANSWER_MS = 10_000;
 
 /** The origin could not be reached, or hung up before it answered. */
 export class OriginUnreachable extends Error {
@@ -77,7 +77,11 @@ export async function forward(request: Request, at: Origin): Promise<Response> {
       ? // The Fetch standard forbids such a body, unless it comes with the request that it arrived in.
         await fetchOrigin(at.origin, path, { headers, signal }, request)
       : await fetchOrigin(at.origin, path, { method, headers, body, signal });
-  return passBack(request, path, response, at);
+  if (method !== "GET" || body !== null || !isEncodedVersions(response)) return passBack(request, path, response, at);
+  // Only now it shows what this path is to Glance: once more, so that its links can be read.
+  await response.body?.cancel();
+  headers.set("accept-encoding", "identity");
+  return passBack(request, path, await fetchOrigin(at.origin, path, { method, headers, signal }), at);
 }
 
 async function passBack(request: Request, path: string, response: Response, at: Origin): Promise<Response> {
@@ -105,7 +109,7 @@ async function passBack(request: Request, path: string, response: Response, at: 
 /** The answer's text, or null for one that is too large for a versions document: its body is still to be sent then. */
 async function readVersions(response: Response): Promise<string | null> {
   try {
-    const text = await readText(response.clone(), "the origin's versions", MAX_DOCUMENT_BYTES, VERSIONS_MS);
+    const text = await readText(response.clone(), "the origin's versions", MAX_DOCUMENT_BYTES, ANSWER_MS);
     await response.body?.cancel();
     return text;
   } catch (cause) {
@@ -114,8 +118,4 @@ async function readVersions(response: Response): Promise<string | null> {
     await response.body?.cancel().catch(() => undefined);
     throw new BadOriginAnswer("the origin's versions document broke off", { cause });
   }
-}
-
-function pathOnly(pathAndQuery: string): string {
-  return pathAndQuery.split("?", 1)[0] ?? pathAndQuery;
 }

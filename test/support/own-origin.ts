@@ -5,11 +5,13 @@
 import { createExecutionContext } from "cloudflare:test";
 import { inject } from "vitest";
 import { type Env, readSettings, type Settings } from "../../src/config.ts";
+import { AloneDownloads } from "../../src/download/alone.ts";
 import { Usage } from "../../src/download/usage.ts";
 import { createEdge, type Edge } from "../../src/edge.ts";
 import { ServiceTokenMemory } from "../../src/keystone/service-tokens.ts";
 import { Receivers } from "../../src/notify/receivers.ts";
 import { createLog } from "../../src/observe/log.ts";
+import { Seldom } from "../../src/observe/seldom.ts";
 import { Permissions } from "../../src/origin/permissions.ts";
 import { PolicyOrder } from "../../src/origin/policy-order.ts";
 import { bindings } from "./env.ts";
@@ -96,6 +98,8 @@ export function edgeBefore(
     permissions: new Permissions(),
     policyOrder: new PolicyOrder(),
     usage: new Usage(),
+    alone: new AloneDownloads(),
+    seldom: new Seldom(),
     serviceTokens: new ServiceTokenMemory(),
     receivers: new Receivers(),
   };

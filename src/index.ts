@@ -31,7 +31,7 @@ export default {
     if (path === null) return glanceError(request, 400, "The Host of this request is no host name.", id);
     try {
       const settings = readSettings(env);
-      if (hasPassed(request.headers, edgeName(settings.origin))) {
+      if (hasPassed(request.headers, edgeName(settings))) {
         // One request that goes round comes back in many.
         if (memory.seldom.isDue("request.loops", LOOPS_MS, Date.now())) {
           log.error("request.loops", new Error("it has passed this edge before: ORIGIN_URL leads back here"));

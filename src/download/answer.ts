@@ -315,6 +315,5 @@ function errandOf({ request, target }: Call): Errand {
 }
 
 function sourceOf({ edge, request, target }: Call, { size }: ImageHead): ImageSource {
-  const { origin, stallMs } = edge.settings;
-  return { target, caller: request.headers, origin, size, stallMs };
+  return { target, caller: request.headers, at: edge.settings, size, stallMs: edge.settings.stallMs };
 }

@@ -51,16 +51,16 @@ async function askPermission(edge: Edge, request: Request, target: ImageTarget):
   const recalled = permissions.recall(key, settings.authorizationTtlMs, now());
   if (recalled !== null) return { kind: "seen", answer: recalled, right: true };
   const asking = permissions.asking(now());
-  const isPolicyFirst = () => policyOrder.isPolicyFirst(settings.origin, now(), log, edge.background);
+  const isPolicyFirst = () => policyOrder.isPolicyFirst(settings, now(), log, edge.background);
   const onStrange416 = () => {
     if (seldom.isDue("origin.strange-416", HOUR_MS, now())) log.info("origin.strange-416", { image_id: imageId });
   };
   const [record, right] = await Promise.all([
-    askRecord(target, request.headers, settings.origin).catch((cause: unknown) => {
+    askRecord(target, request.headers, settings).catch((cause: unknown) => {
       log.error("origin.record-failed", cause, { image_id: imageId });
       return { kind: "refused" as const, status: 0 };
     }),
-    askRight(target, request.headers, settings.origin, isPolicyFirst, onStrange416).catch((cause: unknown) => {
+    askRight(target, request.headers, settings, isPolicyFirst, onStrange416).catch((cause: unknown) => {
       log.error("origin.right-failed", cause, { image_id: imageId });
       return false;
     }),

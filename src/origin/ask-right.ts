@@ -6,6 +6,7 @@
  * S3, Swift, VMware, HTTP) answers 400 even to the first byte, and warns in Glance's log.
  */
 import { callerHeaders } from "../http/headers.ts";
+import type { EdgeAddress } from "../http/loop.ts";
 import { AnswerTooLarge, readText } from "../http/read-text.ts";
 import { ANSWER_MS, fetchOrigin } from "./forward.ts";
 import { dataPath, type ImageTarget } from "./target.ts";
@@ -32,11 +33,11 @@ const MAX_REFUSAL_BYTES = 8 * 1024;
 export async function askRight(
   target: ImageTarget,
   client: Headers,
-  origin: string,
+  at: EdgeAddress,
   isPolicyFirst: () => Promise<boolean>,
   onStrange416: () => void,
 ): Promise<boolean> {
-  const ask = (range: string) => probe(origin, dataPath(target), client, range);
+  const ask = (range: string) => probe(at, dataPath(target), client, range);
   // API v1 knows no Range: the policy is asked, and the whole image begins to come.
   if (target.api === "v1") return isData(await ask(FIRST_BYTE));
   const policyFirst = isPolicyFirst();
@@ -52,12 +53,12 @@ export async function askRight(
   return isData(first);
 }
 
-function probe(origin: string, path: string, client: Headers, range: string): Promise<Response> {
+function probe(at: EdgeAddress, path: string, client: Headers, range: string): Promise<Response> {
   const headers = callerHeaders(client);
   headers.set("range", range);
   headers.set("accept", "application/json");
   headers.set("accept-encoding", "identity");
-  return fetchOrigin(origin, path, { method: "GET", headers });
+  return fetchOrigin(at, path, { method: "GET", headers });
 }
 
 /** An answer's text; nothing of one that is too long for a refusal of Glance's. */

@@ -5,6 +5,7 @@
  */
 import { withDeadline } from "../deadline.ts";
 import { callerHeaders } from "../http/headers.ts";
+import type { EdgeAddress } from "../http/loop.ts";
 import { fetchOrigin, OriginUnreachable } from "./forward.ts";
 import { dataPath, type ImageTarget } from "./target.ts";
 
@@ -46,7 +47,7 @@ export interface ImageSource {
   readonly target: ImageTarget;
   /** The caller's own headers: the download happens under the caller's rights. */
   readonly caller: Headers;
-  readonly origin: string;
+  readonly at: EdgeAddress;
   /** Bytes of the whole image. */
   readonly size: number;
   /** An origin that sends nothing for so long has stalled: another connection may do better. */
@@ -167,11 +168,11 @@ export class ImageBody {
   }
 
   #request(from: number): Promise<Response> {
-    const { caller, origin, target } = this.#source;
+    const { caller, at, target } = this.#source;
     const headers = callerHeaders(caller);
     headers.set("accept-encoding", "identity");
     if (from > 0) headers.set("range", `bytes=${from}-`);
-    const asking = fetchOrigin(origin, dataPath(target), { method: "GET", headers });
+    const asking = fetchOrigin(at, dataPath(target), { method: "GET", headers });
     return withDeadline("the origin's answer", HEADERS_MS, asking);
   }
 

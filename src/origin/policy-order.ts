@@ -5,6 +5,7 @@
  * may see the image, not that the caller may download it.
  */
 import * as v from "valibot";
+import type { EdgeAddress } from "../http/loop.ts";
 import { readText } from "../http/read-text.ts";
 import { USER_AGENT } from "../http/user-agent.ts";
 import { parseJson } from "../json.ts";
@@ -53,16 +54,16 @@ export class PolicyOrder {
    * @param background lets a question go on behind the answer to the client
    */
   async isPolicyFirst(
-    origin: string,
+    at: EdgeAddress,
     now: number,
     log: Log,
     background: (work: Promise<unknown>) => void,
   ): Promise<boolean> {
-    const order = this.#orderOf(origin);
+    const order = this.#orderOf(at.origin);
     const known = now - order.at < BELIEVED_AT_MOST_MS;
     const asking = now < order.askedUntil;
     if (!asking && now >= order.askAt) {
-      const learned = learn(order, origin, now, log);
+      const learned = learn(order, at, now, log);
       if (known) background(learned);
       else await learned;
     } else if (!known && asking) {
@@ -78,11 +79,11 @@ export class PolicyOrder {
   }
 }
 
-async function learn(order: Order, origin: string, now: number, log: Log): Promise<void> {
+async function learn(order: Order, at: EdgeAddress, now: number, log: Log): Promise<void> {
   // The head and the body each have their time.
   order.askedUntil = now + 2 * PATIENCE_MS;
   try {
-    order.policyFirst = await listsMark(origin);
+    order.policyFirst = await listsMark(at);
     order.at = now;
     order.askAt = now + BELIEVED_MS;
   } catch (cause) {
@@ -98,8 +99,8 @@ async function learnedByOther(order: Order): Promise<void> {
 }
 
 /** @throws OriginUnreachable, BadOriginAnswer, AnswerTooLarge, DeadlineExceeded, or TypeError for no versions document */
-async function listsMark(origin: string): Promise<boolean> {
-  const response = await fetchOrigin(origin, "/versions", {
+async function listsMark(at: EdgeAddress): Promise<boolean> {
+  const response = await fetchOrigin(at, "/versions", {
     headers: { accept: "application/json", "accept-encoding": "identity", "user-agent": USER_AGENT },
     signal: AbortSignal.timeout(PATIENCE_MS),
   });

@@ -6,6 +6,7 @@ import { askRight, REFUSED_RANGE } from "../../src/origin/ask-right.ts";
 
 const ID = "71c675ab-d94f-49cd-a114-e12490b328d9";
 const ORIGIN = "https://glance.test";
+const AT = { origin: ORIGIN, publicUrl: null };
 const V2 = { api: "v2", imageId: ID } as const;
 
 const START = "Invalid start position in Range header. Start position MUST be in the inclusive range [0, 25].";
@@ -65,7 +66,7 @@ describe("a Glance that asks its policy first", () => {
     ["503", new Response("", { status: 503 }), false],
   ] as const)("%s", async (_, answer, right) => {
     const seen = answering(answer);
-    expect(await askRight(V2, client(), ORIGIN, yes, strange)).toBe(right);
+    expect(await askRight(V2, client(), AT, yes, strange)).toBe(right);
     expect(seen.map(({ headers }) => headers.get("range"))).toEqual([REFUSED_RANGE]);
     expect(strange).not.toHaveBeenCalled();
   });
@@ -84,7 +85,7 @@ describe("a Glance that asks its policy first", () => {
     ] as const) {
       strange.mockClear();
       const seen = answering(refusal(), answer);
-      expect(await askRight(V2, client(), ORIGIN, yes, strange)).toBe(right);
+      expect(await askRight(V2, client(), AT, yes, strange)).toBe(right);
       expect(seen.map(({ headers }) => headers.get("range"))).toEqual([REFUSED_RANGE, "bytes=0-0"]);
       expect(strange).toHaveBeenCalledTimes(1);
       vi.restoreAllMocks();
@@ -104,7 +105,7 @@ describe("a Glance that asks its policy first", () => {
       },
     });
     answering(new Response(endless, { status: 416 }), new Response("", { status: 403 }));
-    expect(await askRight(V2, client(), ORIGIN, yes, strange)).toBe(false);
+    expect(await askRight(V2, client(), AT, yes, strange)).toBe(false);
     expect([pulled < 16, cancelled]).toEqual([true, true]);
   });
 });
@@ -121,7 +122,7 @@ describe("a Glance that asks its policy behind the range, or that may", () => {
     ["fails", new Response("", { status: 500 }), false],
   ] as const)("is asked for the first byte as well, and %s", async (_, answer, right) => {
     const seen = answering(refused(), answer);
-    expect(await askRight(V2, client(), ORIGIN, no, strange)).toBe(right);
+    expect(await askRight(V2, client(), AT, no, strange)).toBe(right);
     expect(seen.map(({ headers }) => headers.get("range"))).toEqual([REFUSED_RANGE, "bytes=0-0"]);
   });
 
@@ -130,7 +131,7 @@ describe("a Glance that asks its policy behind the range, or that may", () => {
     ["ignores Range, as before Pike", new Response("all of it"), true],
   ] as const)("is asked once when it %s", async (_, answer, right) => {
     const seen = answering(answer);
-    expect(await askRight(V2, client(), ORIGIN, no, strange)).toBe(right);
+    expect(await askRight(V2, client(), AT, no, strange)).toBe(right);
     expect(seen).toHaveLength(1);
   });
 });
@@ -143,14 +144,14 @@ describe("API v1, which ignores Range,", () => {
   ] as const)("%s", async (_, answer, right) => {
     const seen = answering(answer);
     const never = () => Promise.reject(new Error("the version of v2 is no matter of v1"));
-    expect(await askRight({ api: "v1", imageId: ID }, client(), ORIGIN, never, strange)).toBe(right);
+    expect(await askRight({ api: "v1", imageId: ID }, client(), AT, never, strange)).toBe(right);
     expect(seen.map(({ headers }) => headers.get("range"))).toEqual(["bytes=0-0"]);
   });
 });
 
 it("no refusal waits for the versions of the origin", async () => {
   answering(new Response("", { status: 404 }));
-  expect(await askRight(V2, client(), ORIGIN, () => new Promise(() => undefined), strange)).toBe(false);
+  expect(await askRight(V2, client(), AT, () => new Promise(() => undefined), strange)).toBe(false);
 });
 
 it("the question is the caller's own, with the download's query, under the edge's own name", async () => {
@@ -163,7 +164,7 @@ it("the question is the caller's own, with the download's query, under the edge'
     range: "bytes=5-9",
     "if-none-match": '"e"',
   });
-  await askRight({ ...V2, query: "?prefer=ceph,file" }, headers, ORIGIN, no, strange);
+  await askRight({ ...V2, query: "?prefer=ceph,file" }, headers, AT, no, strange);
   expect(seen).toHaveLength(2);
   for (const { url, headers: sent } of seen) {
     expect(url).toBe(`${ORIGIN}/v2/images/${ID}/file?prefer=ceph,file`);

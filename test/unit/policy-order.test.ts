@@ -4,6 +4,7 @@ import { MARK, PolicyOrder } from "../../src/origin/policy-order.ts";
 import { CACHE_VERSIONS, rewriteVersions } from "../../src/origin/versions.ts";
 
 const ORIGIN = "https://glance.test/image";
+const AT = { origin: ORIGIN, publicUrl: null };
 const MINUTE = 60_000;
 const log = createLog({ test: true });
 
@@ -53,7 +54,7 @@ describe("the policy is asked first by", () => {
     ["not by a list without versions", [], false],
   ] as const)("%s", async (_, ids, policyFirst) => {
     const fetched = answering(listing(...ids));
-    expect(await new PolicyOrder().isPolicyFirst(ORIGIN, 0, log, background)).toBe(policyFirst);
+    expect(await new PolicyOrder().isPolicyFirst(AT, 0, log, background)).toBe(policyFirst);
     expect(fetched.mock.calls[0]?.[0]).toBe(`${ORIGIN}/versions`);
   });
 
@@ -62,11 +63,11 @@ describe("the policy is asked first by", () => {
     const order = new PolicyOrder();
     const web = new Response("<html>a page</html>", { status: 404 });
     answering(new TypeError("connection refused"), web, listing(...ZED));
-    expect(await order.isPolicyFirst(ORIGIN, 0, log, background)).toBe(false);
-    expect(await order.isPolicyFirst(ORIGIN, MINUTE - 1, log, background)).toBe(false);
+    expect(await order.isPolicyFirst(AT, 0, log, background)).toBe(false);
+    expect(await order.isPolicyFirst(AT, MINUTE - 1, log, background)).toBe(false);
     expect(spy).toHaveBeenCalledTimes(1);
-    expect(await order.isPolicyFirst(ORIGIN, MINUTE, log, background)).toBe(false);
-    expect(await order.isPolicyFirst(ORIGIN, 2 * MINUTE, log, background)).toBe(true);
+    expect(await order.isPolicyFirst(AT, MINUTE, log, background)).toBe(false);
+    expect(await order.isPolicyFirst(AT, 2 * MINUTE, log, background)).toBe(true);
     expect(spy.mock.calls.map(([event]) => event)).toEqual(["origin.versions-failed", "origin.versions-failed"]);
   });
 });
@@ -79,21 +80,21 @@ it("the version that is looked for is none of those that an edge adds, which doe
 it("what is known is believed for ten minutes, for one origin; then it is asked again behind the answer", async () => {
   const order = new PolicyOrder();
   const fetched = answering(listing(...WALLABY), listing(...ZED), listing(...ZED));
-  expect(await order.isPolicyFirst(ORIGIN, 0, log, background)).toBe(false);
-  expect(await order.isPolicyFirst(ORIGIN, 10 * MINUTE - 1, log, background)).toBe(false);
+  expect(await order.isPolicyFirst(AT, 0, log, background)).toBe(false);
+  expect(await order.isPolicyFirst(AT, 10 * MINUTE - 1, log, background)).toBe(false);
   expect(fetched).toHaveBeenCalledTimes(1);
-  expect(await order.isPolicyFirst(ORIGIN, 10 * MINUTE, log, background)).toBe(false);
+  expect(await order.isPolicyFirst(AT, 10 * MINUTE, log, background)).toBe(false);
   expect(behind).toHaveLength(1);
   await Promise.all(behind);
-  expect(await order.isPolicyFirst(ORIGIN, 10 * MINUTE, log, background)).toBe(true);
-  expect(await order.isPolicyFirst("https://other.test", 10 * MINUTE, log, background)).toBe(true);
+  expect(await order.isPolicyFirst(AT, 10 * MINUTE, log, background)).toBe(true);
+  expect(await order.isPolicyFirst({ ...AT, origin: "https://other.test" }, 10 * MINUTE, log, background)).toBe(true);
   expect(fetched).toHaveBeenCalledTimes(3);
 });
 
 it("many at once ask once: those who know nothing yet wait for it, those who know go on", async () => {
   const order = new PolicyOrder();
   const many = (now: number) =>
-    Promise.all(Array.from({ length: 20 }, () => order.isPolicyFirst(ORIGIN, now, log, background)));
+    Promise.all(Array.from({ length: 20 }, () => order.isPolicyFirst(AT, now, log, background)));
   const first = answering(listing(...ZED));
   expect(new Set(await many(0))).toEqual(new Set([true]));
   expect(first).toHaveBeenCalledTimes(1);
@@ -106,28 +107,28 @@ it("many at once ask once: those who know nothing yet wait for it, those who kno
   expect([again.mock.calls.length, behind.length]).toEqual([1, 1]);
   resolve(listing(...WALLABY));
   await Promise.all(behind);
-  expect(await order.isPolicyFirst(ORIGIN, 11 * MINUTE, log, background)).toBe(false);
+  expect(await order.isPolicyFirst(AT, 11 * MINUTE, log, background)).toBe(false);
 });
 
 it("a question whose asker the platform has ended holds nobody up for long, and is asked again", async () => {
   const order = new PolicyOrder();
   vi.spyOn(globalThis, "fetch").mockReturnValueOnce(new Promise(() => undefined));
-  void order.isPolicyFirst(ORIGIN, 0, log, background);
-  expect(await order.isPolicyFirst(ORIGIN, 1, log, background)).toBe(false);
+  void order.isPolicyFirst(AT, 0, log, background);
+  expect(await order.isPolicyFirst(AT, 1, log, background)).toBe(false);
   answering(listing(...ZED));
-  expect(await order.isPolicyFirst(ORIGIN, 6_000, log, background)).toBe(true);
+  expect(await order.isPolicyFirst(AT, 6_000, log, background)).toBe(true);
 });
 
 it("what was known goes on for half an hour while the origin does not say, and no longer", async () => {
   const order = new PolicyOrder();
   vi.spyOn(log, "error").mockImplementation(() => undefined);
   answering(listing(...ZED));
-  expect(await order.isPolicyFirst(ORIGIN, 0, log, background)).toBe(true);
+  expect(await order.isPolicyFirst(AT, 0, log, background)).toBe(true);
   for (let now = 10 * MINUTE; now < 30 * MINUTE; now += MINUTE) {
-    expect(await order.isPolicyFirst(ORIGIN, now, log, background)).toBe(true);
+    expect(await order.isPolicyFirst(AT, now, log, background)).toBe(true);
     await Promise.all(behind);
   }
   // Asked once a minute.
   expect(behind).toHaveLength(20);
-  expect(await order.isPolicyFirst(ORIGIN, 30 * MINUTE, log, background)).toBe(false);
+  expect(await order.isPolicyFirst(AT, 30 * MINUTE, log, background)).toBe(false);
 });

@@ -30,7 +30,7 @@ const RETRY_AFTER = 10;
 /**
  * The origin's own answer to the original request, with the reason why the cache kept out of it. Where only a kept copy is
  * wanted its refusals still are, but not its data.
- * @throws OriginUnreachable
+ * @throws OriginUnreachable, BadOriginAnswer
  */
 export async function answerForward(call: Call, detail: Detail): Promise<Response> {
   const { edge, request } = call;
@@ -159,7 +159,7 @@ function sendInto(
   return { readable, ended };
 }
 
-/** Through the image's fill. @throws OriginUnreachable */
+/** Through the image's fill. @throws OriginUnreachable, BadOriginAnswer */
 export async function answerFollow(call: Call, { head, range }: PlanOf<"follow">): Promise<Response> {
   const { edge, request, target } = call;
   const reader = new Reader({
@@ -229,7 +229,7 @@ async function run(call: Call, head: ImageHead, reader: Reader, writable: Writab
   }
 }
 
-/** A whole image from the origin through a gate of its own. @throws OriginUnreachable */
+/** A whole image from the origin through a gate of its own. @throws OriginUnreachable, BadOriginAnswer */
 export async function answerAlone(call: Call, head: ImageHead, why: Detail): Promise<Response> {
   const { edge, request, target } = call;
   const outcome: CacheOutcome = { kind: "miss", stored: false, detail: why };

@@ -93,9 +93,9 @@ const CLAIM_PREFIXES = [
 ];
 
 /**
- * By what an origin may tell callers apart. Whoever sends the same ones is the same caller to it. One that it lets in by anything
- * else is refused when the edge asks, so that the cache keeps out of it; one that it keeps out by anything else (User-Agent,
- * Referer) is not noticed: README, Limits.
+ * By what an origin may tell callers apart. Whoever sends the same ones is the same caller to it. One that it lets in by
+ * anything else is refused when the edge asks, so that the cache keeps out of it; one that it keeps out by anything else
+ * (User-Agent, Referer) is not noticed: README, Limits.
  */
 const IDENTITY = new Set([
   // A proxy before Glance with accounts of its own (Apache's mod_auth_*); Keystone's OAuth 2.0 access tokens
@@ -127,8 +127,8 @@ const TRACING = new Set([
 const PAGE = new Set(["origin"]);
 
 /**
- * Which way a request has come (RFC 9110 section 7.6.3, RFC 8586): without it a circle of edges would not be one to any of them.
- * No Connection field takes them off, by which a client could hide it.
+ * Which way a request has come (RFC 9110 section 7.6.3, RFC 8586): without it a circle of edges would not be one to any of
+ * them. No Connection field takes them off, by which a client could hide it.
  */
 const WAY = new Set(["cdn-loop", "via"]);
 
@@ -170,9 +170,9 @@ export function callerHeaders(client: Headers): Headers {
 }
 
 /**
- * What a caller lends for questions that are asked later, elsewhere: as {@link callerHeaders}, but for values with anything beside
- * printable ASCII. JavaScript reads all such bytes alike and would write others, so that a Fill would ask with what nobody has
- * said.
+ * What a caller lends for questions that are asked later, elsewhere: as {@link callerHeaders}, but for values with anything
+ * beside printable ASCII. JavaScript reads all such bytes alike and would write others, so that a Fill would ask with what
+ * nobody has said.
  */
 export function lentHeaders(client: Headers): [string, string][] {
   return [...callerHeaders(client)].filter(([, value]) => isPrintable(value));

@@ -78,7 +78,7 @@ export class ImageBody {
    * Opens the data at a byte. Needed before the first read, so that the origin's first answer can be looked at.
    * @returns the headers of the answer
    * @throws ImageBodyError "refused" with the origin's answer unread, or "encoded"
-   * @throws OriginUnreachable, BadOriginAnswer
+   * @throws OriginUnreachable, BadOriginAnswer, DeadlineExceeded
    */
   async open(from: number): Promise<Headers> {
     const first = this.#mayReadAtRandom ? from : 0;
@@ -108,7 +108,8 @@ export class ImageBody {
   /**
    * Reads the next bytes from `at` on: at least one and at most `most`. They are valid until the next read, which
    * takes their buffer.
-   * @throws ImageBodyError, OriginUnreachable when the origin does not give the bytes after all tries
+   * @throws ImageBodyError, OriginUnreachable, BadOriginAnswer, DeadlineExceeded when the origin does not give the bytes after
+   * all tries
    */
   async read(at: number, most: number): Promise<Uint8Array> {
     const wanted = Math.min(most, this.#source.size - at, READ_BYTES);

@@ -36,9 +36,10 @@ export function nameLocations(headers: Headers, status: number, naming: Naming):
 }
 
 /**
- * The origin sends elsewhere for the very same thing: to what under the edge's name is the URL that the client has asked, and so
- * in a circle, or to another port or scheme of its own host, and so past the edge. Typically http is answered with a redirect to
- * https. An origin that names just what it was asked sends everybody back, with the edge or without, and may mean it (303).
+ * The origin sends elsewhere for the very same thing: to what under the edge's name is the URL that the client has asked, and
+ * so in a circle, or to another port or scheme of its own host, and so past the edge. Typically http is answered with a
+ * redirect to https. An origin that names just what it was asked sends everybody back, with the edge or without, and may mean
+ * it (303).
  */
 function refuseCircle(location: string, named: string, status: number, { origin, asked, edge }: Naming): void {
   if (!URL.canParse(location, asked)) return;

@@ -1,7 +1,7 @@
 /**
- * Glance's versions document (glance/api/versions.py): the links in it are built from the Host header and so name the
- * origin, or else from Glance's setting `public_endpoint`; clients follow them, so they must name the edge. And a Glance without
- * a cache of its own leaves out the versions that stand for its cache API, which clients look for before they use that of the
+ * Glance's versions document (glance/api/versions.py): the links in it are built from the Host header and so name the origin,
+ * or else from Glance's setting `public_endpoint`; clients follow them, so they must name the edge. And a Glance without a
+ * cache of its own leaves out the versions that stand for its cache API, which clients look for before they use that of the
  * edge.
  */
 import { type Naming, nameAsEdges } from "./base-url.ts";

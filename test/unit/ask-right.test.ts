@@ -1,4 +1,6 @@
-/** What the answers of Glances of all times say about a caller's right. One that old can't be run here: its words are played. */
+/**
+ * What the answers of Glances of all times say about a caller's right. One that old can't be run here: its words are played.
+ */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import packageJson from "../../package.json";
 import { USER_AGENT } from "../../src/http/user-agent.ts";

@@ -149,7 +149,7 @@ export function readSettings(env: Env): Settings {
 
 /** Glance's base URL or the edge's in its place; operators write them with and without the version (`/v2`, `/v2.0`). */
 function readEndpoint(name: string, value: unknown): string | null {
-  return readUrl(name, value)?.replace(/\/v[12](\.\d+)?$/, "") ?? null;
+  return readUrl(name, value)?.replace(/\/+v[12](\.\d+)?$/, "") ?? null;
 }
 
 /** Keystone's base URL; operators write it with and without the version. */

@@ -12,6 +12,7 @@ import type { Memory } from "./memory.ts";
 import { publisherOf } from "./notify/envelope.ts";
 import type { Notifier } from "./notify/send.ts";
 import type { Log } from "./observe/log.ts";
+import type { Seldom } from "./observe/seldom.ts";
 import type { Permissions } from "./origin/permissions.ts";
 import type { PolicyOrder } from "./origin/policy-order.ts";
 import { Catalog } from "./store/catalog.ts";
@@ -36,6 +37,7 @@ export interface Edge {
   readonly policyOrder: PolicyOrder;
   readonly usage: Usage;
   readonly alone: AloneDownloads;
+  readonly seldom: Seldom;
   /** The edge's own account at Keystone, or null: it has none. */
   readonly service: ServiceTokens | null;
   /** Null: nobody wants notifications. */
@@ -60,7 +62,7 @@ export function createEdge(
   memory: Memory,
   call: Pick<Edge, "requestId" | "url" | "log">,
 ): Edge {
-  const { permissions, policyOrder, usage, alone, receivers } = memory;
+  const { permissions, policyOrder, usage, alone, receivers, seldom } = memory;
   const { keystone } = settings;
   const now = Date.now;
   const service = serviceTokens(settings, memory.serviceTokens, now);
@@ -90,6 +92,7 @@ export function createEdge(
     policyOrder,
     usage,
     alone,
+    seldom,
     service,
     notifier,
     ...call,

@@ -17,6 +17,9 @@ import { runUpkeep } from "./upkeep/cron.ts";
 
 export { Fill } from "./fill/object/fill.ts";
 
+/** How often one isolate tells of requests that come back. */
+const LOOPS_MS = 60_000;
+
 export default {
   async fetch(request, env, ctx): Promise<Response> {
     // OpenStack's form of a request id; never the client's own, which could forge log lines.
@@ -28,8 +31,11 @@ export default {
     if (path === null) return glanceError(request, 400, "The Host of this request is no host name.", id);
     try {
       const settings = readSettings(env);
-      if (hasPassed(request.headers, edgeName(settings.origin))) {
-        log.error("request.loops", new Error("it has passed this edge before: ORIGIN_URL leads back here"));
+      if (hasPassed(request.headers, edgeName(settings))) {
+        // One request that goes round comes back in many.
+        if (memory.seldom.isDue("request.loops", LOOPS_MS, Date.now())) {
+          log.error("request.loops", new Error("it has passed this edge before: ORIGIN_URL leads back here"));
+        }
         return glanceError(
           request,
           508,

@@ -6,6 +6,7 @@ import { AloneDownloads } from "./download/alone.ts";
 import { Usage } from "./download/usage.ts";
 import { ServiceTokenMemory } from "./keystone/service-tokens.ts";
 import { Receivers } from "./notify/receivers.ts";
+import { Seldom } from "./observe/seldom.ts";
 import { Permissions } from "./origin/permissions.ts";
 import { PolicyOrder } from "./origin/policy-order.ts";
 
@@ -16,6 +17,7 @@ export interface Memory {
   readonly alone: AloneDownloads;
   readonly serviceTokens: ServiceTokenMemory;
   readonly receivers: Receivers;
+  readonly seldom: Seldom;
 }
 
 export const memory: Memory = {
@@ -25,4 +27,5 @@ export const memory: Memory = {
   alone: new AloneDownloads(),
   serviceTokens: new ServiceTokenMemory(),
   receivers: new Receivers(),
+  seldom: new Seldom(),
 };

@@ -8,7 +8,7 @@ import type { Edge } from "./edge.ts";
 import { FillClient } from "./fill/client.ts";
 import { manage } from "./manage/manage.ts";
 import { dequeue } from "./manage/queueing.ts";
-import { pathForOrigin } from "./origin/base-url.ts";
+import { pathForOrigin, pathOnly } from "./origin/base-url.ts";
 import { changeOf } from "./origin/changes.ts";
 import { forward } from "./origin/forward.ts";
 import { downloadTarget } from "./origin/target.ts";
@@ -40,18 +40,22 @@ async function answerManagement(request: Request, edge: Edge): Promise<Response 
 }
 
 async function forwardOther(request: Request, edge: Edge): Promise<Response> {
-  const change = changeOf(request.method, originPath(request, edge));
+  const { images, deleted } = changeOf(request.method, originPath(request, edge));
+  // At once, and not only behind the answer: a client that hangs up ends this invocation, and the origin may go on.
+  const before = edge.permissions.forget(images);
+  let response: Response;
   try {
-    const response = await forward(request, edge.settings);
-    if (!response.ok) return response;
-    edge.permissions.forget(change.images);
-    if (change.deleted !== null) await removeDeleted(edge, change.deleted);
-    return response;
+    response = await forward(request, edge.settings);
   } catch (cause) {
-    // Whether the origin did it before it fell silent nobody knows. That is enough to ask again, not to evict.
-    edge.permissions.forget(change.images);
+    edge.permissions.forget(images);
     throw cause;
   }
+  // A 4xx says that nothing was done. Behind any other answer, or none, it may have been, whoever answered in Glance's place:
+  // that is enough to ask again. To evict takes a yes.
+  if (response.status >= 400 && response.status < 500) edge.permissions.putBack(before);
+  else edge.permissions.forget(images);
+  if (deleted !== null && response.ok) await removeDeleted(edge, deleted);
+  return response;
 }
 
 async function removeDeleted(edge: Edge, imageId: string): Promise<void> {
@@ -64,5 +68,5 @@ async function removeDeleted(edge: Edge, imageId: string): Promise<void> {
 }
 
 function originPath(request: Request, edge: Edge): string {
-  return pathForOrigin(request, edge.settings.publicUrl).split("?", 1)[0] ?? "/";
+  return pathOnly(pathForOrigin(request, edge.settings.publicUrl));
 }

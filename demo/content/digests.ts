@@ -1,4 +1,7 @@
-/** Digests of an image's content, computed once per content: a 1 GiB image of the same seed is digested only for the first test. */
+/**
+ * Digests of an image's content, computed once per content: a 1 GiB image of the same seed is digested only for the first
+ * test.
+ */
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import type { ImageContent } from "./image-content.ts";

@@ -1,4 +1,7 @@
-/** Where an image's bytes come from: generated ones from their seed, uploaded ones from a file. Neither is ever whole in memory. */
+/**
+ * Where an image's bytes come from: generated ones from their seed, uploaded ones from a file. Neither is ever whole in
+ * memory.
+ */
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { fillVirtualBytes } from "./virtual-bytes.ts";
 

@@ -1,4 +1,7 @@
-/** Which handler answers which request: Glance's order of middleware and routes (glance-api-paste.ini, glance/api/v2/router.py). */
+/**
+ * Which handler answers which request: Glance's order of middleware and routes (glance-api-paste.ini,
+ * glance/api/v2/router.py).
+ */
 import type { Exchange } from "../http/exchange.ts";
 import { reply, replyEmpty } from "../http/exchange.ts";
 import { methodNotAllowed, notFound } from "../http/webob-error.ts";

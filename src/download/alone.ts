@@ -61,7 +61,7 @@ export type OpenedAlone =
   /** The origin does not give the data: its own answer to the original request says why. */
   | { readonly kind: "refused" };
 
-/** Opens the origin's data from its first byte. @throws OriginUnreachable, DeadlineExceeded */
+/** Opens the origin's data from its first byte. @throws OriginUnreachable, BadOriginAnswer, DeadlineExceeded */
 export async function openAlone(source: ImageSource): Promise<OpenedAlone> {
   const body = new ImageBody(source);
   try {

@@ -3,12 +3,13 @@
 import { FillClient } from "../fill/client.ts";
 import type { Errand, Subject } from "../fill/protocol.ts";
 import { addCacheStatus, type CacheOutcome, type Detail } from "../http/cache-status.ts";
-import { callerHeaders } from "../http/headers.ts";
+import { lentHeaders } from "../http/headers.ts";
 import { notifyDownload } from "../notify/send.ts";
+import { NO_RANDOM_ACCESS } from "../origin/ask-right.ts";
 import { forward } from "../origin/forward.ts";
 import type { ImageSource } from "../origin/image-body.ts";
 import { gated, isMismatch, openAlone, sendRest } from "./alone.ts";
-import { type Asked, openCopy } from "./ask.ts";
+import { type Asked, HOUR_MS, openCopy } from "./ask.ts";
 import type { Call } from "./call.ts";
 import { countHit } from "./count-hit.ts";
 import { type ImageHead, type Plan, wantsOnlyCached } from "./decide.ts";
@@ -25,13 +26,11 @@ type PlanOf<Do extends Plan["do"]> = Extract<Plan, { do: Do }>;
 const SPREAD_MS = 2_000;
 /** After so long a client may try again where ALONE_MAX is reached, seconds. */
 const RETRY_AFTER = 10;
-/** Glance's word for a range in a store that can't read from the middle (glance_store/capabilities.py). */
-const NO_RANDOM_ACCESS = "Getting images randomly from this store is not supported";
 
 /**
  * The origin's own answer to the original request, with the reason why the cache kept out of it. Where only a kept copy is
  * wanted its refusals still are, but not its data.
- * @throws OriginUnreachable
+ * @throws OriginUnreachable, BadOriginAnswer
  */
 export async function answerForward(call: Call, detail: Detail): Promise<Response> {
   const { edge, request } = call;
@@ -40,6 +39,10 @@ export async function answerForward(call: Call, detail: Detail): Promise<Respons
   if (data && wantsOnlyCached(request.headers)) {
     await response.body?.cancel();
     return refuse(call, response.headers, "only-if-cached");
+  }
+  // The question was refused and the download is not: typically a filter before the origin does not like that range.
+  if (data && detail === "right-refused" && edge.seldom.isDue("origin.right-contradicted", HOUR_MS, edge.now())) {
+    edge.log.info("origin.right-contradicted", { image_id: call.target.imageId });
   }
   addCacheStatus(response.headers, { kind: "bypass", detail });
   return response;
@@ -156,7 +159,7 @@ function sendInto(
   return { readable, ended };
 }
 
-/** Through the image's fill. @throws OriginUnreachable */
+/** Through the image's fill. @throws OriginUnreachable, BadOriginAnswer */
 export async function answerFollow(call: Call, { head, range }: PlanOf<"follow">): Promise<Response> {
   const { edge, request, target } = call;
   const reader = new Reader({
@@ -226,7 +229,7 @@ async function run(call: Call, head: ImageHead, reader: Reader, writable: Writab
   }
 }
 
-/** A whole image from the origin through a gate of its own. @throws OriginUnreachable */
+/** A whole image from the origin through a gate of its own. @throws OriginUnreachable, BadOriginAnswer */
 export async function answerAlone(call: Call, head: ImageHead, why: Detail): Promise<Response> {
   const { edge, request, target } = call;
   const outcome: CacheOutcome = { kind: "miss", stored: false, detail: why };
@@ -308,10 +311,9 @@ function subjectOf({ target }: Call, { record, digest, size }: ImageHead): Subje
 }
 
 function errandOf({ request, target }: Call): Errand {
-  return { target, headers: [...callerHeaders(request.headers)] };
+  return { target, headers: lentHeaders(request.headers) };
 }
 
 function sourceOf({ edge, request, target }: Call, { size }: ImageHead): ImageSource {
-  const { origin, stallMs } = edge.settings;
-  return { target, caller: request.headers, origin, size, stallMs };
+  return { target, caller: request.headers, at: edge.settings, size, stallMs: edge.settings.stallMs };
 }

@@ -10,6 +10,9 @@ import type { ImageTarget } from "../origin/target.ts";
 import type { OpenImage, StoredImage } from "../store/objects.ts";
 import { type Opening, openingFor } from "./range.ts";
 
+/** How often one isolate tells of an origin that was set up oddly. */
+export const HOUR_MS = 3_600_000;
+
 export type Found = Extract<RecordAnswer, { kind: "found" }>;
 
 export type Permission =
@@ -42,19 +45,22 @@ export async function askAll(edge: Edge, request: Request, target: ImageTarget):
 }
 
 async function askPermission(edge: Edge, request: Request, target: ImageTarget): Promise<Permission> {
-  const { settings, permissions, policyOrder, log, now } = edge;
+  const { settings, permissions, policyOrder, seldom, log, now } = edge;
   const { imageId } = target;
   const key = await permissionKey(request.headers, target);
   const recalled = permissions.recall(key, settings.authorizationTtlMs, now());
   if (recalled !== null) return { kind: "seen", answer: recalled, right: true };
   const asking = permissions.asking(now());
-  const isPolicyFirst = () => policyOrder.isPolicyFirst(settings.origin, now(), log);
+  const isPolicyFirst = () => policyOrder.isPolicyFirst(settings, now(), log, edge.background);
+  const onStrange416 = () => {
+    if (seldom.isDue("origin.strange-416", HOUR_MS, now())) log.info("origin.strange-416", { image_id: imageId });
+  };
   const [record, right] = await Promise.all([
-    askRecord(target, request.headers, settings.origin).catch((cause: unknown) => {
+    askRecord(target, request.headers, settings).catch((cause: unknown) => {
       log.error("origin.record-failed", cause, { image_id: imageId });
       return { kind: "refused" as const, status: 0 };
     }),
-    askRight(target, request.headers, settings.origin, isPolicyFirst).catch((cause: unknown) => {
+    askRight(target, request.headers, settings, isPolicyFirst, onStrange416).catch((cause: unknown) => {
       log.error("origin.right-failed", cause, { image_id: imageId });
       return false;
     }),

@@ -18,7 +18,7 @@ import { askAll } from "./ask.ts";
 import type { Call } from "./call.ts";
 import { decide } from "./decide.ts";
 
-/** Answers GET and HEAD of an image's data. @throws OriginUnreachable */
+/** Answers GET and HEAD of an image's data. @throws OriginUnreachable, BadOriginAnswer */
 export async function download(edge: Edge, request: Request, target: ImageTarget): Promise<Response> {
   // 1. Ask: the record and the right as the caller, and the copy.
   const asked = await askAll(edge, request, target);

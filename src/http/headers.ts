@@ -48,10 +48,18 @@ const PROXY_CLAIMS = new Set([
   "true-client-ip",
   "x-client-ip",
   "x-cluster-client-ip",
+  "x-forwarded",
+  "x-host",
+  "x-http-method",
   "x-http-method-override",
+  "x-method-override",
+  "x-original-host",
   "x-original-url",
   "x-real-ip",
   "x-rewrite-url",
+  // The list ends with the names that common servers, frameworks and clouds read: client, host, path and method. A name that
+  // only one product knows (Fastly-Client-IP, X-Azure-ClientIP, X-Envoy-External-Address) is for whoever runs it before the
+  // origin to take off. Glance reads none of them but X-Forwarded-* (oslo.middleware's http_proxy_to_wsgi) and Forwarded.
 ]);
 
 /**
@@ -85,8 +93,9 @@ const CLAIM_PREFIXES = [
 ];
 
 /**
- * By what an origin may tell callers apart. Whoever sends the same ones is the same caller to it, and a caller that it knows
- * by anything else is refused when the edge asks, so that the cache keeps out of it.
+ * By what an origin may tell callers apart. Whoever sends the same ones is the same caller to it. One that it lets in by
+ * anything else is refused when the edge asks, so that the cache keeps out of it; one that it keeps out by anything else
+ * (User-Agent, Referer) is not noticed: README, Limits.
  */
 const IDENTITY = new Set([
   // A proxy before Glance with accounts of its own (Apache's mod_auth_*); Keystone's OAuth 2.0 access tokens
@@ -117,7 +126,10 @@ const TRACING = new Set([
 /** The page that a browser asks for: what it may read, the origin says on each of its answers (CORS, fetch.spec.whatwg.org). */
 const PAGE = new Set(["origin"]);
 
-/** Which way a request has come (RFC 9110 section 7.6.3, RFC 8586): without it a circle of edges would not be one to any of them. */
+/**
+ * Which way a request has come (RFC 9110 section 7.6.3, RFC 8586): without it a circle of edges would not be one to any of
+ * them. No Connection field takes them off, by which a client could hide it.
+ */
 const WAY = new Set(["cdn-loop", "via"]);
 
 /** The one form in which names are compared: what a WSGI server takes for the same name is the same here. */
@@ -157,6 +169,20 @@ export function callerHeaders(client: Headers): Headers {
   return headers;
 }
 
+/**
+ * What a caller lends for questions that are asked later, elsewhere: as {@link callerHeaders}, but for values with anything
+ * beside printable ASCII. JavaScript reads all such bytes alike and would write others, so that a Fill would ask with what
+ * nobody has said.
+ */
+export function lentHeaders(client: Headers): [string, string][] {
+  return [...callerHeaders(client)].filter(([, value]) => isPrintable(value));
+}
+
+/** Whether a field's value, read by JavaScript, is written with the same bytes again. */
+export function isPrintable(value: string): boolean {
+  return /^[\t -~]*$/.test(value);
+}
+
 /** Who the caller is to the origin: of what {@link callerHeaders} sends, all by which callers are told apart. */
 export function callerIdentity(client: Headers): [string, string][] {
   return [...callerHeaders(client)].filter(([name]) => IDENTITY.has(name));
@@ -179,22 +205,26 @@ function isClaim(name: string): boolean {
   return CLAIM_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
-/** The field names that a Connection header makes hop-by-hop, normalised. */
+/** The field names that a Connection header makes hop-by-hop, normalised; never those that tell the way. */
 function connectionFields(headers: Headers): Set<string> {
   const value = headers.get("connection") ?? "";
   return new Set(
     value
       .split(",")
       .map(normalised)
-      .filter((name) => name !== ""),
+      .filter((name) => name !== "" && !WAY.has(name)),
   );
 }
 
+/** How a Cookie field begins (RFC 6265 section 4.2.1). */
+const COOKIE_START = /^[!#$%&'*+.^_`|~\w-]+=/;
+
 /**
- * Cookie fields become one, by "; " (RFC 9113 section 8.2.3), since the comma of other lists separates no cookies. Headers
- * joins them by ", ", which is in no cookie itself (RFC 6265 section 4.1.1, cookie-octet).
+ * Cookie fields become one, by "; " (RFC 9113 section 8.2.3), since the comma of other lists separates no cookies. Headers has
+ * joined them by ", ". A cookie itself has none (RFC 6265 section 4.1.1, cookie-octet), but in practice some do: where what
+ * follows one does not begin as a field does, it is taken for a part of a single field, and all stay as they are.
  */
 function joinCookies(headers: Headers): void {
-  const cookies = headers.get("cookie");
-  if (cookies?.includes(", ") === true) headers.set("cookie", cookies.replaceAll(", ", "; "));
+  const fields = headers.get("cookie")?.split(", ") ?? [];
+  if (fields.length > 1 && fields.every((field) => COOKIE_START.test(field))) headers.set("cookie", fields.join("; "));
 }

@@ -7,13 +7,20 @@
  * 8586 section 2); Cloudflare writes an entry of its own into it, and its pages do not say what becomes of a Worker's.
  */
 
+/** Settings that tell one edge from another. */
+export interface EdgeAddress {
+  /** Base URL of Glance, without a trailing slash. */
+  readonly origin: string;
+  readonly publicUrl: string | null;
+}
+
 /**
  * The name by which an edge knows itself. Edges may stand in a chain, a site's before a region's: what sets them apart is
- * where they send to, so that is what the name is made of.
- * @param origin ORIGIN_URL as the settings have it
+ * where they send to and where they are, so that is what the name is made of. By the first alone, two of them with one name for
+ * their origin, which each finds somewhere else, would be a circle.
  */
-export function edgeName(origin: string): string {
-  return `glance-edge-${hash(origin)}`;
+export function edgeName({ origin, publicUrl }: EdgeAddress): string {
+  return `glance-edge-${hash(publicUrl === null ? origin : `${origin} ${publicUrl}`)}`;
 }
 
 /** Whether a request has passed the edge of this name before. */
@@ -23,7 +30,8 @@ export function hasPassed(headers: Headers, name: string): boolean {
 
 /** Puts the edge's entry behind those that a request has already. */
 export function markPassed(headers: Headers, name: string): void {
-  // A gateway may name any version that it was spoken to in; behind Cloudflare's own proxy that is always this one.
+  // The version is that in which the request was received. A Worker is not told it (Cloudflare speaks HTTP/2 and 3 to clients),
+  // and nobody decides anything by it.
   headers.append("via", `1.1 ${name}`);
   headers.append("cdn-loop", name);
 }

@@ -103,7 +103,7 @@ async function lookUp(edge: Edge, request: Request, operation: Operation, policy
   // Any other spelling is no id of Glance's: it compares them as text.
   const target = downloadTarget(`/v2/images/${imageId}/file`);
   const answer =
-    target === null ? { kind: "not-found" as const } : await askRecord(target, request.headers, edge.settings.origin);
+    target === null ? { kind: "not-found" as const } : await askRecord(target, request.headers, edge.settings);
   switch (answer.kind) {
     case "found":
       return { status: answer.record.status, refusal: null };

@@ -2,7 +2,7 @@
 import type { Edge } from "../edge.ts";
 import { FillClient } from "../fill/client.ts";
 import { queueMoved } from "../fill/next.ts";
-import { callerHeaders } from "../http/headers.ts";
+import { lentHeaders } from "../http/headers.ts";
 import { endFetching } from "./clear.ts";
 
 /** Queues an image and starts it if it's its turn, under the rights of who queued it where the edge has none itself. */
@@ -16,7 +16,7 @@ export async function enqueue(edge: Edge, request: Request, imageId: string): Pr
   // The rights first: the image's turn may come at once, by somebody else's doing.
   await fill.lend({
     target: { api: "v2", imageId },
-    headers: [...callerHeaders(request.headers)],
+    headers: lentHeaders(request.headers),
   });
   await edge.queue.add(imageId, edge.now());
   edge.background(queueMoved(edge, edge.now()));

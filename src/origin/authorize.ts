@@ -5,10 +5,11 @@
  */
 import * as v from "valibot";
 import { callerHeaders } from "../http/headers.ts";
+import type { EdgeAddress } from "../http/loop.ts";
 import { readText } from "../http/read-text.ts";
 import { parseJson } from "../json.ts";
 import { BadOriginAnswer } from "./bad-answer.ts";
-import { fetchOrigin } from "./forward.ts";
+import { ANSWER_MS, fetchOrigin } from "./forward.ts";
 import { type ImageRecord, parseRecordV1, parseRecordV2 } from "./record.ts";
 import { type ImageTarget, recordPath } from "./target.ts";
 
@@ -17,8 +18,6 @@ import { type ImageTarget, recordPath } from "./target.ts";
  * than 1 MiB is not read, and its image passes through.
  */
 const MAX_BYTES = 2 ** 20;
-/** From the head of an answer to its end. Glance has it whole before it sends the head. */
-const BODY_MS = 10_000;
 
 const ImageList = v.object({ images: v.array(v.unknown()) });
 
@@ -33,12 +32,12 @@ export type RecordAnswer =
  * @throws OriginUnreachable
  * @throws BadOriginAnswer also when its 200 is no image record, or none that can be read
  */
-export async function askRecord(target: ImageTarget, client: Headers, origin: string): Promise<RecordAnswer> {
+export async function askRecord(target: ImageTarget, client: Headers, at: EdgeAddress): Promise<RecordAnswer> {
   const headers = callerHeaders(client);
   headers.set("accept", target.api === "v2" ? "application/json" : "*/*");
   headers.set("accept-encoding", "identity");
   const method = target.api === "v2" ? "GET" : "HEAD";
-  const response = await fetchOrigin(origin, recordPath(target), { method, headers });
+  const response = await fetchOrigin(at, recordPath(target), { method, headers });
   if (response.status === 200) {
     try {
       return { kind: "found", record: await readRecord(target, response), headers: response.headers };
@@ -62,11 +61,11 @@ async function readRecord({ api, imageId }: ImageTarget, response: Response): Pr
  * Glance is being replaced, says nothing about an image.
  * @throws OriginUnreachable, BadOriginAnswer, AnswerTooLarge, DeadlineExceeded
  */
-export async function isGlance(client: Headers, origin: string): Promise<boolean> {
+export async function isGlance(client: Headers, at: EdgeAddress): Promise<boolean> {
   const headers = callerHeaders(client);
   headers.set("accept", "application/json");
   headers.set("accept-encoding", "identity");
-  const response = await fetchOrigin(origin, "/v2/images?limit=1", { method: "GET", headers });
+  const response = await fetchOrigin(at, "/v2/images?limit=1", { method: "GET", headers });
   if (response.status !== 200) {
     await response.body?.cancel();
     return false;
@@ -75,5 +74,5 @@ export async function isGlance(client: Headers, origin: string): Promise<boolean
 }
 
 function readAnswer(response: Response, what: string): Promise<string> {
-  return readText(response, what, MAX_BYTES, BODY_MS);
+  return readText(response, what, MAX_BYTES, ANSWER_MS);
 }

@@ -34,7 +34,8 @@ export interface Naming {
 /**
  * Puts the edge's base where a URL, absolute or relative, names the origin's, as a reverse proxy does (compare Apache's
  * ProxyPassReverse). Glance builds such URLs from the Host header, so only host and path are compared: the scheme may be
- * that of a hop behind a TLS terminator, and the path prefix may be missing. Any other URL stays as it is.
+ * that of a hop behind a TLS terminator, and the path prefix may be missing where what is left can only be Glance's. What else
+ * the origin's host has is no matter of the edge: it is named absolutely, and any other URL stays as it is.
  */
 export function nameAsEdges(value: string, { origin, asked, edge }: Naming): string {
   // Empty: what was asked, to whoever reads it.
@@ -42,7 +43,10 @@ export function nameAsEdges(value: string, { origin, asked, edge }: Naming): str
   const url = new URL(value, asked);
   const base = new URL(origin);
   if (url.host !== base.host || (url.protocol !== "http:" && url.protocol !== "https:")) return value;
-  return edge + withoutPrefix(restOf(value, url), pathOf(origin));
+  const rest = restOf(value, url);
+  const prefix = pathOf(origin);
+  if (prefix !== "" && !isBelow(rest, prefix) && !GLANCES.test(rest)) return url.origin + rest;
+  return edge + withoutPrefix(rest, prefix);
 }
 
 /**
@@ -60,10 +64,20 @@ function pathOf(base: string): string {
   return new URL(base).pathname.replace(/\/+$/, "");
 }
 
+/** Paths of Glance itself, whatever stands in front of them: its root, its versions, and what is below one. */
+const GLANCES = /^\/*(versions|v[12](\.\d+)?)?([/?#]|$)/;
+
+/** What stands before the query. */
+export function pathOnly(pathAndQuery: string): string {
+  return pathAndQuery.split("?", 1)[0] ?? pathAndQuery;
+}
+
 /** @param path may have a query and a fragment behind it */
 function withoutPrefix(path: string, prefix: string): string {
+  return isBelow(path, prefix) ? path.slice(prefix.length) : path;
+}
+
+function isBelow(path: string, prefix: string): boolean {
   const next = path.charAt(prefix.length);
-  return prefix !== "" && path.startsWith(prefix) && (next === "" || "/?#".includes(next))
-    ? path.slice(prefix.length)
-    : path;
+  return prefix !== "" && path.startsWith(prefix) && (next === "" || "/?#".includes(next));
 }

@@ -4,6 +4,7 @@
  * stands in front of it may take more. So a path is read as widely as can be: to forget too much costs a question, to forget
  * too little gives somebody what is not theirs any more.
  */
+import { UUID } from "./target.ts";
 
 export interface Change {
   /** Ids of the images, in lower case, whose rights or data may be others now. "any": that can't be told. */
@@ -15,8 +16,7 @@ export interface Change {
 /** RFC 9110 section 9.2.1. */
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
-/** Case-blind: some databases behind Glance compare ids so. */
-const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
+const UUIDS = new RegExp(UUID, "g");
 
 /** Glance decodes a path once, and so may each of the proxies in front of it. */
 const MAX_DECODINGS = 4;
@@ -36,7 +36,10 @@ export function changeOf(method: string, path: string): Change {
   const [collection, id, ...below] = segments.slice(segments.findIndex((segment) => /^images$/i.test(segment)));
   if (!/^images$/i.test(collection ?? "")) {
     // Metadata definitions are about no image; what else there is (tasks, stores) may be about any.
-    return segments.includes("metadefs") ? NOTHING : { images: "any", deleted: null };
+    const metadefs = segments.indexOf("metadefs");
+    const isPlain = !segments.some((segment) => segment === "." || segment === "..");
+    // Behind a version or none. Further on it may be a name, and with `..` left in the path nobody knows where that leads.
+    return (metadefs === 0 || metadefs === 1) && isPlain ? NOTHING : { images: "any", deleted: null };
   }
   // A new image, whose right nobody can have asked for yet.
   if (id === undefined) return method === "POST" ? NOTHING : { images: "any", deleted: null };
@@ -58,6 +61,7 @@ function decoded(path: string): string | null {
   return /%[0-9a-f]{2}/i.test(text) ? null : text;
 }
 
+/** In lower case: some databases behind Glance compare ids so. */
 function idsIn(text: string): string[] {
-  return [...new Set(text.toLowerCase().match(UUID))];
+  return [...new Set(text.toLowerCase().match(UUIDS))];
 }

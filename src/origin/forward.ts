@@ -3,23 +3,20 @@
  * unchanged but for hop-by-hop fields and the origin's own base URL.
  */
 import { requestHeadersFor, responseHeadersFor } from "../http/headers.ts";
-import { edgeName, markPassed } from "../http/loop.ts";
+import { type EdgeAddress, edgeName, markPassed } from "../http/loop.ts";
 import { AnswerTooLarge, readText } from "../http/read-text.ts";
 import { BadOriginAnswer } from "./bad-answer.ts";
-import { edgeBaseUrl, type Naming, pathForOrigin } from "./base-url.ts";
+import { edgeBaseUrl, type Naming, pathForOrigin, pathOnly } from "./base-url.ts";
 import { nameLocations } from "./location.ts";
-import { isVersionsPath, MAX_DOCUMENT_BYTES, mayBeVersions, rewriteVersions } from "./versions.ts";
+import { isEncodedVersions, isVersionsPath, MAX_DOCUMENT_BYTES, mayBeVersions, rewriteVersions } from "./versions.ts";
 
-export interface Origin {
-  /** Base URL without a trailing slash. */
-  readonly origin: string;
-  readonly publicUrl: string | null;
+export interface Origin extends EdgeAddress {
   /** Keystone's base URL, or null: then the edge has no cache API, and lists none. */
   readonly keystone: string | null;
 }
 
-/** From the head of a versions document to its end: some KB, which Glance has whole before it sends the head. */
-const VERSIONS_MS = 10_000;
+/** From the head of an answer of some KB to its end: Glance has it whole before it sends the head. */
+export const ANSWER_MS = 10_000;
 
 /** The origin could not be reached, or hung up before it answered. */
 export class OriginUnreachable extends Error {
@@ -29,15 +26,15 @@ export class OriginUnreachable extends Error {
 /**
  * One request to the origin: never answered from a platform cache, never redirected, never decompressed, and marked as one
  * that has passed this edge.
- * @param origin base URL without a trailing slash. @param path path and query
+ * @param path path and query
  * @param as the client's request, where a new one can't be made from `init` alone
  * @throws OriginUnreachable when no answer came
  * @throws BadOriginAnswer when it has a status that no answer can have
  */
-export async function fetchOrigin(origin: string, path: string, init: RequestInit, as?: Request): Promise<Response> {
-  const url = origin + path;
+export async function fetchOrigin(at: EdgeAddress, path: string, init: RequestInit, as?: Request): Promise<Response> {
+  const url = at.origin + path;
   const headers = new Headers(init.headers);
-  markPassed(headers, edgeName(origin));
+  markPassed(headers, edgeName(at));
   let response: Response;
   try {
     response = await fetch(as === undefined ? url : new Request(url, as), {
@@ -75,9 +72,13 @@ export async function forward(request: Request, at: Origin): Promise<Response> {
   const response =
     (method === "GET" || method === "HEAD") && body !== null
       ? // The Fetch standard forbids such a body, unless it comes with the request that it arrived in.
-        await fetchOrigin(at.origin, path, { headers, signal }, request)
-      : await fetchOrigin(at.origin, path, { method, headers, body, signal });
-  return passBack(request, path, response, at);
+        await fetchOrigin(at, path, { headers, signal }, request)
+      : await fetchOrigin(at, path, { method, headers, body, signal });
+  if (method !== "GET" || body !== null || !isEncodedVersions(response)) return passBack(request, path, response, at);
+  // Only now it shows what this path is to Glance: once more, so that its links can be read.
+  await response.body?.cancel();
+  headers.set("accept-encoding", "identity");
+  return passBack(request, path, await fetchOrigin(at, path, { method, headers, signal }), at);
 }
 
 async function passBack(request: Request, path: string, response: Response, at: Origin): Promise<Response> {
@@ -105,7 +106,7 @@ async function passBack(request: Request, path: string, response: Response, at: 
 /** The answer's text, or null for one that is too large for a versions document: its body is still to be sent then. */
 async function readVersions(response: Response): Promise<string | null> {
   try {
-    const text = await readText(response.clone(), "the origin's versions", MAX_DOCUMENT_BYTES, VERSIONS_MS);
+    const text = await readText(response.clone(), "the origin's versions", MAX_DOCUMENT_BYTES, ANSWER_MS);
     await response.body?.cancel();
     return text;
   } catch (cause) {
@@ -114,8 +115,4 @@ async function readVersions(response: Response): Promise<string | null> {
     await response.body?.cancel().catch(() => undefined);
     throw new BadOriginAnswer("the origin's versions document broke off", { cause });
   }
-}
-
-function pathOnly(pathAndQuery: string): string {
-  return pathAndQuery.split("?", 1)[0] ?? pathAndQuery;
 }

@@ -5,6 +5,7 @@
  */
 import { withDeadline } from "../deadline.ts";
 import { callerHeaders } from "../http/headers.ts";
+import type { EdgeAddress } from "../http/loop.ts";
 import { fetchOrigin, OriginUnreachable } from "./forward.ts";
 import { dataPath, type ImageTarget } from "./target.ts";
 
@@ -48,7 +49,7 @@ export interface ImageSource {
   readonly target: ImageTarget;
   /** The caller's own headers: the download happens under the caller's rights. */
   readonly caller: Headers;
-  readonly origin: string;
+  readonly at: EdgeAddress;
   /** Bytes of the whole image. */
   readonly size: number;
   /** An origin that sends nothing for so long has stalled: another connection may do better. */
@@ -85,7 +86,7 @@ export class ImageBody {
    * Opens the data at a byte. Needed before the first read, so that the origin's first answer can be looked at.
    * @returns the headers of the answer
    * @throws ImageBodyError "refused" with the origin's answer unread, or "encoded"
-   * @throws OriginUnreachable, BadOriginAnswer
+   * @throws OriginUnreachable, BadOriginAnswer, DeadlineExceeded
    */
   async open(from: number): Promise<Headers> {
     const first = this.#mayReadAtRandom ? from : 0;
@@ -115,8 +116,8 @@ export class ImageBody {
   /**
    * Reads the next bytes from `at` on: at least one and at most `most`. They are valid until the next read, which
    * takes their buffer.
-   * @throws ImageBodyError, OriginUnreachable when the origin does not give the bytes after all tries; the answer of a
-   *   refusal is unread
+   * @throws ImageBodyError, OriginUnreachable, BadOriginAnswer, DeadlineExceeded when the origin does not give the bytes after
+   *   all tries; the answer of a refusal is unread
    */
   async read(at: number, most: number): Promise<Uint8Array> {
     const wanted = Math.min(most, this.#source.size - at, READ_BYTES);
@@ -182,18 +183,18 @@ export class ImageBody {
   }
 
   #request(from: number): Promise<Response> {
-    const { caller, origin, target } = this.#source;
+    const { caller, target } = this.#source;
     const headers = callerHeaders(caller);
     headers.set("accept-encoding", "identity");
     if (from > 0) headers.set("range", `bytes=${from}-`);
-    return this.#fetch(origin, dataPath(target), headers);
+    return this.#fetch(dataPath(target), headers);
   }
 
-  async #fetch(origin: string, path: string, headers: Headers): Promise<Response> {
+  async #fetch(path: string, headers: Headers): Promise<Response> {
     const opening = new AbortController();
     this.#opening = opening;
     try {
-      const asking = fetchOrigin(origin, path, { method: "GET", headers, signal: opening.signal });
+      const asking = fetchOrigin(this.#source.at, path, { method: "GET", headers, signal: opening.signal });
       return await withDeadline("the origin's answer", HEADERS_MS, asking);
     } catch (cause) {
       opening.abort();

@@ -36,23 +36,32 @@ export function nameLocations(headers: Headers, status: number, naming: Naming):
 }
 
 /**
- * The origin sends elsewhere, and under the edge's name that is the very URL that the client has asked: typically http is
- * answered with a redirect to https. An origin that names just what it was asked sends everybody back, with the edge or
- * without, and may mean it (303).
+ * The origin sends elsewhere for the very same thing: to what under the edge's name is the URL that the client has asked, and
+ * so in a circle, or to another port or scheme of its own host, and so past the edge. Typically http is answered with a
+ * redirect to https. An origin that names just what it was asked sends everybody back, with the edge or without, and may mean
+ * it (303).
  */
 function refuseCircle(location: string, named: string, status: number, { origin, asked, edge }: Naming): void {
-  const clients = edge + asked.slice(origin.length);
   if (!URL.canParse(location, asked)) return;
   const target = new URL(location, asked);
-  if (pageOf(named, asked) !== pageOf(clients) || pageOf(target.href) === pageOf(asked)) return;
+  if (pageOf(target.href) === pageOf(asked)) return;
+  const circle = pageOf(named, asked) === pageOf(edge + asked.slice(origin.length));
+  if (!circle && !isSameElsewhere(target, new URL(asked))) return;
   throw new BadOriginAnswer(
     `the origin answers ${status} and sends to ${target.href}: ORIGIN_URL must be an address at which it answers itself`,
     {
       forClient:
-        "The image service behind this edge redirects back to this URL. " +
+        `The image service behind this edge redirects ${circle ? "back to this URL" : "to another address of its own"}. ` +
         "The edge's setting ORIGIN_URL must be an address at which the image service answers itself.",
     },
   );
+}
+
+/** The same path and query at the same host, by whatever scheme and port. */
+function isSameElsewhere(target: URL, asked: URL): boolean {
+  const web = target.protocol === "http:" || target.protocol === "https:";
+  const same = target.pathname === asked.pathname && target.search === asked.search;
+  return web && same && target.hostname === asked.hostname;
 }
 
 /** A URL in its normal form, without the fragment. */

@@ -5,54 +5,102 @@
  * may see the image, not that the caller may download it.
  */
 import * as v from "valibot";
+import type { EdgeAddress } from "../http/loop.ts";
 import { readText } from "../http/read-text.ts";
 import { USER_AGENT } from "../http/user-agent.ts";
 import { parseJson } from "../json.ts";
 import type { Log } from "../observe/log.ts";
 import { fetchOrigin } from "./forward.ts";
+import { MAX_DOCUMENT_BYTES } from "./versions.ts";
 
 /**
  * API version that no Glance before Xena knows and each one since Zed at the latest lists, whatever its configuration. v2.14,
  * Xena's own, is listed only with Glance's cache on, and an edge behind this one adds it (versions.ts).
  */
-const MARK = "v2.15";
+export const MARK = "v2.15";
 
 /** A Glance is upgraded now and then. ms */
 const BELIEVED_MS = 10 * 60_000;
+/** So long what was known goes for one that is being asked again, or does not answer. ms */
+const BELIEVED_AT_MOST_MS = 30 * 60_000;
 /** One that does not answer is left in peace for a while: no download is to wait for it each time. ms */
 const UNKNOWN_MS = 60_000;
 
 /** Without an answer in this time the right is asked for in the way that fits every Glance. ms */
 const PATIENCE_MS = 3_000;
+/** How often one that waits for the answer to another one's question looks for it. ms */
+const LOOK_MS = 25;
 
 const Versions = v.object({ versions: v.array(v.fallback(v.object({ id: v.unknown() }), { id: null })) });
 
-/** The document is about 4 KB. */
-const MAX_DOCUMENT_BYTES = 64 * 1024;
+/** What is known of one origin. Times in ms since the epoch. */
+interface Order {
+  policyFirst: boolean;
+  /** Of the answer; -Infinity: there was none yet. */
+  at: number;
+  /** Not asked again before. */
+  askAt: number;
+  /** Somebody asks, and will be done by then; should the platform end that one's request, nobody says so. */
+  askedUntil: number;
+}
 
 export class PolicyOrder {
   /** By the origin's base URL. */
-  readonly #known = new Map<string, { readonly policyFirst: boolean; readonly until: number }>();
+  readonly #orders = new Map<string, Order>();
 
-  /** Never throws: what can't be learned is a no, which costs a second question and never lets a caller pass. */
-  async isPolicyFirst(origin: string, now: number, log: Log): Promise<boolean> {
-    const known = this.#known.get(origin);
-    if (known !== undefined && now < known.until) return known.policyFirst;
-    try {
-      const policyFirst = await listsMark(origin);
-      this.#known.set(origin, { policyFirst, until: now + BELIEVED_MS });
-      return policyFirst;
-    } catch (cause) {
-      log.error("origin.versions-failed", cause);
-      this.#known.set(origin, { policyFirst: false, until: now + UNKNOWN_MS });
-      return false;
+  /**
+   * Asked once at a time. What was known goes on meanwhile; who comes before anything is known waits for the answer.
+   * Never throws: what can't be learned is a no, which costs a second question and never lets a caller pass.
+   * @param background lets a question go on behind the answer to the client
+   */
+  async isPolicyFirst(
+    at: EdgeAddress,
+    now: number,
+    log: Log,
+    background: (work: Promise<unknown>) => void,
+  ): Promise<boolean> {
+    const order = this.#orderOf(at.origin);
+    const known = now - order.at < BELIEVED_AT_MOST_MS;
+    const asking = now < order.askedUntil;
+    if (!asking && now >= order.askAt) {
+      const learned = learn(order, at, now, log);
+      if (known) background(learned);
+      else await learned;
+    } else if (!known && asking) {
+      await learnedByOther(order);
     }
+    return now - order.at < BELIEVED_AT_MOST_MS && order.policyFirst;
+  }
+
+  #orderOf(origin: string): Order {
+    const order = this.#orders.get(origin) ?? { policyFirst: false, at: -Infinity, askAt: -Infinity, askedUntil: 0 };
+    this.#orders.set(origin, order);
+    return order;
   }
 }
 
-/** @throws OriginUnreachable, or TypeError when the answer is no versions document */
-async function listsMark(origin: string): Promise<boolean> {
-  const response = await fetchOrigin(origin, "/versions", {
+async function learn(order: Order, at: EdgeAddress, now: number, log: Log): Promise<void> {
+  // The head and the body each have their time.
+  order.askedUntil = now + 2 * PATIENCE_MS;
+  try {
+    order.policyFirst = await listsMark(at);
+    order.at = now;
+    order.askAt = now + BELIEVED_MS;
+  } catch (cause) {
+    log.error("origin.versions-failed", cause);
+    order.askAt = now + UNKNOWN_MS;
+  }
+  order.askedUntil = 0;
+}
+
+/** Looks by a clock of its own: in Workers no request may wait for another one's I/O. */
+async function learnedByOther(order: Order): Promise<void> {
+  for (let waited = 0; waited < PATIENCE_MS && order.askedUntil > 0; waited += LOOK_MS) await scheduler.wait(LOOK_MS);
+}
+
+/** @throws OriginUnreachable, BadOriginAnswer, AnswerTooLarge, DeadlineExceeded, or TypeError for no versions document */
+async function listsMark(at: EdgeAddress): Promise<boolean> {
+  const response = await fetchOrigin(at, "/versions", {
     headers: { accept: "application/json", "accept-encoding": "identity", "user-agent": USER_AGENT },
     signal: AbortSignal.timeout(PATIENCE_MS),
   });

@@ -2,6 +2,7 @@
  * Which image a request is about. Only exact paths with a canonical image id count (glance/api/middleware/cache.py
  * PATTERNS, narrowed): a path that the edge and Glance might read differently is never answered from the cache.
  */
+import { pathOnly } from "./base-url.ts";
 import type { ApiVersion } from "./record.ts";
 
 export interface ImageTarget {
@@ -15,15 +16,15 @@ export interface ImageTarget {
   readonly query?: string;
 }
 
-const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+/** The canonical form of an image's id, as a pattern. */
+export const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
 const DOWNLOAD_V1 = new RegExp(`^/v1/images/(${UUID})$`);
 const DOWNLOAD_V2 = new RegExp(`^/v2/images/(${UUID})/file$`);
 
 /** The image that a GET of this path and query downloads, or null. */
 export function downloadTarget(pathAndQuery: string): ImageTarget | null {
-  const at = pathAndQuery.indexOf("?");
-  const path = at < 0 ? pathAndQuery : pathAndQuery.slice(0, at);
-  const query = at < 0 ? {} : { query: pathAndQuery.slice(at) };
+  const path = pathOnly(pathAndQuery);
+  const query = path === pathAndQuery ? {} : { query: pathAndQuery.slice(path.length) };
   const v2 = DOWNLOAD_V2.exec(path)?.[1];
   if (v2 !== undefined) return { api: "v2", imageId: v2, ...query };
   const v1 = DOWNLOAD_V1.exec(path)?.[1];

@@ -1,7 +1,8 @@
 /**
- * Glance's versions document (glance/api/versions.py): the links in it are built from the Host header and so name the
- * origin, or else from Glance's setting `public_endpoint`; clients follow them, so they must name the edge. And a Glance without a cache of its own leaves out the
- * versions that stand for its cache API, which clients look for before they use that of the edge.
+ * Glance's versions document (glance/api/versions.py): the links in it are built from the Host header and so name the origin,
+ * or else from Glance's setting `public_endpoint`; clients follow them, so they must name the edge. And a Glance without a
+ * cache of its own leaves out the versions that stand for its cache API, which clients look for before they use that of the
+ * edge.
  */
 import { type Naming, nameAsEdges } from "./base-url.ts";
 
@@ -23,24 +24,32 @@ export function isVersionsPath(path: string): boolean {
   }
 }
 
-/** Whether an answer may hold a versions document. One of unknown length may, where nothing else is to be expected. */
+/** Whether an answer may hold a versions document: what a proxy sends piece by piece has no length. */
 export function mayBeVersions(path: string, response: Response): boolean {
-  const length = response.headers.get("content-length");
-  const bytes = length === null && isVersionsPath(path) ? 1 : Number(length ?? Number.NaN);
   return (
-    (isVersionsPath(path) || response.status === 300) &&
-    !response.headers.has("content-encoding") &&
-    bytes > 0 &&
-    bytes <= MAX_DOCUMENT_BYTES &&
-    (response.headers.get("content-type") ?? "").includes("application/json")
+    (isVersionsPath(path) || response.status === 300) && isJson(response) && !response.headers.has("content-encoding")
   );
+}
+
+/**
+ * Whether an answer is a versions document, for all that is known, that has come compressed: a proxy does that for the client,
+ * and Glance answers every path that it does not know with the document (`/v1/images` since Rocky, `/v3`, `/anything`).
+ */
+export function isEncodedVersions(response: Response): boolean {
+  return response.status === 300 && isJson(response) && response.headers.has("content-encoding");
+}
+
+/** JSON, and no longer than a versions document is. */
+function isJson({ headers }: Response): boolean {
+  const bytes = Number(headers.get("content-length") ?? 1);
+  return bytes > 0 && bytes <= MAX_DOCUMENT_BYTES && (headers.get("content-type") ?? "").includes("application/json");
 }
 
 /**
  * What Glance lists only with its cache on: the cache API, the same with its right statuses (release notes of Yoga,
  * 24.1 and 24.2), and with `clean` and `prune`.
  */
-const CACHE_VERSIONS = ["v2.14", "v2.16", "v2.18"];
+export const CACHE_VERSIONS = ["v2.14", "v2.16", "v2.18"];
 
 /**
  * The document with the edge's base URL in its links; text that is no such document comes back unchanged.

@@ -41,7 +41,7 @@ export async function reconcile(edge: Edge, deadline: number): Promise<Reconcile
     const token = await service.get();
     const findings = await Promise.all(batch.map((imageId) => look(edge, imageId, token)));
     if (findings.includes("gone") && !sure) {
-      sure = await isGlance(new Headers({ "x-auth-token": token.token }), edge.settings.origin);
+      sure = await isGlance(new Headers({ "x-auth-token": token.token }), edge.settings);
       if (!sure) throw new Error("images seem to be gone, but what says so at ORIGIN_URL is not Glance");
     }
     for (const [index, finding] of findings.entries()) {
@@ -63,7 +63,7 @@ async function look(edge: Edge, imageId: string, { token, identity }: ServiceTok
   let answer: RecordAnswer;
   try {
     const headers = new Headers({ "x-auth-token": token });
-    answer = await askRecord({ api: "v2", imageId }, headers, edge.settings.origin);
+    answer = await askRecord({ api: "v2", imageId }, headers, edge.settings);
   } catch (cause) {
     if (cause instanceof OriginUnreachable) throw cause;
     edge.log.error("reconcile.unreadable", cause, { image_id: imageId });

@@ -1,4 +1,6 @@
-/** Glance with `[cors] allowed_origin`: what it says to the page that asks is on every answer, also on those of the edge's own. */
+/**
+ * Glance with `[cors] allowed_origin`: what it says to the page that asks is on every answer, also on those of the edge's own.
+ */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { bucketBut } from "../support/bindings.ts";
 import { keptImage } from "../support/kept.ts";

@@ -11,6 +11,7 @@ import { createEdge, type Edge } from "../../src/edge.ts";
 import { ServiceTokenMemory } from "../../src/keystone/service-tokens.ts";
 import { Receivers } from "../../src/notify/receivers.ts";
 import { createLog } from "../../src/observe/log.ts";
+import { Seldom } from "../../src/observe/seldom.ts";
 import { Permissions } from "../../src/origin/permissions.ts";
 import { PolicyOrder } from "../../src/origin/policy-order.ts";
 import { bindings } from "./env.ts";
@@ -98,6 +99,7 @@ export function edgeBefore(
     policyOrder: new PolicyOrder(),
     usage: new Usage(),
     alone: new AloneDownloads(),
+    seldom: new Seldom(),
     serviceTokens: new ServiceTokenMemory(),
     receivers: new Receivers(),
   };

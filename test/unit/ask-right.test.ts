@@ -1,4 +1,6 @@
-/** What the answers of Glances of all times say about a caller's right. One that old can't be run here: its words are played. */
+/**
+ * What the answers of Glances of all times say about a caller's right. One that old can't be run here: its words are played.
+ */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import packageJson from "../../package.json";
 import { USER_AGENT } from "../../src/http/user-agent.ts";
@@ -6,6 +8,7 @@ import { askRight, REFUSED_RANGE } from "../../src/origin/ask-right.ts";
 
 const ID = "71c675ab-d94f-49cd-a114-e12490b328d9";
 const ORIGIN = "https://glance.test";
+const AT = { origin: ORIGIN, publicUrl: null };
 const V2 = { api: "v2", imageId: ID } as const;
 
 const START = "Invalid start position in Range header. Start position MUST be in the inclusive range [0, 25].";
@@ -37,9 +40,13 @@ function answering(...answers: readonly Response[]): Seen[] {
 
 const yes = async () => true;
 const no = async () => false;
+const strange = vi.fn();
 const client = () => new Headers({ "x-auth-token": "t" });
 
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  strange.mockClear();
+});
 
 describe("a Glance that asks its policy first", () => {
   it.each([
@@ -47,14 +54,6 @@ describe("a Glance that asks its policy first", () => {
     ["its own 416 as HTML, whatever was accepted", new Response(AS_HTML, { status: 416 }), true],
     ["its own 416 as text", new Response(AS_TEXT, { status: 416 }), true],
     ["its own 416 of an image of 0 bytes", new Response(AS_JSON.replace("[0, 25]", "[0, -1]"), { status: 416 }), true],
-    [
-      "another 416 of Glance, of a range that it can't read",
-      new Response("Invalid Range header.", { status: 416 }),
-      false,
-    ],
-    ["a proxy's 416", new Response(NGINX, { status: 416 }), false],
-    ["an empty 416", new Response(null, { status: 416 }), false],
-    ["a 416 that says it behind 8 KiB", new Response("x".repeat(8192) + START, { status: 416 }), false],
     ["Glance's words with 400", new Response(AS_JSON, { status: 400 }), false],
     ["Glance's words with 403", new Response(AS_JSON, { status: 403 }), false],
     ["the store's 400", new Response(NOT_RANDOMLY, { status: 400 }), false],
@@ -69,8 +68,30 @@ describe("a Glance that asks its policy first", () => {
     ["503", new Response("", { status: 503 }), false],
   ] as const)("%s", async (_, answer, right) => {
     const seen = answering(answer);
-    expect(await askRight(V2, client(), ORIGIN, yes)).toBe(right);
+    expect(await askRight(V2, client(), AT, yes, strange)).toBe(right);
     expect(seen.map(({ headers }) => headers.get("range"))).toEqual([REFUSED_RANGE]);
+    expect(strange).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ["has another 416 of Glance", () => new Response("Invalid Range header.", { status: 416 })],
+    ["has a proxy's 416 before it", () => new Response(NGINX, { status: 416 })],
+    ["has an empty 416", () => new Response(null, { status: 416 })],
+    ["has a 416 that says it behind 8 KiB", () => new Response("x".repeat(8192) + START, { status: 416 })],
+  ])("is asked for the first byte where it %s, which says nothing of a right", async (_, refusal) => {
+    for (const [answer, right] of [
+      [new Response("x", { status: 206, headers: { "content-length": "1" } }), true],
+      [new Response(NOT_RANDOMLY, { status: 400 }), true],
+      [new Response("403 Forbidden", { status: 403 }), false],
+      [new Response(NGINX, { status: 416 }), false],
+    ] as const) {
+      strange.mockClear();
+      const seen = answering(refusal(), answer);
+      expect(await askRight(V2, client(), AT, yes, strange)).toBe(right);
+      expect(seen.map(({ headers }) => headers.get("range"))).toEqual([REFUSED_RANGE, "bytes=0-0"]);
+      expect(strange).toHaveBeenCalledTimes(1);
+      vi.restoreAllMocks();
+    }
   });
 
   it("is not read on and on when its 416 has no end", async () => {
@@ -85,8 +106,8 @@ describe("a Glance that asks its policy first", () => {
         cancelled = true;
       },
     });
-    answering(new Response(endless, { status: 416 }));
-    expect(await askRight(V2, client(), ORIGIN, yes)).toBe(false);
+    answering(new Response(endless, { status: 416 }), new Response("", { status: 403 }));
+    expect(await askRight(V2, client(), AT, yes, strange)).toBe(false);
     expect([pulled < 16, cancelled]).toEqual([true, true]);
   });
 });
@@ -103,7 +124,7 @@ describe("a Glance that asks its policy behind the range, or that may", () => {
     ["fails", new Response("", { status: 500 }), false],
   ] as const)("is asked for the first byte as well, and %s", async (_, answer, right) => {
     const seen = answering(refused(), answer);
-    expect(await askRight(V2, client(), ORIGIN, no)).toBe(right);
+    expect(await askRight(V2, client(), AT, no, strange)).toBe(right);
     expect(seen.map(({ headers }) => headers.get("range"))).toEqual([REFUSED_RANGE, "bytes=0-0"]);
   });
 
@@ -112,7 +133,7 @@ describe("a Glance that asks its policy behind the range, or that may", () => {
     ["ignores Range, as before Pike", new Response("all of it"), true],
   ] as const)("is asked once when it %s", async (_, answer, right) => {
     const seen = answering(answer);
-    expect(await askRight(V2, client(), ORIGIN, no)).toBe(right);
+    expect(await askRight(V2, client(), AT, no, strange)).toBe(right);
     expect(seen).toHaveLength(1);
   });
 });
@@ -125,14 +146,14 @@ describe("API v1, which ignores Range,", () => {
   ] as const)("%s", async (_, answer, right) => {
     const seen = answering(answer);
     const never = () => Promise.reject(new Error("the version of v2 is no matter of v1"));
-    expect(await askRight({ api: "v1", imageId: ID }, client(), ORIGIN, never)).toBe(right);
+    expect(await askRight({ api: "v1", imageId: ID }, client(), AT, never, strange)).toBe(right);
     expect(seen.map(({ headers }) => headers.get("range"))).toEqual(["bytes=0-0"]);
   });
 });
 
 it("no refusal waits for the versions of the origin", async () => {
   answering(new Response("", { status: 404 }));
-  expect(await askRight(V2, client(), ORIGIN, () => new Promise(() => undefined))).toBe(false);
+  expect(await askRight(V2, client(), AT, () => new Promise(() => undefined), strange)).toBe(false);
 });
 
 it("the question is the caller's own, with the download's query, under the edge's own name", async () => {
@@ -145,7 +166,7 @@ it("the question is the caller's own, with the download's query, under the edge'
     range: "bytes=5-9",
     "if-none-match": '"e"',
   });
-  await askRight({ ...V2, query: "?prefer=ceph,file" }, headers, ORIGIN, no);
+  await askRight({ ...V2, query: "?prefer=ceph,file" }, headers, AT, no, strange);
   expect(seen).toHaveLength(2);
   for (const { url, headers: sent } of seen) {
     expect(url).toBe(`${ORIGIN}/v2/images/${ID}/file?prefer=ceph,file`);

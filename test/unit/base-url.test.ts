@@ -109,7 +109,11 @@ describe("a URL of the origin https://cloud/image becomes that of the edge at ht
     ["https://cloud/image", "https://edge.test/glance"],
     ["https://cloud/image?a=/image", "https://edge.test/glance?a=/image"],
     ["https://cloud/v2/images/a", "https://edge.test/glance/v2/images/a"],
-    ["http://cloud/images/v2", "https://edge.test/glance/images/v2"],
+    ["https://cloud?a", "https://edge.test/glance/?a"],
+    ["https://cloud/versions", "https://edge.test/glance/versions"],
+    ["//cloud/v2.7/images?a", "https://edge.test/glance/v2.7/images?a"],
+    ["/v1", "https://edge.test/glance/v1"],
+    ["https://cloud//v2/images", "https://edge.test/glance//v2/images"],
     ["/image/v2/images/a", "https://edge.test/glance/v2/images/a"],
     ["/image/v2/é", "https://edge.test/glance/v2/é"],
     ["//cloud/image/v2", "https://edge.test/glance/v2"],
@@ -118,6 +122,18 @@ describe("a URL of the origin https://cloud/image becomes that of the edge at ht
     ["../../image/v1", "https://edge.test/glance/v1"],
     ["/x/../image/v1", "https://edge.test/glance/v1"],
   ])("%s is %s", (value, named) => {
+    const asked = "https://cloud/image/v2/images";
+    expect(nameAsEdges(value, { origin: "https://cloud/image", asked, edge: "https://edge.test/glance" })).toBe(named);
+  });
+
+  it.each([
+    ["http://cloud/images/v2", "http://cloud/images/v2"],
+    ["https://cloud/identity/v3", "https://cloud/identity/v3"],
+    ["/dashboard/é?a#b", "https://cloud/dashboard/é?a#b"],
+    ["//cloud/v3", "https://cloud/v3"],
+    ["../../v20", "https://cloud/v20"],
+    ["/versionsx", "https://cloud/versionsx"],
+  ])("but %s, beside it and not Glance's, is %s", (value, named) => {
     const asked = "https://cloud/image/v2/images";
     expect(nameAsEdges(value, { origin: "https://cloud/image", asked, edge: "https://edge.test/glance" })).toBe(named);
   });

@@ -215,6 +215,8 @@ describe("a right setting", () => {
     ["http://glance.example:9292/v2", "http://glance.example:9292"],
     ["http://glance.example:9292/v1/", "http://glance.example:9292"],
     ["https://cloud.example/image/v2", "https://cloud.example/image"],
+    ["https://cloud.example//v2", "https://cloud.example"],
+    ["https://cloud.example/image///v2.0//", "https://cloud.example/image"],
     ["https://cloud.example/image/v2.0//", "https://cloud.example/image"],
     ["https://cloud.example/image/v2.15/", "https://cloud.example/image"],
     ["https://cloud.example/image/v1.1", "https://cloud.example/image"],

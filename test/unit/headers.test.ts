@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { callerHeaders, callerIdentity, requestHeadersFor, responseHeadersFor } from "../../src/http/headers.ts";
+import {
+  callerHeaders,
+  callerIdentity,
+  lentHeaders,
+  requestHeadersFor,
+  responseHeadersFor,
+} from "../../src/http/headers.ts";
 import { USER_AGENT } from "../../src/http/user-agent.ts";
 
 const HOP_BY_HOP = [
@@ -90,6 +96,11 @@ describe("of a client's headers, the origin does not get", () => {
     "CF-Connecting-IP",
     "CF-Ray",
     "X-HTTP-Method-Override",
+    "X-Forwarded",
+    "X-Host",
+    "X-HTTP-Method",
+    "X-Method-Override",
+    "X-Original-Host",
     "X-Original-URL",
     "X-Rewrite-URL",
   ])("%s, which only a proxy may say", (name) => {
@@ -192,6 +203,26 @@ describe("a question of the edge's own", () => {
   });
 });
 
+it.each(["\u00e9", "\ufffd", "a\u0085", "a\u007f", "\u20ac"])(
+  "what a caller lends has no value with %j, which would be sent as other bytes",
+  (text) => {
+    const client = new Headers({ cookie: "a=1" });
+    client.set("x-auth-token", text);
+    expect(lentHeaders(client)).toEqual([
+      ["cookie", "a=1"],
+      ["user-agent", USER_AGENT],
+    ]);
+  },
+);
+
+it("Connection takes no field off that tells the way: a client could hide a circle by it", () => {
+  const way = { via: "1.1 other", "cdn-loop": "other" };
+  const client = new Headers({ connection: "close, Via, CDN-Loop, cdn_loop, x-hop", "x-hop": "1", ...way });
+  expect(Object.fromEntries(requestHeadersFor(client))).toEqual(way);
+  expect(Object.fromEntries(callerHeaders(client))).toEqual({ ...way, "user-agent": USER_AGENT });
+  expect(responseHeadersFor(client).get("via")).toBe("1.1 other");
+});
+
 describe("who the caller is", () => {
   it("is what the edge's questions say of it, without what is new with every request", () => {
     const client = new Headers({ accept: "a" });
@@ -212,6 +243,10 @@ it.each([
   [["a=1; b=2", "c=3", "d=4"], "a=1; b=2; c=3; d=4"],
   [["a=1,2"], "a=1,2"],
   [["a=1"], "a=1"],
+  [['a="x, y"'], 'a="x, y"'],
+  [['a="x, y"; b=2', "c=3"], 'a="x, y"; b=2, c=3'],
+  [["a=1", "b"], "a=1, b"],
+  [["a.b|c=1", "__Host-d=2"], "a.b|c=1; __Host-d=2"],
 ])("Cookie fields %j become one: %s", (fields, joined) => {
   const client = new Headers();
   for (const value of fields) client.append("cookie", value);

@@ -45,6 +45,23 @@ describe("Location and Content-Location", () => {
   );
 });
 
+it.each(["https://glance:8443/image/v2/a?b", "http://glance:9292/image/v2/a?b#c", "//GLANCE:81/image/v2/a?b"])(
+  "a redirect to the same thing at another address of the origin, %s, is refused: it leads past the edge",
+  (location) => {
+    for (const status of REDIRECTS) {
+      expect(() => named(status, location)).toThrow(/ORIGIN_URL/);
+      try {
+        named(status, location);
+      } catch (cause) {
+        if (!(cause instanceof BadOriginAnswer)) throw cause;
+        expect(cause.forClient).toMatch(/to another address of its own.*ORIGIN_URL/);
+        expect(cause.forClient).not.toContain("glance:");
+      }
+    }
+    expect(named(201, location)).toBe(location);
+  },
+);
+
 describe("a redirect to what would be the client's own URL again", () => {
   it.each([
     "https://glance/image/v2/a?b",
@@ -71,7 +88,10 @@ describe("a redirect to what would be the client's own URL again", () => {
     ["https://glance/image/v2/a/", "https://edge.test/mount/v2/a/"],
     ["https://glance/image/v2/a", "https://edge.test/mount/v2/a"],
     ["https://glance/image/v2/a?c", "https://edge.test/mount/v2/a?c"],
-    ["https://glance:8443/image/v2/a?b", "https://glance:8443/image/v2/a?b"],
+    ["https://glance:8443/image/v2/a", "https://glance:8443/image/v2/a"],
+    ["https://glance:8443/image/v2/a?c", "https://glance:8443/image/v2/a?c"],
+    ["https://glance.other/image/v2/a?b", "https://glance.other/image/v2/a?b"],
+    ["ftp://glance/image/v2/a?b", "ftp://glance/image/v2/a?b"],
     ["https://other/image/v2/a?b", "https://other/image/v2/a?b"],
   ])("is not %s", (location, seen) => {
     for (const status of REDIRECTS) expect(named(status, location)).toBe(seen);

@@ -1,18 +1,25 @@
 import { describe, expect, it } from "vitest";
 import { edgeName, hasPassed, markPassed } from "../../src/http/loop.ts";
 
-const NAME = edgeName("https://cloud.example/image");
+const named = (origin: string, publicUrl: string | null = null) => edgeName({ origin, publicUrl });
+const NAME = named("https://cloud.example/image");
 
 describe("the name of an edge", () => {
   it("is a token of HTTP, the same for the same origin", () => {
     expect(NAME).toMatch(/^glance-edge-[0-9a-f]{16}$/);
-    expect(edgeName("https://cloud.example/image")).toBe(NAME);
+    expect(named("https://cloud.example/image")).toBe(NAME);
   });
 
   it("is another one for another origin, so that edges may stand in a chain", () => {
     const origins = ["https://cloud.example", "http://cloud.example/image", "https://cloud.example/image2", ""];
-    expect(new Set([NAME, ...origins.map(edgeName)]).size).toBe(5);
+    expect(new Set([NAME, ...origins.map((origin) => named(origin))]).size).toBe(5);
   });
+});
+
+it("another name is that of an edge at another PUBLIC_URL with the same ORIGIN_URL, which each may find elsewhere", () => {
+  const edges = [null, "https://one.example", "https://two.example"].map((url) => named("https://glance.example", url));
+  expect(new Set(edges).size).toBe(3);
+  expect(named("https://glance.example", "https://one.example")).toBe(edges[1]);
 });
 
 describe("a request", () => {
@@ -21,7 +28,7 @@ describe("a request", () => {
     expect(hasPassed(headers, NAME)).toBe(false);
     markPassed(headers, NAME);
     expect(hasPassed(headers, NAME)).toBe(true);
-    expect(hasPassed(headers, edgeName("https://cloud.example"))).toBe(false);
+    expect(hasPassed(headers, named("https://cloud.example"))).toBe(false);
     expect([...headers]).toEqual([
       ["cdn-loop", NAME],
       ["via", `1.1 ${NAME}`],

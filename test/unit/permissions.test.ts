@@ -58,7 +58,7 @@ describe("a permission", () => {
     expect(["one", "two"].map((key) => permissions.wasAllowed(key))).toEqual([false, false]);
   });
 
-  it.each([[["image"]], [["other image"]], ["any" as const]])(
+  it.each([[["image"]], [["other image", "image"]], ["any" as const]])(
     "is not kept when %s was forgotten while the origin was asked: it may be of the time before",
     (images) => {
       const permissions = new Permissions();
@@ -70,6 +70,54 @@ describe("a permission", () => {
       expect(permissions.wasAllowed("key")).toBe(true);
     },
   );
+
+  it("is kept when only other images have changed while the origin was asked, be they thousands", () => {
+    const permissions = new Permissions();
+    const asking = permissions.asking(0);
+    for (let index = 0; index < 4096; index++) permissions.forget([`other image ${index}`]);
+    permissions.allow("key", "image", answer("a"), asking);
+    expect(permissions.wasAllowed("key")).toBe(true);
+  });
+
+  it("is not kept when more images have changed meanwhile than are counted apart", () => {
+    const permissions = new Permissions();
+    const asking = permissions.asking(0);
+    for (let index = 0; index < 4097; index++) permissions.forget([`other image ${index}`]);
+    permissions.allow("key", "image", answer("a"), asking);
+    expect(permissions.wasAllowed("key")).toBe(false);
+    permissions.allow("key", "image", answer("a"), permissions.asking(0));
+    expect(permissions.wasAllowed("key")).toBe(true);
+  });
+
+  it("is there again as it was when the change was none", () => {
+    const permissions = new Permissions();
+    permissions.allow("key", "image", answer("a"), permissions.asking(1_000));
+    permissions.putBack(permissions.forget(["image"]));
+    expect(permissions.recall("key", 500, 1_499)).toEqual(answer("a"));
+    expect(permissions.recall("key", 500, 1_500)).toBeNull();
+  });
+
+  it.each([
+    [["image"], false],
+    ["any" as const, false],
+    [["other image"], true],
+  ] as const)("is not put back when %s changed meanwhile: %s", (images, back) => {
+    const permissions = new Permissions();
+    permissions.allow("key", "image", answer("a"), permissions.asking(0));
+    const forgotten = permissions.forget(["image"]);
+    permissions.forget(images);
+    permissions.putBack(forgotten);
+    expect(permissions.wasAllowed("key")).toBe(back);
+  });
+
+  it("that was learned anew is not put back over", () => {
+    const permissions = new Permissions();
+    permissions.allow("key", "image", answer("a"), permissions.asking(0));
+    const forgotten = permissions.forget(["image"]);
+    permissions.allow("key", "image", answer("b"), permissions.asking(1));
+    permissions.putBack(forgotten);
+    expect(permissions.recall("key", 500, 1)).toEqual(answer("b"));
+  });
 
   it("is kept when nothing was forgotten meanwhile, not even by a change of nothing", () => {
     const permissions = new Permissions();

@@ -27,8 +27,13 @@ describe("an answer may be the versions document", () => {
     expect(mayBeVersions(path, answer(JSON_TYPE, status))).toBe(true);
   });
 
-  it.each(["/", "/versions"])("of unknown length at %s, where nothing else is to be expected", (path) => {
-    expect(mayBeVersions(path, answer({ "content-type": "application/json" }))).toBe(true);
+  it.each([
+    ["/", 200],
+    ["/versions", 200],
+    ["/v1/images", 300],
+    ["/anything", 300],
+  ])("of unknown length at %s with %i", (path, status) => {
+    expect(mayBeVersions(path, answer({ "content-type": "application/json" }, status))).toBe(true);
   });
 
   it("with a charset, and up to 256 KiB", () => {

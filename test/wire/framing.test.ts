@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { exchange, statusesOf } from "../support/node/raw-client.ts";
-import { attack, EARLY_END, HOST, request, SMUGGLED, useWsgiOrigin } from "./framing.ts";
+import { attack, EARLY_END, HOST, request, SMUGGLED, useWsgiOrigin, VICTIMS } from "./framing.ts";
 import { useEdge } from "./support.ts";
 
 const origin = useWsgiOrigin();
@@ -24,6 +24,18 @@ const CHUNKED_NAMES = [
   "tRaNsFeR_eNcOdInG",
 ];
 const METHODS = ["POST", "PUT", "PATCH", "DELETE", "GET", "HEAD", "OPTIONS", "PROPFIND"];
+
+it("those who come one after another share one connection to the origin, without which nothing here would show", async () => {
+  origin.takeSeen();
+  const body = "Content-Length: 2\r\n\r\nhi";
+  await exchange(edge.process.url, `POST /v2/images HTTP/1.1\r\n${HOST}Connection: close\r\n${body}`);
+  for (const target of VICTIMS) {
+    await exchange(edge.process.url, `GET ${target} HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`);
+  }
+  const seen = origin.takeSeen();
+  expect(seen.map(({ target }) => target)).toEqual(["/v2/images", ...VICTIMS]);
+  expect(new Set(seen.map(({ connection }) => connection)).size).toBe(1);
+});
 
 describe("a body that ends a chunked message early stays one body", () => {
   it.each(CHUNKED_NAMES.flatMap((name) => METHODS.map((method) => [name, method])))(

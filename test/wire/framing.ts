@@ -11,7 +11,8 @@ export const SMUGGLED = "DELETE /v2/smuggled HTTP/1.1\r\nHost: x\r\nX-Mark: smug
 /** A body that ends a chunked message early and goes on with a second request. */
 export const EARLY_END = `0\r\n\r\n${SMUGGLED}`;
 
-const VICTIMS: readonly string[] = ["one", "two", "three", "four"].map((victim) => `/v2/images/${victim}`);
+/** What others ask behind an attack. */
+export const VICTIMS: readonly string[] = ["one", "two", "three", "four"].map((victim) => `/v2/images/${victim}`);
 
 /** An origin for all tests of a file. */
 export function useWsgiOrigin(): WsgiOrigin {

@@ -31,7 +31,9 @@ export class Link {
     this.#target = new URL(target);
   }
 
-  /** @param after bytes, one for each of the next connections. @param then what happens at each break, before the client knows */
+  /**
+   * @param after bytes, one for each of the next connections. @param then what happens at each break, before the client knows
+   */
   breakNext(after: readonly number[], then: () => Promise<void> = async () => undefined): void {
     this.#breaks = [...after];
     this.#onBreak = then;

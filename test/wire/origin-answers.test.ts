@@ -1,5 +1,7 @@
 /** Answers of an origin that can't be passed on as they are, and those that must be changed, byte by byte. */
+
 import { setTimeout as sleep } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { type Bytes, fieldsOfHead, type RawAnswer, RawOrigin, sendRaw } from "./raw-origin.ts";
 import { until, useEdge } from "./support.ts";
@@ -83,6 +85,47 @@ describe("an answer that can't be passed on is a 502 and one line in the log", (
     const chunk = framing.startsWith("Transfer") ? "1000\r\n" : "";
     const bytes = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\n${framing}\r\n\r\n${chunk}{"versions": [{"id"`;
     expectBadGateway(await answeredWith(bytes, path), REFUSED, /origin.bad-answer.*broke off/);
+  });
+});
+
+describe("a versions document names the edge at every path that Glance answers with it", () => {
+  const document = () => Buffer.from(JSON.stringify({ versions: [{ id: "v2.0", links: [LINK] }] }));
+  const HEAD = "HTTP/1.1 300 Multiple Choices\r\nConnection: close\r\nContent-Type: application/json\r\n";
+  const LINK = { rel: "self", href: "http://origin.test/v2/" };
+  const chunked = (body: Buffer) =>
+    Buffer.concat([
+      Buffer.from(`Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n`),
+      body,
+      Buffer.from("\r\n0\r\n\r\n"),
+    ]);
+  const whole = (body: Buffer) => Buffer.concat([Buffer.from(`Content-Length: ${body.length}\r\n\r\n`), body]);
+
+  it.each([
+    ["with a length", whole],
+    ["piece by piece", chunked],
+  ])("%s, compressed or not", async (_, frame) => {
+    for (const path of ["/v1/images", "/v3", "/anything", "/"]) {
+      for (const accepted of ["identity", "gzip", "br, zstd, gzip;q=0.5"]) {
+        origin.answer = (head) => {
+          const [coding = ""] = fieldsOfHead(head, "accept-encoding");
+          if (!coding.includes("gzip")) return Buffer.concat([Buffer.from(HEAD), frame(document())]);
+          return Buffer.concat([Buffer.from(`${HEAD}Content-Encoding: gzip\r\n`), frame(gzipSync(document()))]);
+        };
+        const fields = ["Host: edge.test", `Accept-Encoding: ${accepted}`];
+        const answer = await sendRaw(edge.process.url, `GET ${path} HTTP/1.1`, ...fields);
+        expect([answer.status, fieldsOfHead(answer.head, "content-encoding")]).toEqual([300, []]);
+        expect(answer.body).toContain('"http://edge.test/v2/"');
+        expect(answer.body).not.toContain("origin.test");
+      }
+    }
+  });
+
+  it("but another JSON with status 300 that is longer comes as it is", async () => {
+    const long = Buffer.from(JSON.stringify({ versions: [], more: "x".repeat(300_000) }));
+    origin.answer = () => Buffer.concat([Buffer.from(HEAD), chunked(long)]);
+    const answer = await ask("/anything");
+    expect(answer.status).toBe(300);
+    expect(answer.body).toContain("x".repeat(300_000).slice(0, 1_000));
   });
 });
 

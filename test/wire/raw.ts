@@ -18,7 +18,9 @@ export function valuesOf(fields: Fields, name: string): string[] {
   return fields.filter(([other]) => other === name).map(([, value]) => value);
 }
 
-/** One request by node:http, which decodes chunks and nothing else. @param body sent in chunks, or with its length if a Buffer */
+/**
+ * One request by node:http, which decodes chunks and nothing else. @param body sent in chunks, or with its length if a Buffer
+ */
 export async function ask(
   url: string,
   init: {

@@ -38,9 +38,10 @@ it.each([
 it("who asks for a download is asked for by the same bytes", async () => {
   const identity = "X-Auth-Token: <\xe9>\r\nAuthorization: <\xff>\r\nCookie: a=<\x80>\r\n";
   const asked = await heads(identity, `/v2/images/${crypto.randomUUID()}/file`);
-  // The record, the right, and the forwarded request.
-  expect(asked).toHaveLength(3);
-  for (const head of asked) {
+  // The record, the right, and the forwarded request; the origin's versions are asked for all clients at once.
+  const asCaller = asked.filter(([line = ""]) => !line.startsWith("GET /versions "));
+  expect(asCaller).toHaveLength(3);
+  for (const head of asCaller) {
     expect(head).toEqual(expect.arrayContaining(["x-auth-token: <\xe9>", "authorization: <\xff>", "cookie: a=<\x80>"]));
   }
 });

@@ -449,7 +449,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const { fetched, ...ending } = await pull({
       filling,
       errand: taken.errand,
-      origin: settings.origin,
+      at: settings,
       stallMs: settings.stallMs,
       slices,
       pool,

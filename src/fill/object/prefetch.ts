@@ -82,15 +82,15 @@ export class Prefetch {
 
   /** The image's record; under other rights, should there be some, where the first ones are refused. */
   async #ask(imageId: string): Promise<Looked | null> {
-    const { origin } = this.#tools.settings;
+    const { settings } = this.#tools;
     let looked: Looked | null = null;
     // A renewed service token, the queuer's and the newest readers': more than that there are not.
     for (let tries = 0; tries < 6; tries++) {
       const taken = await this.#lent.take(imageId);
       if (taken === null) break;
       const headers = errandHeaders(taken.errand);
-      const record = await askRecord(taken.errand.target, headers, origin);
-      if (record.kind === "not-found" && taken.seesAll && !(await isGlance(headers, origin))) {
+      const record = await askRecord(taken.errand.target, headers, settings);
+      if (record.kind === "not-found" && taken.seesAll && !(await isGlance(headers, settings))) {
         throw new Error("the image seems to be gone, but what says so at ORIGIN_URL is not Glance");
       }
       looked = { record, seesAll: taken.seesAll };

@@ -6,6 +6,7 @@
 import { DeadlineExceeded, withDeadline } from "../../deadline.ts";
 import { Digester } from "../../digest/digester.ts";
 import { DigestGate, DigestMismatch } from "../../digest/gate.ts";
+import type { EdgeAddress } from "../../http/loop.ts";
 import { retry } from "../../lib/retry.ts";
 import type { Log } from "../../observe/log.ts";
 import { ImageBody, ImageBodyError } from "../../origin/image-body.ts";
@@ -44,7 +45,7 @@ export type PullEnd =
 export interface PullJob {
   readonly filling: Filling;
   readonly errand: Errand;
-  readonly origin: string;
+  readonly at: EdgeAddress;
   readonly stallMs: number;
   readonly slices: SliceStore;
   readonly pool: BufferPool;
@@ -64,11 +65,11 @@ export interface PullJob {
 
 /** Pulls from the first slice that is not stored to the end. Never throws. */
 export async function pull(job: PullJob): Promise<PullEnd & { readonly fetched: number }> {
-  const { filling, errand, origin, stallMs, signal } = job;
+  const { filling, errand, at, stallMs, signal } = job;
   const body = new ImageBody({
     target: errand.target,
     caller: errandHeaders(errand),
-    origin,
+    at,
     size: filling.size,
     stallMs,
     retryDelaysMs: REOPEN_ONCE_MS,

@@ -1,6 +1,6 @@
 /**
- * The right to download, row by row: what Glance says to the edge's question for it, and that a caller who asks the edge for the
- * image gets what Glance itself would have given, stored or not, whatever store Glance has.
+ * The right to download, row by row: what Glance says to the edge's question for it, and that a caller who asks the edge for
+ * the image gets what Glance itself would have given, stored or not, whatever store Glance has.
  */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";

@@ -8,6 +8,8 @@ import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 
 export interface SeenRequest {
+  /** Number of the connection on which it came. */
+  readonly connection: number;
   /** As in the request line; empty for bytes that are no request at all. */
   readonly method: string;
   readonly target: string;
@@ -25,6 +27,7 @@ type Variables = ReadonlyMap<string, string>;
 export class WsgiOrigin {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #connections = 0;
   #seen: SeenRequest[] = [];
 
   constructor() {
@@ -60,6 +63,7 @@ export class WsgiOrigin {
   }
 
   async #serveAll(socket: Socket, reader: Reader): Promise<void> {
+    const connection = ++this.#connections;
     for (;;) {
       const head = await reader.until("\r\n\r\n");
       if (head === null) return;
@@ -68,7 +72,7 @@ export class WsgiOrigin {
       const variables = variablesOf(fields);
       const body = match === null ? { text: "", whole: true } : await readBody(reader, variables);
       const [, method = "", target = ""] = match ?? [];
-      this.#seen.push({ method, target, head, body: body.text, whole: body.whole });
+      this.#seen.push({ connection, method, target, head, body: body.text, whole: body.whole });
       if (!body.whole) return;
       const answer = JSON.stringify({ method, target, mark: variables.get("X_MARK") ?? null });
       const status = match === null ? "400 Bad Request" : "200 OK";

@@ -65,7 +65,7 @@ function pathOf(base: string): string {
 }
 
 /** Paths of Glance itself, whatever stands in front of them: its root, its versions, and what is below one. */
-const GLANCES = /^\/*(versions|v[12](\.\d+)?)?([/?#]|$)/;
+const GLANCES = /^\/*((versions|v[12](\.\d+)?)([/?#]|$)|[?#]|$)/;
 
 /** What stands before the query. */
 export function pathOnly(pathAndQuery: string): string {

@@ -1,4 +1,4 @@
-/** The clean without a fill under way; with one: test/edge/clean-fills.test.ts. */
+/** The clean without a fill under way; with one: test/edge/clean-beside-fills.test.ts. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { ObjectStore } from "../../src/store/objects.ts";
 import { SliceStore } from "../../src/store/slices.ts";

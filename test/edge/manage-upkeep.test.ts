@@ -156,10 +156,10 @@ describe("GET /v2/cache/fills", () => {
   });
 
   it("shows how far the fill of a download is and how many follow it, and no longer when it is done", async () => {
-    const image = await createImage({ size: 2_000_000 });
-    await setFaults(image.id, { rate: 1_500_000 });
+    const image = await createImage({ size: 5_000_000 });
+    await setFaults(image.id, { rate: 2_000_000 });
     const readers = [await startReader(image.id), await startReader(image.id)];
-    await readers[0]?.has(600_000);
+    await readers[0]?.has(100_000);
     const of = { image_id: image.id, queued_at: null, not_before: null, attempts: 0, last_error: null };
     const filling = { ...of, state: "filling", bytes_stored: expect.any(Number), size: image.size };
     const fill = async () => (await fills()).fills[0] as { bytes_stored: number; readers: number } | undefined;

@@ -1,12 +1,55 @@
 /**
  * Three kinds of tests. `unit` and `edge` run inside workerd with real local R2, D1 and Durable Objects, the latter
- * against the demo origin; `wire` and `demo` run in Node and drive real clients and the demo origin itself.
+ * against the demo origin, in both kinds of store; `wire` and `demo` run in Node and drive real clients and the demo origin itself.
  */
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
 const wrangler = { configPath: "./wrangler.toml" };
+
+/** Tests of what downloads and fills do in front of an origin: in both kinds of its store. */
+const DEPENDS_ON_STORE = [
+  ...["miss", "hit", "v1", "evict", "fail-open", "head"],
+  ...["storm", "leave", "mismatch", "origin-faults", "slow-origin", "delete", "store", "restart", "d1", "room"].map(
+    (name) => `fill-${name}`,
+  ),
+  ...["races", "ranges", "v1", "pull"].map((name) => `fill-${name}`),
+];
+
+/** The whole Worker in front of a demo origin whose store can read from the middle, as files can, or not, as Ceph. */
+function edge(name: string, randomAccess: boolean, include: string[]): TestProjectInlineConfiguration {
+  return {
+    plugins: [
+      cloudflareTest(async ({ inject }) => ({
+        wrangler,
+        main: "test/support/main.ts",
+        miniflare: {
+          bindings: {
+            ORIGIN_URL: inject<string>("originUrl"),
+            SLICE_BYTES: String(512 * 1024),
+            STALL_SECONDS: "3",
+            MIGRATIONS: await readD1Migrations("migrations"),
+          },
+        },
+      })),
+    ],
+    // A fill's pauses, without which most tests would wait for seconds.
+    resolve: {
+      alias: [
+        { find: /^\.\/times\.ts$/, replacement: fileURLToPath(new URL("test/support/times.ts", import.meta.url)) },
+      ],
+    },
+    test: {
+      name,
+      include,
+      provide: { randomAccess },
+      globalSetup: ["test/support/node/origin-setup.ts"],
+      setupFiles: ["test/support/migrate.ts"],
+      testTimeout: 30_000,
+    },
+  };
+}
 
 export default defineConfig({
   test: {
@@ -32,35 +75,12 @@ export default defineConfig({
           isolate: false,
         },
       },
-      {
-        plugins: [
-          cloudflareTest(async ({ inject }) => ({
-            wrangler,
-            main: "test/support/main.ts",
-            miniflare: {
-              bindings: {
-                ORIGIN_URL: inject<string>("originUrl"),
-                SLICE_BYTES: String(512 * 1024),
-                STALL_SECONDS: "3",
-                MIGRATIONS: await readD1Migrations("migrations"),
-              },
-            },
-          })),
-        ],
-        // A fill's pauses, without which most tests would wait for seconds.
-        resolve: {
-          alias: [
-            { find: /^\.\/times\.ts$/, replacement: fileURLToPath(new URL("test/support/times.ts", import.meta.url)) },
-          ],
-        },
-        test: {
-          name: "edge",
-          include: ["test/edge/**/*.test.ts"],
-          globalSetup: ["test/support/node/origin-setup.ts"],
-          setupFiles: ["test/support/migrate.ts"],
-          testTimeout: 30_000,
-        },
-      },
+      edge("edge", true, ["test/edge/**/*.test.ts"]),
+      edge(
+        "edge-sequential",
+        false,
+        DEPENDS_ON_STORE.map((name) => `test/edge/${name}.test.ts`),
+      ),
       { test: { name: "demo", include: ["test/demo-origin/**/*.test.ts"], testTimeout: 30_000 } },
       {
         test: {

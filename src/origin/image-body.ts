@@ -18,6 +18,7 @@ const READ_AT_LEAST = 2 ** 18;
 const HEADERS_MS = 120_000;
 /** Waits before each further try at the same byte, ms. So many tries without progress, then the download ends. */
 const RETRY_DELAYS_MS = [200, 800, 2500];
+const UNWANTED = "nobody wants the image's data any more";
 
 export type ImageBodyProblem =
   /** The origin answered, but not with the data: its refusal is `response`. */
@@ -100,6 +101,10 @@ export class ImageBody {
       response = await this.#request(0);
       start = startOf(response, 0);
     }
+    if (this.#cancelled) {
+      await response.body?.cancel();
+      throw new Error(UNWANTED);
+    }
     if (start === null || response.body === null) throw new ImageBodyError({ reason: "refused", response });
     if ((response.headers.get("content-encoding") ?? "identity") !== "identity") {
       await response.body.cancel();
@@ -125,7 +130,7 @@ export class ImageBody {
     for (let failures = 0; ; ) {
       let cause: unknown;
       try {
-        if (this.#cancelled) throw new Error("nobody wants the image's data any more");
+        if (this.#cancelled) throw new Error(UNWANTED);
         if (this.#reader === null || this.#position !== at) await this.#reopen(at);
         const chunk = await this.#take(wanted);
         if (chunk !== null) return chunk;

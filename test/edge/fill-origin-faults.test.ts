@@ -5,6 +5,7 @@ import {
   expectNothingLeft,
   keepLines,
   keysOf,
+  RANDOM_ACCESS,
   rangesOf,
   remembered,
   SOON,
@@ -99,15 +100,17 @@ describe("an origin that refuses the data with 403", () => {
 });
 
 describe("an origin that cuts the connection at 60 percent", () => {
-  it.each([1, 2])("%i times and reads at random is asked for the rest, by the Fill alone", async (cutTimes) => {
+  it.each([1, 2])("%i times is asked for the rest, by the Fill alone", async (cutTimes) => {
     const image = await createImage({ size: SIZE });
     await setFaults(image.id, { rate: 4_000_000, cutAt: CUT_AT, cutTimes });
     const readers = await startReaders(image, 12);
     for (const reader of readers) await expectImage(reader, image);
     await settled();
     const data = await takeData(image);
-    expect(data.length).toBeLessThanOrEqual(1 + cutTimes);
-    expect(bytesOf(data)).toBeLessThanOrEqual(SIZE * 1.3);
+    // Without random access each life of the pull asks for a range once, and reads again what came before the cut.
+    const given = data.filter(({ status }) => status < 300);
+    expect(given.length).toBeLessThanOrEqual(1 + cutTimes);
+    expect(bytesOf(data)).toBeLessThanOrEqual(RANDOM_ACCESS ? SIZE * 1.3 : SIZE + cutTimes * CUT_AT);
     await expectKept(image);
   });
 
@@ -141,7 +144,8 @@ describe("an origin that cuts the connection at 60 percent", () => {
     const next = await startReader(image.id);
     await expectImage(next, image);
     await settled();
-    expect(rangesOf(await takeData(image))).toEqual(["bytes=1048576-"]);
+    // Where each try reads from byte 0 the images that it may cost are spent, and what was stored is dropped with the attempt.
+    expect(rangesOf(await takeData(image))).toEqual(RANDOM_ACCESS ? ["bytes=1048576-"] : [null]);
     await expectKept(image);
   });
 
@@ -185,7 +189,8 @@ describe("an origin whose data is not the image", () => {
       expect(reader.received).toBeLessThan(SIZE);
     }
     await settled();
-    expect(bytesOf(await takeData(image))).toBeLessThanOrEqual(3.3 * SIZE);
+    // At most three images, and without random access what came of the next one until that was told.
+    expect(bytesOf(await takeData(image))).toBeLessThanOrEqual((RANDOM_ACCESS ? 3.3 : 4.1) * SIZE);
     expect(lines("fill.kept")).toEqual([]);
     expect((await keysOf(image.id)).filter((key) => key.startsWith("images/"))).toEqual([]);
     await setFaults(image.id, {});

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytesOf, expectKept, keepLines, rangesOf, takeData } from "../support/fills.ts";
+import { bytesOf, expectKept, keepLines, RANDOM_ACCESS, rangesOf, takeData } from "../support/fills.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { createImage, download, type Image, setFaults, settled, trueBytes } from "../support/scenario.ts";
 
@@ -89,7 +89,8 @@ describe("a range of an image that is not kept", () => {
   });
 });
 
-describe("a range far behind what the fill has stored", () => {
+// Where it can't read from the middle the range waits for the fill: no-random-access.test.ts.
+describe.runIf(RANDOM_ACCESS)("a range far behind what the fill has stored, of an origin that reads at random,", () => {
   it("is the origin's own answer, and begins no fill", async () => {
     const size = AHEAD + 4_000_000;
     const image = await createImage({ size });

@@ -3,10 +3,13 @@ import { describe, expect, it } from "vitest";
 import { fillStub, resetFill } from "../support/bindings.ts";
 import {
   bytesOf,
+  costOf,
   expectKept,
   expectOnce,
+  goingOn,
   keepLines,
   objectPut,
+  RANDOM_ACCESS,
   rangesOf,
   slicesOf,
   startReaders,
@@ -31,10 +34,10 @@ describe("a Fill that is reset in the middle", () => {
     for (const reader of readers) await expectImage(reader, image);
     await settled();
     const data = await takeData(image);
-    expect(rangesOf(data)).toEqual([null, expect.stringMatching(/^bytes=\d+-$/)]);
+    expect(rangesOf(data)).toEqual([null, ...goingOn(/^bytes=\d+-$/)]);
     const from = Number(/\d+/.exec(data[1]?.range ?? "")?.[0]);
     expect(from).toBeGreaterThanOrEqual(SIZE / 2 - 524_288);
-    expect(data[1]?.bytes).toBe(SIZE - from);
+    expect(bytesOf(data.slice(1))).toBe(RANDOM_ACCESS ? SIZE - from : SIZE);
     await expectKept(image);
   });
 
@@ -62,7 +65,8 @@ describe("a Fill that is reset in the middle", () => {
     }
     for (const reader of readers) await expectImage(reader, image);
     await settled();
-    expect(bytesOf(await takeData(image))).toBeLessThan(SIZE * 2);
+    // What was read and not stored is read again; without random access all that comes before the reset is.
+    expect(bytesOf(await takeData(image))).toBeLessThan(SIZE * (RANDOM_ACCESS ? 2 : 3));
     await expectKept(image);
   });
 
@@ -86,8 +90,8 @@ describe("a Fill that is reset in the middle", () => {
     await expectImage(next, image);
     await settled();
     const data = await takeData(image);
-    expect(rangesOf(data)).toEqual([expect.stringMatching(/^bytes=\d+-$/)]);
-    expect(bytesOf(data)).toBeLessThan(SIZE * 0.6);
+    expect(rangesOf(data)).toEqual(goingOn(/^bytes=\d+-$/));
+    expect(bytesOf(data)).toBeLessThanOrEqual(RANDOM_ACCESS ? SIZE * 0.6 : SIZE);
     await expectKept(image);
   });
 
@@ -144,7 +148,7 @@ describe("a Fill that is put away for idleness", () => {
     await evictDurableObject(fillStub(image.id));
     for (const reader of readers) await expectImage(reader, image);
     await settled();
-    expect(bytesOf(await takeData(image))).toBeLessThan(SIZE * 1.5);
+    expect(bytesOf(await takeData(image))).toBeLessThanOrEqual(costOf(image, { missing: SIZE * 0.5 }));
     await expectKept(image);
   });
 });

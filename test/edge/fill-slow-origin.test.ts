@@ -1,6 +1,16 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { fillEnv } from "../support/fill-env.ts";
-import { bytesOf, expectKept, expectOnce, keepLines, rangesOf, startReaders, takeData } from "../support/fills.ts";
+import {
+  bytesOf,
+  expectKept,
+  expectOnce,
+  goingOn,
+  keepLines,
+  RANDOM_ACCESS,
+  rangesOf,
+  startReaders,
+  takeData,
+} from "../support/fills.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { createImage, setFaults, settled } from "../support/scenario.ts";
 import { FAILED_MS } from "../support/times.ts";
@@ -54,8 +64,8 @@ describe("an origin that stalls in the middle", () => {
     await settled();
     const data = await takeData(image);
     expect(rangesOf(data)[0]).toBeNull();
-    expect(rangesOf(data).slice(1)).toEqual([expect.stringMatching(/^bytes=1\d{6}-$/)]);
-    expect(bytesOf(data)).toBeLessThan(SIZE * 1.2);
+    expect(rangesOf(data).slice(1)).toEqual(goingOn(/^bytes=1\d{6}-$/));
+    expect(bytesOf(data)).toBeLessThanOrEqual(RANDOM_ACCESS ? SIZE * 1.2 : 1_200_000 + SIZE);
     await expectKept(image);
   });
 
@@ -79,7 +89,9 @@ describe("an origin that stalls in the middle", () => {
     const readers = await startReaders(image, 3);
     for (const reader of readers) expect(await reader.ended).toBe("cut");
     await settled();
-    expect((await takeData(image)).length).toBeLessThanOrEqual(9);
+    const tried = (await takeData(image)).filter(({ status }) => status < 300);
+    expect(tried.length).toBeLessThanOrEqual(9);
+    expect(bytesOf(tried)).toBeLessThanOrEqual(3.6 * SIZE);
     expect(lines("fill.broken").length).toBeLessThanOrEqual(4);
 
     await setFaults(image.id, {});
@@ -88,7 +100,8 @@ describe("an origin that stalls in the middle", () => {
     await expectImage(next, image);
     await settled();
     const data = await takeData(image);
-    expect(rangesOf(data)).toEqual(["bytes=1048576-"]);
+    // Where each try reads from byte 0 the images that it may cost are spent, and what was stored is dropped with the attempt.
+    expect(rangesOf(data)).toEqual(RANDOM_ACCESS ? ["bytes=1048576-"] : [null]);
     await expectKept(image);
   });
 });

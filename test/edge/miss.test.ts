@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import type { Env } from "../../src/config.ts";
 import { keysOf } from "../support/kept.ts";
 import { keptLines } from "../support/lines.ts";
@@ -176,7 +176,8 @@ describe("a part of an image that is not kept", () => {
     await expectCalls(...asks(image.id), file(image.id));
   });
 
-  it("far ahead of the fill is the origin's own", async () => {
+  // Where it can't read from the middle the range waits for the fill: no-random-access.test.ts.
+  it.runIf(inject("randomAccess"))("far ahead of the fill is the origin's own", async () => {
     const size = 80 * 2 ** 20;
     const image = await createImage({ size });
     const range = `bytes=${size - 10}-`;

@@ -1,5 +1,5 @@
 /** What tests of fills look at: what R2 and D1 hold of an image, and what the origin was asked for its data. */
-import { afterEach, beforeEach, expect, vi } from "vitest";
+import { afterEach, beforeEach, expect, inject, vi } from "vitest";
 import type { Env } from "../../src/config.ts";
 import { fillClient } from "./bindings.ts";
 import { bindings } from "./env.ts";
@@ -73,8 +73,26 @@ export async function takeData(...images: Pick<Image, "id">[]): Promise<OriginCa
   return data;
 }
 
+/** Bytes of image data; what an error says is none. */
 export function bytesOf(calls: readonly OriginCall[]): number {
-  return calls.reduce((sum, call) => sum + call.bytes, 0);
+  return calls.reduce((sum, { status, bytes }) => sum + (status < 300 ? bytes : 0), 0);
+}
+
+/** Whether the origin's store can read from the middle. */
+export const RANDOM_ACCESS = inject("randomAccess");
+
+/** The ranges of a pull that goes on at a byte. A store that can't read from the middle refuses it, and is read from byte 0. */
+export function goingOn(at: RegExp): unknown[] {
+  const range: unknown = expect.stringMatching(at);
+  return RANDOM_ACCESS ? [range] : [range, null];
+}
+
+/** The most that such pulls may cost: what is missing, or without random access the image once more each. */
+export function costOf(
+  image: Pick<Image, "size">,
+  { missing, pulls = 1 }: { missing: number; pulls?: number },
+): number {
+  return image.size + (RANDOM_ACCESS ? missing : pulls * image.size);
 }
 
 /** Their Range fields; `null` for a whole image. */

@@ -15,6 +15,8 @@ declare module "vitest" {
     originUrl: string;
     /** The origin's control, without /_demo. */
     controlUrl: string;
+    /** Whether the origin's store can read from the middle: by the project (vitest.config.ts). */
+    randomAccess: boolean;
   }
 }
 

@@ -157,9 +157,9 @@ describe("an attempt begins", () => {
     });
   });
 
-  it("where the one before can go on, if that was about the same content", () => {
+  it("where the one before can go on, if that was about the same content; what that cost is forgiven", () => {
     expect(stepped(fillIn("failed, to be resumed"), BEGIN)).toEqual({
-      state: fillIn({ ...attempt(1), is: "filling", notBefore: T }),
+      state: fillIn({ ...attempt(1, { fetched: 0 }), is: "filling", notBefore: T }),
       effects: [{ do: "pull" }],
     });
   });

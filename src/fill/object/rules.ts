@@ -211,7 +211,8 @@ function begin(state: FillState, event: Extract<Event, { on: "begin" }>, now: nu
   if (phase.is === "filling" || phase.is === "complete") return { state, effects: [] };
   const { subject, attempt, sliceBytes, partBytes } = event;
   if (phase.is === "failed" && phase.resume !== null && isSame(phase.resume.subject, subject)) {
-    const filling = { ...phase.resume, is: "filling" as const, reopenings: 0, notBefore: now };
+    // What it has cost was for others: from an origin that is read from byte 0 the rest of the bound could never be enough.
+    const filling = { ...phase.resume, is: "filling" as const, reopenings: 0, fetched: 0, notBefore: now };
     return { state: { ...state, phase: filling }, effects: [{ do: "pull" }] };
   }
   const { tombstones, effects: left } = leave(state, now);

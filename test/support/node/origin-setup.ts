@@ -3,7 +3,7 @@ import type { TestProject } from "vitest/node";
 import { startDemoOrigin } from "../../../demo/origin.ts";
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const origin = await startDemoOrigin({ port: 0 });
+  const origin = await startDemoOrigin({ port: 0, randomAccess: project.config.provide.randomAccess === true });
   project.provide("originUrl", origin.url);
   project.provide("controlUrl", origin.controlUrl);
   return () => origin.close();
@@ -13,5 +13,7 @@ declare module "vitest" {
   interface ProvidedContext {
     originUrl: string;
     controlUrl: string;
+    /** Whether the origin's store can read from the middle: set by the project (vitest.config.ts). */
+    randomAccess: boolean;
   }
 }

@@ -8,13 +8,12 @@ import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config
 
 const wrangler = { configPath: "./wrangler.toml" };
 
-/** Tests of what downloads and fills do in front of an origin: in both kinds of its store. */
+/** Tests of downloads and fills that depend on whether the origin's store can read from the middle: run in both kinds. */
 const DEPENDS_ON_STORE = [
-  ...["miss", "hit", "v1", "evict", "fail-open", "head"],
-  ...["storm", "leave", "mismatch", "origin-faults", "slow-origin", "delete", "store", "restart", "d1", "room"].map(
+  ...["miss", "hit", "v1", "fail-open"],
+  ...["storm", "leave", "mismatch", "origin-faults", "slow-origin", "restart", "races", "ranges", "v1", "pull"].map(
     (name) => `fill-${name}`,
   ),
-  ...["races", "ranges", "v1", "pull"].map((name) => `fill-${name}`),
 ];
 
 /** The whole Worker in front of a demo origin whose store can read from the middle, as files can, or not, as Ceph. */

@@ -3,7 +3,7 @@
 import { FillClient } from "../fill/client.ts";
 import type { Errand, Subject } from "../fill/protocol.ts";
 import { addCacheStatus, type CacheOutcome, type Detail } from "../http/cache-status.ts";
-import { lentHeaders } from "../http/headers.ts";
+import { callerHeaders, lentHeaders } from "../http/headers.ts";
 import { notifyDownload } from "../notify/send.ts";
 import { NO_RANDOM_ACCESS } from "../origin/ask-right.ts";
 import { forward } from "../origin/forward.ts";
@@ -298,7 +298,7 @@ function notifyAfter(
         expected,
         // Cloudflare's word for who connected; what a client says of itself is stripped or worth nothing.
         destinationIp: request.headers.get("cf-connecting-ip"),
-        token: request.headers.get("x-auth-token"),
+        token: callerHeaders(request.headers).get("x-auth-token"),
       },
       notifier,
     ),

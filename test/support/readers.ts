@@ -124,11 +124,6 @@ export function dataBytes(calls: readonly OriginCall[]): number {
   return dataCalls(calls).reduce((sum, { status, bytes }) => sum + (status < 300 ? bytes : 0), 0);
 }
 
-/** The ranges of the calls for data, `null` for a whole image; without the questions for the right. */
-export function dataRanges(calls: readonly OriginCall[]): (string | null)[] {
-  return dataCalls(calls).map((call) => call.range);
-}
-
 function dataCalls(calls: readonly OriginCall[]): OriginCall[] {
   return calls.filter(({ method, path, range }) => {
     if (method !== "GET") return false;

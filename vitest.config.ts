@@ -1,6 +1,7 @@
 /**
  * Three kinds of tests. `unit` and `edge` run inside workerd with real local R2, D1 and Durable Objects, the latter
- * against the demo origin, in both kinds of store; `wire` and `demo` run in Node and drive real clients and the demo origin itself.
+ * against the demo origin, in both kinds of store; `wire`, `demo` and `check` run in Node
+ * and drive real clients, the demo origin itself, and the check of the imports.
  */
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
@@ -80,6 +81,7 @@ export default defineConfig({
         false,
         DEPENDS_ON_STORE.map((name) => `test/edge/${name}.test.ts`),
       ),
+      { test: { name: "check", include: ["test/check/**/*.test.ts"], testTimeout: 30_000 } },
       { test: { name: "demo", include: ["test/demo-origin/**/*.test.ts"], testTimeout: 30_000 } },
       {
         test: {

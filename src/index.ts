@@ -2,17 +2,18 @@
  * glance-edge: what the platform calls. Each invocation gets an id, checked settings and a last line of defence: a failure
  * of ours is one line of JSON in the log and, to a client, a Glance-shaped answer, never a stack trace.
  */
-import { type Env, readSettings, SettingError } from "./config.ts";
-import { createEdge } from "./edge.ts";
-import { glanceError } from "./http/glance-error.ts";
+
+import { createEdge } from "./context.ts";
+import { BadOriginAnswer } from "./glance/bad-answer.ts";
+import { edgeBaseUrl } from "./glance/base-url.ts";
+import { glanceError } from "./glance/errors.ts";
+import { OriginUnreachable } from "./glance/forward.ts";
 import { edgeName, hasPassed } from "./http/loop.ts";
+import { createLog } from "./lib/log.ts";
 import { memory } from "./memory.ts";
 import { deliver, retryDelay } from "./notify/deliver.ts";
-import { createLog } from "./observe/log.ts";
-import { BadOriginAnswer } from "./origin/bad-answer.ts";
-import { edgeBaseUrl } from "./origin/base-url.ts";
-import { OriginUnreachable } from "./origin/forward.ts";
 import { route } from "./router.ts";
+import { type Env, readSettings, SettingError } from "./settings.ts";
 import { runUpkeep } from "./upkeep/cron.ts";
 
 export { Fill } from "./fill/object/fill.ts";

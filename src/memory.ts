@@ -3,12 +3,12 @@
  * puts the isolate away: nothing that must last is here.
  */
 import { AloneDownloads } from "./download/alone.ts";
-import { Usage } from "./download/usage.ts";
+import { PolicyOrder } from "./glance/policy-order.ts";
+import { Permissions } from "./glance/remembered.ts";
 import { ServiceTokenMemory } from "./keystone/service-tokens.ts";
+import { Seldom } from "./lib/seldom.ts";
 import { Receivers } from "./notify/receivers.ts";
-import { Seldom } from "./observe/seldom.ts";
-import { Permissions } from "./origin/permissions.ts";
-import { PolicyOrder } from "./origin/policy-order.ts";
+import { Usage } from "./store/usage.ts";
 
 export interface Memory {
   readonly permissions: Permissions;

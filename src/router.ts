@@ -3,15 +3,15 @@
  * that one would put its own 404 and JSON in the way of the origin's answers.
  */
 import { type IRequest, Router } from "itty-router";
+import type { Edge } from "./context.ts";
 import { download } from "./download/download.ts";
-import type { Edge } from "./edge.ts";
 import { FillClient } from "./fill/client.ts";
+import { pathForOrigin, pathOnly } from "./glance/base-url.ts";
+import { changeOf } from "./glance/changes.ts";
+import { forward } from "./glance/forward.ts";
+import { downloadTarget } from "./glance/target.ts";
 import { manage } from "./manage/manage.ts";
 import { dequeue } from "./manage/queueing.ts";
-import { pathForOrigin, pathOnly } from "./origin/base-url.ts";
-import { changeOf } from "./origin/changes.ts";
-import { forward } from "./origin/forward.ts";
-import { downloadTarget } from "./origin/target.ts";
 
 const router = Router<IRequest & Request, [Edge]>()
   // A pattern tells which requests a handler is for; whether the path is exactly one of Glance's (no trailing slash, a

@@ -3,8 +3,9 @@
  * the length, and what is read from it are other bytes, as many. It shows what a first download costs in the edge's own code,
  * the fill included, without the local R2 simulator, which takes far more CPU for a put than the download itself.
  */
-import type { Env } from "../../src/config.ts";
+
 import edge, { Fill as EdgeFill } from "../../src/index.ts";
+import type { Env } from "../../src/settings.ts";
 
 /** Bytes of each slice. The Worker and its Durable Objects are one isolate here. */
 const slices = new Map<string, number>();

@@ -1,5 +1,5 @@
 /** Digests content that is written or read in order, in large pieces: `pipeTo(DigestStream)` would cost five times the CPU. */
-import { toHex } from "../hex.ts";
+import { toHex } from "../lib/hex.ts";
 import { type Algorithm, WEB_CRYPTO_NAME } from "./algorithms.ts";
 
 /** One read asks for up to this many bytes: measured as the size from which larger reads gain nothing. */

@@ -5,7 +5,7 @@
  */
 import type { Digester } from "../digest/digester.ts";
 import { DigestGate, DigestMismatch } from "../digest/gate.ts";
-import { ImageBody, ImageBodyError, type ImageSource } from "../origin/image-body.ts";
+import { ImageBody, ImageBodyError, type ImageSource } from "../glance/image-body.ts";
 import type { ImageHead } from "./decide.ts";
 import { copy } from "./sending.ts";
 

@@ -2,12 +2,12 @@
 
 import { FillClient } from "../fill/client.ts";
 import type { Errand, Subject } from "../fill/protocol.ts";
+import { NO_RANDOM_ACCESS } from "../glance/ask-right.ts";
+import { forward } from "../glance/forward.ts";
+import type { ImageSource } from "../glance/image-body.ts";
 import { addCacheStatus, type CacheOutcome, type Detail } from "../http/cache-status.ts";
 import { callerHeaders, lentHeaders } from "../http/headers.ts";
 import { notifyDownload } from "../notify/send.ts";
-import { NO_RANDOM_ACCESS } from "../origin/ask-right.ts";
-import { forward } from "../origin/forward.ts";
-import type { ImageSource } from "../origin/image-body.ts";
 import { gated, isMismatch, openAlone, sendRest } from "./alone.ts";
 import { type Asked, HOUR_MS, openCopy } from "./ask.ts";
 import type { Call } from "./call.ts";

@@ -2,11 +2,11 @@
  * A download's three questions, asked at once: the caller's record, the caller's right, and what R2 holds. Invariant 1: what
  * is no clear yes of the origin is a no.
  */
-import type { Edge } from "../edge.ts";
-import { askRight } from "../origin/ask-right.ts";
-import { askRecord, type RecordAnswer } from "../origin/authorize.ts";
-import { permissionKey } from "../origin/permissions.ts";
-import type { ImageTarget } from "../origin/target.ts";
+import type { Edge } from "../context.ts";
+import { askRecord, type RecordAnswer } from "../glance/ask-record.ts";
+import { askRight } from "../glance/ask-right.ts";
+import { permissionKey } from "../glance/remembered.ts";
+import type { ImageTarget } from "../glance/target.ts";
 import type { OpenImage, StoredImage } from "../store/objects.ts";
 import { type Opening, openingFor } from "./range.ts";
 

@@ -1,6 +1,6 @@
 /** What all answers to one download need. */
-import type { Edge } from "../edge.ts";
-import type { ImageTarget } from "../origin/target.ts";
+import type { Edge } from "../context.ts";
+import type { ImageTarget } from "../glance/target.ts";
 
 export interface Call {
   readonly edge: Edge;

@@ -1,5 +1,5 @@
 /** Counts a hit, and marks its image as in use, so that nothing prunes it meanwhile: behind the answer, never on its path. */
-import type { Edge } from "../edge.ts";
+import type { Edge } from "../context.ts";
 
 /** Never rejects: a hit that can't be written now is written with the next one. @param bytes of the answer */
 export async function countHit(edge: Edge, imageId: string, bytes: number): Promise<void> {

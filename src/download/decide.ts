@@ -3,8 +3,8 @@
  * refusal is the origin's own answer (invariant 1).
  */
 import { type Digest, strongestDigest } from "../digest/algorithms.ts";
+import type { ImageRecord } from "../glance/record.ts";
 import type { Detail } from "../http/cache-status.ts";
-import type { ImageRecord } from "../origin/record.ts";
 import { isCopyOf, type StoredImage } from "../store/objects.ts";
 import { roomFor } from "../store/room.ts";
 import type { Found, Permission } from "./ask.ts";

@@ -2,9 +2,9 @@
  * A download in three moves: ask the origin and R2, all at once; decide, purely; answer. Numbered, since their order is what
  * keeps cached bytes from those who may not have them.
  */
-import type { Edge } from "../edge.ts";
+import type { Edge } from "../context.ts";
 import { FillClient } from "../fill/client.ts";
-import type { ImageTarget } from "../origin/target.ts";
+import type { ImageTarget } from "../glance/target.ts";
 import {
   answerAlone,
   answerConditional,

@@ -6,7 +6,7 @@
 import { Digester } from "../digest/digester.ts";
 import type { FillClient } from "../fill/client.ts";
 import type { Answer, Ask, Cut, Errand, FillProblem, Subject } from "../fill/protocol.ts";
-import type { Log } from "../observe/log.ts";
+import type { Log } from "../lib/log.ts";
 import { isCopyOf, type ObjectStore } from "../store/objects.ts";
 import type { PartStore } from "../store/parts.ts";
 import { partsOf, type SlicePart, sliceCount, sliceLength, sliceStart } from "../store/slice-plan.ts";

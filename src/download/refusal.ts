@@ -1,7 +1,7 @@
 /** What the edge says where it gives no image: errors of its own in Glance's form, and those of the origin to a fill. */
 import type { FillProblem, Relay } from "../fill/protocol.ts";
+import { glanceError } from "../glance/errors.ts";
 import { addCacheStatus, type Detail } from "../http/cache-status.ts";
-import { glanceError } from "../http/glance-error.ts";
 import type { ImageHead } from "./decide.ts";
 import { siteHeaders } from "./headers.ts";
 

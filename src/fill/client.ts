@@ -2,9 +2,9 @@
  * The Fill as a Worker sees it: its calls with a bound on each and a new stub for each try, so that an object which is slow,
  * or was reset, never holds up a download (invariant 4).
  */
-import { DeadlineExceeded, withDeadline } from "../deadline.ts";
+import { DeadlineExceeded, withDeadline } from "../lib/deadline.ts";
+import type { Log } from "../lib/log.ts";
 import { retry } from "../lib/retry.ts";
-import type { Log } from "../observe/log.ts";
 import type { Answer, Ask, CleanAnswer, Errand, FillCalls, FillLook, RemoveAnswer } from "./protocol.ts";
 
 /** A call that does not wait takes some ms, even from another continent well below a second. */

@@ -2,7 +2,7 @@
  * Room for a fill before it stores anything: CACHE_MAX_BYTES is a hard cap. Where there is none, the least recently used
  * images go, each by the hand of its own Fill; where that would not be enough, none goes and the image is not stored.
  */
-import type { Log } from "../observe/log.ts";
+import type { Log } from "../lib/log.ts";
 import type { Catalog } from "../store/catalog.ts";
 import { leastRecentlyUsed } from "../store/least-recently-used.ts";
 import { type Room, type RoomBook, roomFor, type Taker } from "../store/room.ts";

@@ -3,8 +3,8 @@
  * and by cron; the claim in D1 keeps two callers from starting the same one.
  */
 
-import type { Settings } from "../config.ts";
-import type { Log } from "../observe/log.ts";
+import type { Log } from "../lib/log.ts";
+import type { Settings } from "../settings.ts";
 import type { PrefetchQueue } from "../store/queue.ts";
 import { FillClient } from "./client.ts";
 

@@ -3,7 +3,7 @@
  * ever added: at a deploy a new Worker talks to Fills that still run the old code, for minutes or hours.
  */
 import type { Digest } from "../digest/algorithms.ts";
-import type { ImageTarget } from "../origin/target.ts";
+import type { ImageTarget } from "../glance/target.ts";
 
 /** What a fill is about, from the image's record as the caller sees it. */
 export interface Subject {

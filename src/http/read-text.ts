@@ -3,7 +3,7 @@
  * nothing comes any more. An isolate has 128 MB for all its requests (Workers limits page), so nothing is read without a
  * bound on its bytes and its time.
  */
-import { withDeadline } from "../deadline.ts";
+import { withDeadline } from "../lib/deadline.ts";
 
 export class AnswerTooLarge extends Error {
   override readonly name = "AnswerTooLarge";

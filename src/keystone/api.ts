@@ -5,7 +5,7 @@
 
 import * as v from "valibot";
 import { readText } from "../http/read-text.ts";
-import { PlainObject, parseJson } from "../json.ts";
+import { PlainObject, parseJson } from "../lib/json.ts";
 
 /** Keystone did not answer, or not as Keystone does, or not to the edge. Its message holds no secret. */
 export class KeystoneUnavailable extends Error {

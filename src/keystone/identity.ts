@@ -1,6 +1,6 @@
 /** Keystone's token document: who a token speaks for, and for how long. Pure. */
 import * as v from "valibot";
-import { PlainObject, parseJson } from "../json.ts";
+import { PlainObject, parseJson } from "../lib/json.ts";
 import { KeystoneUnavailable } from "./api.ts";
 
 /** Who a token speaks for. */

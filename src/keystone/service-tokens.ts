@@ -2,7 +2,7 @@
  * The edge's own token at Keystone, from an application credential, for what no client waits for: prefetch, fills in the
  * background, and validating others' tokens where Keystone's policy asks for that. Kept in the isolate's memory only.
  */
-import type { ServiceCredential, Settings } from "../config.ts";
+import type { ServiceCredential, Settings } from "../settings.ts";
 import { askKeystone, isRefusal, KeystoneUnavailable, unexpected } from "./api.ts";
 import { type Identity, readToken } from "./identity.ts";
 

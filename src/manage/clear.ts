@@ -3,7 +3,7 @@
  * of time. What is left is upkeep's (upkeep/cleared.ts), and what is idle finds out by itself: a Fill whose image waited looks
  * whether it is queued still.
  */
-import type { Edge } from "../edge.ts";
+import type { Edge } from "../context.ts";
 import { FillClient } from "../fill/client.ts";
 import { removeCleared } from "../upkeep/cleared.ts";
 

@@ -2,7 +2,7 @@
  * How far queued images and running fills are: `GET /v2/cache/fills`, the edge's own. Glance has no such list, and its
  * `GET /v2/cache` can't carry it: glanceclient takes every further key there for a list of queued images.
  */
-import type { Edge } from "../edge.ts";
+import type { Edge } from "../context.ts";
 import { FillClient } from "../fill/client.ts";
 import type { FillLook } from "../fill/protocol.ts";
 import { BEGINNING, type Place, type QueuedImage } from "../store/queue.ts";

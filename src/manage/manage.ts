@@ -2,10 +2,10 @@
  * Glance's cache API, step by step and in Glance's order of checks, which clients can see: who is asking, whether the
  * method exists, whether the image does, whether the policy allows it, and only then what the request itself says.
  */
-import type { Edge } from "../edge.ts";
-import { glanceError, methodNotAllowed } from "../http/glance-error.ts";
-import { askRecord } from "../origin/authorize.ts";
-import { downloadTarget } from "../origin/target.ts";
+import type { Edge } from "../context.ts";
+import { askRecord } from "../glance/ask-record.ts";
+import { glanceError, methodNotAllowed } from "../glance/errors.ts";
+import { downloadTarget } from "../glance/target.ts";
 import { matchOperation, type Operation, type Policy } from "./operations.ts";
 import { perform } from "./perform.ts";
 import { askManager } from "./rights.ts";

@@ -1,8 +1,8 @@
 /** The operations of the cache's management, for a caller who may. Answers are those of glance/api/v2/cached_images.py. */
-import { type Edge, roomTools } from "../edge.ts";
+import { type Edge, roomTools } from "../context.ts";
 import { FillClient } from "../fill/client.ts";
-import { glanceError } from "../http/glance-error.ts";
-import { downloadTarget } from "../origin/target.ts";
+import { glanceError } from "../glance/errors.ts";
+import { downloadTarget } from "../glance/target.ts";
 import { clean } from "../upkeep/clean.ts";
 import { prune } from "../upkeep/prune.ts";
 import { clearCache, clearQueue } from "./clear.ts";

@@ -1,5 +1,5 @@
 /** Into the queue and out of it; each time another image may have its turn. */
-import type { Edge } from "../edge.ts";
+import type { Edge } from "../context.ts";
 import { FillClient } from "../fill/client.ts";
 import { queueMoved } from "../fill/next.ts";
 import { lentHeaders } from "../http/headers.ts";

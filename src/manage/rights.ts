@@ -2,11 +2,12 @@
  * Who may manage the cache: whoever's token is valid at Keystone at this moment and has one of the roles in ADMIN_ROLES.
  * Glance's policies for its cache API default to the same (glance/policies/cache.py, `rule:context_is_admin`).
  */
-import type { Settings } from "../config.ts";
+
 import { callerHeaders } from "../http/headers.ts";
 import type { Identity } from "../keystone/identity.ts";
 import type { ServiceTokens } from "../keystone/service-tokens.ts";
 import { validateToken } from "../keystone/validate-token.ts";
+import type { Settings } from "../settings.ts";
 
 export type ManagerAnswer =
   | { readonly kind: "manager"; readonly identity: Identity }

@@ -2,8 +2,9 @@
  * The queue's consumer: posts notifications to the operator's receiver. What is not taken is tried again, ever later;
  * what was tried too often is moved to the dead-letter queue by the platform (max_retries in wrangler.toml).
  */
-import type { Settings } from "../config.ts";
-import type { Log } from "../observe/log.ts";
+
+import type { Log } from "../lib/log.ts";
+import type { Settings } from "../settings.ts";
 import { answered, NotDelivered, post } from "./post.ts";
 import { split } from "./split.ts";
 

@@ -2,8 +2,9 @@
  * Who the callers of late downloads were, in this isolate's memory only: a machine that boots makes several downloads
  * with one token, and Keystone need not be asked for each. Only positive answers are kept, and tokens as SHA-256 only.
  */
-import { toHex } from "../hex.ts";
+
 import type { Identity } from "../keystone/identity.ts";
+import { toHex } from "../lib/hex.ts";
 
 /**
  * For how long an identity is believed, ms. It decides nothing, and who a token speaks for never changes: the time bounds

@@ -2,11 +2,12 @@
  * The sender's side of notifications: after a download, finds out whose it was and puts the event on the queue. The
  * client has its bytes by then, so nothing here may fail a download: what goes wrong is one line in the log.
  */
-import { withDeadline } from "../deadline.ts";
+
 import type { Identity } from "../keystone/identity.ts";
 import type { ServiceTokens } from "../keystone/service-tokens.ts";
 import { validateToken } from "../keystone/validate-token.ts";
-import type { Log } from "../observe/log.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import type { Log } from "../lib/log.ts";
 import { type Envelope, envelope, type Sent } from "./envelope.ts";
 import { type Receivers, receiverKey } from "./receivers.ts";
 

@@ -1,5 +1,5 @@
 /** What slices, parts and kept images ask of R2 alike: opening with a bound and one more try, lists of attempts, removal. */
-import { withDeadline } from "../deadline.ts";
+import { withDeadline } from "../lib/deadline.ts";
 import { retry } from "../lib/retry.ts";
 
 /** R2 answers within some 100 ms; a store that takes this long is as good as gone. */

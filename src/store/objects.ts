@@ -6,7 +6,7 @@
  * the metadata says, never the content: an image may look like a manifest.
  */
 import { type Algorithm, type Digest, toDigest } from "../digest/algorithms.ts";
-import { toHex } from "../hex.ts";
+import { toHex } from "../lib/hex.ts";
 import { headObject, isR2Error, openObject } from "./bucket.ts";
 import { type PartPlan, readManifest, writeManifest } from "./manifest.ts";
 

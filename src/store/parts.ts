@@ -2,7 +2,7 @@
  * The parts of images too large for one put: `parts/<image>/<attempt>/<n>`, each with a SHA-256 that R2 checked while it was
  * put and that each read compares. Put and removed by the image's Fill alone.
  */
-import { toHex } from "../hex.ts";
+import { toHex } from "../lib/hex.ts";
 import { type Keyed, openKeyed, removePrefix } from "./bucket.ts";
 import type { PartPiece } from "./manifest.ts";
 import type { Attempt } from "./slices.ts";

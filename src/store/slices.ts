@@ -2,7 +2,7 @@
  * The slices of running fills in R2: one object each, `fills/<image>/<attempt>/<slice>`. Puts are create-only; an attempt's
  * name is never used twice. Written and removed by the image's Fill alone, read by whoever follows it.
  */
-import { toHex } from "../hex.ts";
+import { toHex } from "../lib/hex.ts";
 import { headObject, openKeyed, removePrefix } from "./bucket.ts";
 
 const ROOT = "fills/";

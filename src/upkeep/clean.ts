@@ -3,7 +3,7 @@
  * one, and room that no fill has any more is given back. Never judged by D1: whether an attempt is still at work only its
  * image's Fill knows. Each part is bounded and goes on next time.
  */
-import type { Edge } from "../edge.ts";
+import type { Edge } from "../context.ts";
 import { FillClient } from "../fill/client.ts";
 import type { Attempt } from "../store/slices.ts";
 

@@ -1,5 +1,5 @@
 /** Removes what was cleared from the index: each image by its Fill, so a long cache takes many calls and many runs. */
-import type { Edge } from "../edge.ts";
+import type { Edge } from "../context.ts";
 import { FillClient } from "../fill/client.ts";
 import { BEGINNING } from "../store/queue.ts";
 

@@ -2,10 +2,10 @@
  * What runs by the clock. Each task is bounded in time and goes on in its next run; each leaves one line in the log, and
  * one that fails keeps none of the others from running.
  */
-import { type Edge, roomTools } from "../edge.ts";
+import { type Edge, roomTools } from "../context.ts";
 import { FillClient } from "../fill/client.ts";
 import { advanceQueue } from "../fill/next.ts";
-import type { Fields } from "../observe/log.ts";
+import type { Fields } from "../lib/log.ts";
 import { clean } from "./clean.ts";
 import { removeCleared } from "./cleared.ts";
 import { prune } from "./prune.ts";

@@ -2,12 +2,12 @@
  * Asks the origin, with the edge's own account, whether stored images are still there and active: those that were deleted
  * or deactivated without passing this edge would take room for nothing. Rights need no such look: each download asks.
  */
-import type { Edge } from "../edge.ts";
+import type { Edge } from "../context.ts";
 import { FillClient } from "../fill/client.ts";
+import { askRecord, isGlance, type RecordAnswer } from "../glance/ask-record.ts";
+import { OriginUnreachable } from "../glance/forward.ts";
 import { seesAllImages } from "../keystone/identity.ts";
 import type { ServiceToken } from "../keystone/service-tokens.ts";
-import { askRecord, isGlance, type RecordAnswer } from "../origin/authorize.ts";
-import { OriginUnreachable } from "../origin/forward.ts";
 
 /** Images in one run, and at the same time: a look costs the origin some 10 ms. */
 const IMAGES = 400;

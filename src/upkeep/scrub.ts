@@ -3,8 +3,8 @@
  * client asks for it.
  */
 
+import type { Edge } from "../context.ts";
 import { Digester } from "../digest/digester.ts";
-import type { Edge } from "../edge.ts";
 import { FillClient } from "../fill/client.ts";
 import { type PartPlan, piecesOf } from "../store/manifest.ts";
 import type { OpenImage, StoredImage } from "../store/objects.ts";

@@ -156,7 +156,7 @@ describe("a path is taken in the spellings that Glance takes", () => {
     ["/v2/images/ID", byType("v2"), 404],
   ])("%s with %j: %i", async (path, headers, status) => {
     const namespace = base();
-    await put(`${namespace}/_demo/images/${IMAGE_ID}`, { size: 1 });
+    await put(`${controlOf(namespace)}/images/${IMAGE_ID}`, { size: 1 });
     const encoded = `%${IMAGE_ID.charCodeAt(0).toString(16)}${IMAGE_ID.slice(1)}`;
     const response = await ask(namespace + path.replace("%49D", encoded).replace("ID", IMAGE_ID), { headers });
     expect(response.status).toBe(status);

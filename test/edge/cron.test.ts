@@ -1,7 +1,7 @@
 /** What runs by the clock. */
 import { createExecutionContext, createScheduledController } from "cloudflare:test";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Edge } from "../../src/edge.ts";
+import type { Edge } from "../../src/context.ts";
 import worker from "../../src/index.ts";
 import { Catalog } from "../../src/store/catalog.ts";
 import { Cursors } from "../../src/store/cursors.ts";

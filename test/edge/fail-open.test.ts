@@ -2,7 +2,7 @@
  * Invariant 4: if R2, D1 or the Fill fails, is slow or is gone before the first byte has left, the bytes come from the origin.
  */
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Env } from "../../src/config.ts";
+import type { Env } from "../../src/settings.ts";
 import { bucketBut } from "../support/bindings.ts";
 import { fillEnv } from "../support/fill-env.ts";
 import { RANDOM_ACCESS } from "../support/fills.ts";

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
 import { BufferPool } from "../../src/fill/object/pool.ts";
 import { type PullJob, pull } from "../../src/fill/object/pull.ts";
-import { createLog } from "../../src/observe/log.ts";
+import { createLog } from "../../src/lib/log.ts";
 import { sliceCount, sliceLength, sliceStart } from "../../src/store/slice-plan.ts";
 import { SliceStore } from "../../src/store/slices.ts";
 import { bucketBut } from "../support/bindings.ts";

@@ -1,7 +1,7 @@
 /** Races between a Fill, its readers and R2, each made to happen: what a test holds back it lets go at the worst moment. */
 import { afterEach, describe, expect, it } from "vitest";
-import type { Env } from "../../src/config.ts";
 import type { Ask } from "../../src/fill/protocol.ts";
+import type { Env } from "../../src/settings.ts";
 import { bucketBut, countAsks, fillClient, resetFill, sliceOf } from "../support/bindings.ts";
 import { CALM, fillEnv } from "../support/fill-env.ts";
 import {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { Env } from "../../src/config.ts";
+import type { Env } from "../../src/settings.ts";
 import { bucketBut, sliceOf } from "../support/bindings.ts";
 import { CALM, fillEnv } from "../support/fill-env.ts";
 import {

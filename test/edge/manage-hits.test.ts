@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Env } from "../../src/config.ts";
+import type { Env } from "../../src/settings.ts";
 import { keptImage } from "../support/kept.ts";
 import { catalogThat, entryOf } from "../support/manage.ts";
 import { asks, bindings, download, expectCalls, isCommitted, settled } from "../support/scenario.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, inject, it } from "vitest";
-import type { Env } from "../../src/config.ts";
+import type { Env } from "../../src/settings.ts";
 import { keysOf } from "../support/kept.ts";
 import { keptLines } from "../support/lines.ts";
 import {

@@ -1,8 +1,8 @@
 /** The consumer of the notifications queue, with a real receiver over HTTP. */
 import { createExecutionContext, createMessageBatch, getQueueResult } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
+import { createLog } from "../../src/lib/log.ts";
 import { type Bounds, deliver } from "../../src/notify/deliver.ts";
-import { createLog } from "../../src/observe/log.ts";
 
 interface Delivery {
   readonly status: number;

@@ -1,6 +1,6 @@
 /** With NOTIFICATIONS bound each download is told of, with the bytes that the client was given. */
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Env } from "../../src/config.ts";
+import type { Env } from "../../src/settings.ts";
 import { bucketBut } from "../support/bindings.ts";
 import { keptImage } from "../support/kept.ts";
 import { keptLines } from "../support/lines.ts";

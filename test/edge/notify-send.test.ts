@@ -1,9 +1,9 @@
 /** The sender of notifications, with a real Keystone to ask who the receiver is. */
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
+import { createLog } from "../../src/lib/log.ts";
 import type { Envelope, Sent } from "../../src/notify/envelope.ts";
 import { Receivers } from "../../src/notify/receivers.ts";
 import { type Notifier, notifyDownload } from "../../src/notify/send.ts";
-import { createLog } from "../../src/observe/log.ts";
 
 interface Put {
   readonly envelope: Envelope;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Env } from "../../src/config.ts";
 import type { Progress } from "../../src/fill/protocol.ts";
+import type { Env } from "../../src/settings.ts";
 import { fillClient } from "../support/bindings.ts";
 import { catalog, expectRoom, slicesOf, smallEdge, storedIds } from "../support/cap.ts";
 import { catalogThat } from "../support/manage.ts";

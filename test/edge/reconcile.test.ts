@@ -1,8 +1,8 @@
 /** Images that left the origin without passing the edge. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { OriginUnreachable } from "../../src/glance/forward.ts";
 import { KeystoneUnavailable } from "../../src/keystone/api.ts";
 import { ServiceCredentialRefused } from "../../src/keystone/service-tokens.ts";
-import { OriginUnreachable } from "../../src/origin/forward.ts";
 import { reconcile } from "../../src/upkeep/reconcile.ts";
 import { bindings } from "../support/env.ts";
 import { edgeBefore, type OwnOrigin, ownOrigin } from "../support/own-origin.ts";

@@ -1,7 +1,7 @@
 /** CACHE_MAX_BYTES is a hard cap: a fill has room for its slices and its object before it stores anything. */
 import { evictDurableObject } from "cloudflare:test";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Env } from "../../src/config.ts";
+import type { Env } from "../../src/settings.ts";
 import { fillStub } from "../support/bindings.ts";
 import {
   catalog,

@@ -1,10 +1,10 @@
 /** Real bindings that misbehave in one way, and Fills that count what they are asked. */
 import { runInDurableObject } from "cloudflare:test";
-import type { Env } from "../../src/config.ts";
 import { FillClient } from "../../src/fill/client.ts";
 import type { Fill } from "../../src/fill/object/fill.ts";
 import type { Answer, Ask } from "../../src/fill/protocol.ts";
-import { createLog } from "../../src/observe/log.ts";
+import { createLog } from "../../src/lib/log.ts";
+import type { Env } from "../../src/settings.ts";
 import { bindings } from "./env.ts";
 
 /** The real bucket with some of its methods replaced. */

@@ -3,7 +3,7 @@
  * twice its image: its slices and its object are there together for a while.
  */
 import { expect } from "vitest";
-import type { Env } from "../../src/config.ts";
+import type { Env } from "../../src/settings.ts";
 import { CALM, fillEnv } from "./fill-env.ts";
 import { expectKept, expectOnce, takeData } from "./fills.ts";
 import { type MeteredBucket, meterBucket } from "./metered-bucket.ts";

@@ -1,6 +1,6 @@
 /** What tests of fills look at: what R2 and D1 hold of an image, and what the origin was asked for its data. */
 import { afterEach, beforeEach, expect, inject, vi } from "vitest";
-import type { Env } from "../../src/config.ts";
+import type { Env } from "../../src/settings.ts";
 import { fillClient } from "./bindings.ts";
 import { bindings } from "./env.ts";
 import { type Reader, type ReaderOptions, startReader } from "./readers.ts";

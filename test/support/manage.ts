@@ -3,7 +3,7 @@
  * texts are those that a Glance 25.1 was seen to send, not what src/ says.
  */
 import { expect, inject } from "vitest";
-import type { Env } from "../../src/config.ts";
+import type { Env } from "../../src/settings.ts";
 import { type Ask, ask, bindings } from "./scenario.ts";
 import { TABLES } from "./store.ts";
 

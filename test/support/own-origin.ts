@@ -4,16 +4,16 @@
  */
 import { createExecutionContext } from "cloudflare:test";
 import { inject } from "vitest";
-import { type Env, readSettings, type Settings } from "../../src/config.ts";
+import { createEdge, type Edge } from "../../src/context.ts";
 import { AloneDownloads } from "../../src/download/alone.ts";
-import { Usage } from "../../src/download/usage.ts";
-import { createEdge, type Edge } from "../../src/edge.ts";
+import { PolicyOrder } from "../../src/glance/policy-order.ts";
+import { Permissions } from "../../src/glance/remembered.ts";
 import { ServiceTokenMemory } from "../../src/keystone/service-tokens.ts";
+import { createLog } from "../../src/lib/log.ts";
+import { Seldom } from "../../src/lib/seldom.ts";
 import { Receivers } from "../../src/notify/receivers.ts";
-import { createLog } from "../../src/observe/log.ts";
-import { Seldom } from "../../src/observe/seldom.ts";
-import { Permissions } from "../../src/origin/permissions.ts";
-import { PolicyOrder } from "../../src/origin/policy-order.ts";
+import { type Env, readSettings, type Settings } from "../../src/settings.ts";
+import { Usage } from "../../src/store/usage.ts";
 import { bindings } from "./env.ts";
 import { storeImage } from "./store.ts";
 

@@ -3,9 +3,9 @@
  * them. The origin knows such calls by the image only; they carry no test's mark.
  */
 import { expect, inject } from "vitest";
-import type { Env } from "../../src/config.ts";
 import { advanceQueue } from "../../src/fill/next.ts";
-import { createLog } from "../../src/observe/log.ts";
+import { createLog } from "../../src/lib/log.ts";
+import type { Env } from "../../src/settings.ts";
 import type { QueuedImage } from "../../src/store/queue.ts";
 import { fillClient } from "./bindings.ts";
 import { bindings, committed, control, type Image, MARK, type OriginCall } from "./scenario.ts";

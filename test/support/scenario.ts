@@ -6,8 +6,8 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, expect, inject } from "vitest";
-import type { Env } from "../../src/config.ts";
 import worker from "../../src/index.ts";
+import type { Env } from "../../src/settings.ts";
 
 declare module "vitest" {
   interface ProvidedContext {

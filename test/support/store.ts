@@ -3,7 +3,7 @@
  * store; each begins with an empty one.
  */
 import type { Algorithm } from "../../src/digest/algorithms.ts";
-import { createLog } from "../../src/observe/log.ts";
+import { createLog } from "../../src/lib/log.ts";
 import { Catalog, type Indexed } from "../../src/store/catalog.ts";
 import { Cursors } from "../../src/store/cursors.ts";
 import { ObjectStore } from "../../src/store/objects.ts";

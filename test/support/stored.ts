@@ -1,6 +1,6 @@
 /** The parts of the new store on the real local D1 and R2, and content with its digests to put there. */
 import { type Algorithm, type Digest, WEB_CRYPTO_NAME } from "../../src/digest/algorithms.ts";
-import { toHex } from "../../src/hex.ts";
+import { toHex } from "../../src/lib/hex.ts";
 import { Catalog } from "../../src/store/catalog.ts";
 import { Cursors } from "../../src/store/cursors.ts";
 import { ObjectStore } from "../../src/store/objects.ts";

@@ -1,9 +1,9 @@
 /** What the upkeep works with: the real bindings, a clock that the test has in its hand, and the lines that it logs. */
 import { afterEach, beforeEach, vi } from "vitest";
-import { readSettings, type Settings } from "../../src/config.ts";
-import type { Edge } from "../../src/edge.ts";
+import type { Edge } from "../../src/context.ts";
 import { FillClient } from "../../src/fill/client.ts";
 import type { RoomTools } from "../../src/fill/make-room.ts";
+import { readSettings, type Settings } from "../../src/settings.ts";
 import { ObjectStore } from "../../src/store/objects.ts";
 import { bucketBut } from "./bindings.ts";
 import { bindings } from "./env.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { acceptable } from "../../src/http/accept.ts";
+import { acceptable } from "../../src/glance/accept.ts";
 
 // Each row is webob 1.8.6's own answer to the field, most of them also seen on a Glance 25.1.
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { DigestMismatch, TooShort } from "../../src/digest/gate.ts";
 import { AloneDownloads, isMismatch } from "../../src/download/alone.ts";
-import { ImageBodyError } from "../../src/origin/image-body.ts";
+import { ImageBodyError } from "../../src/glance/image-body.ts";
 
 const T = 1_000_000;
 const DAY = 86_400_000;

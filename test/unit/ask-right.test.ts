@@ -3,8 +3,8 @@
  */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import packageJson from "../../package.json";
+import { askRight, REFUSED_RANGE } from "../../src/glance/ask-right.ts";
 import { USER_AGENT } from "../../src/http/user-agent.ts";
-import { askRight, REFUSED_RANGE } from "../../src/origin/ask-right.ts";
 
 const ID = "71c675ab-d94f-49cd-a114-e12490b328d9";
 const ORIGIN = "https://glance.test";

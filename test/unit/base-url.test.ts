@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { edgeBaseUrl, nameAsEdges, pathForOrigin } from "../../src/origin/base-url.ts";
+import { edgeBaseUrl, nameAsEdges, pathForOrigin } from "../../src/glance/base-url.ts";
 
 const EDGE = "https://edge.test";
 const request = (url: string) => new Request(url);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { changeOf } from "../../src/origin/changes.ts";
+import { changeOf } from "../../src/glance/changes.ts";
 
 const ID = "71c675ab-d94f-49cd-a114-e12490b328d9";
 const OTHER = "0d2c4b5e-8f1a-4c3d-9e7f-123456789abc";

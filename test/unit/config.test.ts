@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Env, readSettings, SettingError } from "../../src/config.ts";
+import { type Env, readSettings, SettingError } from "../../src/settings.ts";
 import { bindings } from "../support/env.ts";
 
 const wrong = (change: Readonly<Record<string, unknown>>): SettingError => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Permission } from "../../src/download/ask.ts";
 import { decide, type Plan, type Question } from "../../src/download/decide.ts";
+import type { ImageRecord } from "../../src/glance/record.ts";
 import { DETAILS } from "../../src/http/cache-status.ts";
-import type { ImageRecord } from "../../src/origin/record.ts";
 import type { StoredImage } from "../../src/store/objects.ts";
 
 const SIZE = 1_000;

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { LentRights, type Taken } from "../../src/fill/object/lent.ts";
 import type { Errand } from "../../src/fill/protocol.ts";
 import { ServiceTokenMemory, ServiceTokens } from "../../src/keystone/service-tokens.ts";
-import { createLog } from "../../src/observe/log.ts";
+import { createLog } from "../../src/lib/log.ts";
 import { IMAGE_ID } from "../support/fill-states.ts";
 
 const errand = (token: string, api: "v1" | "v2" = "v2"): Errand => ({

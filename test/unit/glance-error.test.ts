@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { glanceError, methodNotAllowed } from "../../src/http/glance-error.ts";
+import { glanceError, methodNotAllowed } from "../../src/glance/errors.ts";
 
 /** What a client accepts that gets each of the three forms. */
 const HTML = "*/*";

@@ -1,8 +1,8 @@
 /** What is to become of a queued image. */
 import { describe, expect, it } from "vitest";
 import { judge } from "../../src/fill/object/judge.ts";
-import type { RecordAnswer } from "../../src/origin/authorize.ts";
-import type { ImageRecord } from "../../src/origin/record.ts";
+import type { RecordAnswer } from "../../src/glance/ask-record.ts";
+import type { ImageRecord } from "../../src/glance/record.ts";
 import type { StoredImage } from "../../src/store/objects.ts";
 
 const ID = "0d2a3c9e-7a52-4b40-9f7e-5d1e6f5f2f10";

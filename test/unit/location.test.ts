@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { BadOriginAnswer } from "../../src/origin/bad-answer.ts";
-import { nameLocations } from "../../src/origin/location.ts";
+import { BadOriginAnswer } from "../../src/glance/bad-answer.ts";
+import { nameLocations } from "../../src/glance/location.ts";
 
 const GLANCE = { origin: "http://glance/image", asked: "http://glance/image/v2/a?b", edge: "https://edge.test/mount" };
 const REDIRECTS = [301, 302, 303, 307, 308];

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
-import { createLog, describe as tell } from "../../src/observe/log.ts";
+import { createLog, describe as tell } from "../../src/lib/log.ts";
 
 let info: MockInstance<typeof console.log>;
 let error: MockInstance<typeof console.error>;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { RecordAnswer } from "../../src/origin/authorize.ts";
-import { Permissions, permissionKey } from "../../src/origin/permissions.ts";
+import type { RecordAnswer } from "../../src/glance/ask-record.ts";
+import { Permissions, permissionKey } from "../../src/glance/remembered.ts";
 
 const answer = (owner: string): Extract<RecordAnswer, { kind: "found" }> => ({
   kind: "found",

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { createLog } from "../../src/observe/log.ts";
-import { MARK, PolicyOrder } from "../../src/origin/policy-order.ts";
-import { CACHE_VERSIONS, rewriteVersions } from "../../src/origin/versions.ts";
+import { MARK, PolicyOrder } from "../../src/glance/policy-order.ts";
+import { CACHE_VERSIONS, rewriteVersions } from "../../src/glance/versions.ts";
+import { createLog } from "../../src/lib/log.ts";
 
 const ORIGIN = "https://glance.test/image";
 const AT = { origin: ORIGIN, publicUrl: null };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { DeadlineExceeded } from "../../src/deadline.ts";
 import { AnswerTooLarge, readText } from "../../src/http/read-text.ts";
+import { DeadlineExceeded } from "../../src/lib/deadline.ts";
 
 const WHAT = "an answer";
 

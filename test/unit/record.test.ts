@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseRecordV1, parseRecordV2 } from "../../src/origin/record.ts";
+import { parseRecordV1, parseRecordV2 } from "../../src/glance/record.ts";
 
 const V2 = {
   id: "a",

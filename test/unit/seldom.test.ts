@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Seldom } from "../../src/observe/seldom.ts";
+import { Seldom } from "../../src/lib/seldom.ts";
 
 it("what happens often is told at its first time and then once in a while, each thing by itself", () => {
   const seldom = new Seldom();

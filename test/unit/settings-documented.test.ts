@@ -1,8 +1,8 @@
-/** The settings are written three times: src/config.ts reads them, wrangler.toml sets them, the README explains them. */
+/** The settings are written three times: src/settings.ts reads them, wrangler.toml sets them, the README explains them. */
 import { describe, expect, it } from "vitest";
 import readme from "../../README.md?raw";
-import { type Env, readSettings } from "../../src/config.ts";
-import source from "../../src/config.ts?raw";
+import { type Env, readSettings } from "../../src/settings.ts";
+import source from "../../src/settings.ts?raw";
 import wrangler from "../../wrangler.toml?raw";
 import { bindings } from "../support/env.ts";
 
@@ -37,12 +37,12 @@ function defaults(): Map<string, string> {
 }
 
 describe("every setting", () => {
-  it("that src/config.ts reads is set in wrangler.toml, but for secrets, and no other", () => {
+  it("that src/settings.ts reads is set in wrangler.toml, but for secrets, and no other", () => {
     expect(namesInSource().length).toBeGreaterThan(10);
     expect([...vars().keys(), ...SECRETS].sort()).toEqual(namesInSource());
   });
 
-  it("that src/config.ts reads has a row in the README, and no other", () => {
+  it("that src/settings.ts reads has a row in the README, and no other", () => {
     expect([...rows().keys()].sort()).toEqual(namesInSource());
   });
 

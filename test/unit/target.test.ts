@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { dataPath, downloadTarget, recordPath } from "../../src/origin/target.ts";
+import { dataPath, downloadTarget, recordPath } from "../../src/glance/target.ts";
 
 const ID = "71c675ab-d94f-49cd-a114-e12490b328d9";
 const UPPER = ID.toUpperCase();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Usage } from "../../src/download/usage.ts";
+import { Usage } from "../../src/store/usage.ts";
 
 const T = 1_000_000;
 /** So few that a client has them at once. */

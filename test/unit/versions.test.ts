@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { mayBeVersions, rewriteVersions } from "../../src/origin/versions.ts";
+import { mayBeVersions, rewriteVersions } from "../../src/glance/versions.ts";
 
 const JSON_TYPE = { "content-type": "application/json", "content-length": "100" };
 const naming = (origin = "http://glance:9292", edge = "https://edge.test") => ({ origin, asked: `${origin}/`, edge });

@@ -26,7 +26,7 @@ async function newEdge(): Promise<EdgeProcess> {
   const vars = {
     ORIGIN_URL: url,
     KEYSTONE_URL: url,
-    NOTIFICATIONS_URL: `${url}/t/host/_demo/notifications`,
+    NOTIFICATIONS_URL: `${origin.controlUrl}/t/host/_demo/notifications`,
     SLICE_BYTES: String(512 * 1024),
   };
   const process = await startEdge({ persist, vars, queues: { maxRetries: 1 } });
@@ -82,7 +82,7 @@ describe("without PUBLIC_URL the Host of a client", () => {
     const process = await edge();
     const image = await origin.createImage({ size: 700_000 });
     await download(process.url, image);
-    const delivered = async () => (await fetch(`${origin.url}/t/host/_demo/notifications`)).text();
+    const delivered = async () => (await fetch(`${origin.controlUrl}/t/host/_demo/notifications`)).text();
     await until("the notification", 10_000, async () => (await delivered()).includes(image.id));
     expect(await delivered()).toContain("image.glance-edge");
     expect(await delivered()).not.toContain("attacker");

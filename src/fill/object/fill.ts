@@ -6,10 +6,10 @@
  * outlive the object is in its SQLite. States and races: docs/fills.md.
  */
 import { DurableObject } from "cloudflare:workers";
-import { type Env, readSettings } from "../../config.ts";
-import { DeadlineExceeded, withDeadline } from "../../deadline.ts";
 import { ServiceTokenMemory, serviceTokens } from "../../keystone/service-tokens.ts";
-import { createLog } from "../../observe/log.ts";
+import { DeadlineExceeded, withDeadline } from "../../lib/deadline.ts";
+import { createLog } from "../../lib/log.ts";
+import { type Env, readSettings } from "../../settings.ts";
 import { Catalog } from "../../store/catalog.ts";
 import { isCopyOf, ObjectStore } from "../../store/objects.ts";
 import { PartStore } from "../../store/parts.ts";

@@ -1,7 +1,8 @@
 /** What is to become of a queued image, by the origin's word about it. Pure. */
-import type { Settings } from "../../config.ts";
+
 import { strongestDigest } from "../../digest/algorithms.ts";
-import type { RecordAnswer } from "../../origin/authorize.ts";
+import type { RecordAnswer } from "../../glance/ask-record.ts";
+import type { Settings } from "../../settings.ts";
 import { isCopyOf, type StoredImage } from "../../store/objects.ts";
 import { roomFor } from "../../store/room.ts";
 import type { Subject } from "../protocol.ts";

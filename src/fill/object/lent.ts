@@ -4,7 +4,7 @@
  */
 import { seesAllImages } from "../../keystone/identity.ts";
 import type { ServiceTokens } from "../../keystone/service-tokens.ts";
-import type { Log } from "../../observe/log.ts";
+import type { Log } from "../../lib/log.ts";
 import type { Errand } from "../protocol.ts";
 
 /** Rights of readers that are kept, the newest ones: one may be refused where another is good. */

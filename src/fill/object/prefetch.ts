@@ -1,6 +1,7 @@
 /** The turn of a queued image: looks at its record under the rights that there are, and tells the queue where it can't begin. */
-import { describe } from "../../observe/log.ts";
-import { askRecord, isGlance, type RecordAnswer } from "../../origin/authorize.ts";
+
+import { askRecord, isGlance, type RecordAnswer } from "../../glance/ask-record.ts";
+import { describe } from "../../lib/log.ts";
 import { errandHeaders, type Subject } from "../protocol.ts";
 import { judge } from "./judge.ts";
 import type { LentRights } from "./lent.ts";

@@ -3,13 +3,14 @@
  * the last bytes back until the digest of the whole agreed, so the last slice is stored only then: whoever has all slices has
  * the image, and no reader needs a verdict.
  */
-import { DeadlineExceeded, withDeadline } from "../../deadline.ts";
+
 import { Digester } from "../../digest/digester.ts";
 import { DigestGate, DigestMismatch } from "../../digest/gate.ts";
+import { ImageBody, ImageBodyError } from "../../glance/image-body.ts";
 import type { EdgeAddress } from "../../http/loop.ts";
+import { DeadlineExceeded, withDeadline } from "../../lib/deadline.ts";
+import type { Log } from "../../lib/log.ts";
 import { retry } from "../../lib/retry.ts";
-import type { Log } from "../../observe/log.ts";
-import { ImageBody, ImageBodyError } from "../../origin/image-body.ts";
 import { sliceCount, sliceLength, sliceStart } from "../../store/slice-plan.ts";
 import type { SliceStore } from "../../store/slices.ts";
 import { type Errand, errandHeaders, type Relay } from "../protocol.ts";

@@ -1,6 +1,7 @@
 /** What a Fill works with. */
-import type { Settings } from "../../config.ts";
-import type { Log } from "../../observe/log.ts";
+
+import type { Log } from "../../lib/log.ts";
+import type { Settings } from "../../settings.ts";
 import type { Catalog } from "../../store/catalog.ts";
 import type { ObjectStore } from "../../store/objects.ts";
 import type { PartStore } from "../../store/parts.ts";

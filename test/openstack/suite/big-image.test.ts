@@ -4,19 +4,9 @@ import { createHash } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { EDGE, WORK_DIR, withoutEdge } from "./addresses.ts";
 import { curlDigest, curlKilled, openstack } from "./clients.ts";
-import {
-  cacheStatus,
-  content,
-  EDGE,
-  filePath,
-  forgetCounts,
-  imageBytesFromGlance,
-  tokenOf,
-  untilHit,
-  WORK_DIR,
-  withoutEdge,
-} from "./cloud.ts";
+import { cacheStatus, content, filePath, forgetCounts, imageBytesFromGlance, tokenOf, untilHit } from "./cloud.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = Number(process.env.BIG_IMAGE_MIB ?? 1024) * MIB;

@@ -3,20 +3,9 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
+import { EDGE, WORK_DIR, withoutEdge } from "./addresses.ts";
 import { curl, field, glance, openstack } from "./clients.ts";
-import {
-  content,
-  EDGE,
-  filePath,
-  forgetCounts,
-  imageBytesFromGlance,
-  sha512,
-  store,
-  tokenOf,
-  untilHit,
-  WORK_DIR,
-  withoutEdge,
-} from "./cloud.ts";
+import { content, filePath, forgetCounts, imageBytesFromGlance, sha512, store, tokenOf, untilHit } from "./cloud.ts";
 
 const SIZE = 5 * 1024 * 1024 + 17;
 const source = join(WORK_DIR, "clients.raw");

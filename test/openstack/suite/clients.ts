@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { PASSWORD, projectOf, REGION } from "../lib/keystone.ts";
-import { EDGE, KEYSTONE, type User, WORK_DIR } from "./cloud.ts";
+import { EDGE, KEYSTONE, WORK_DIR } from "./addresses.ts";
+import type { User } from "./cloud.ts";
 
 const run = promisify(execFile);
 

@@ -1,7 +1,7 @@
 /** Comparing an answer of the edge with Glance's own answer to the same request. */
 import assert from "node:assert/strict";
+import { EDGE, GLANCE } from "./addresses.ts";
 import { type Answer, type CurlOptions, curl, field } from "./clients.ts";
-import { EDGE, GLANCE } from "./cloud.ts";
 
 /** Fields that differ from one answer to the next, or concern one connection only. */
 const PER_ANSWER = new Set(["date", "x-openstack-request-id", "connection", "keep-alive", "transfer-encoding"]);

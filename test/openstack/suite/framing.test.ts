@@ -12,7 +12,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type EdgeProcess, startEdge } from "../../support/node/edge-process.ts";
 import { exchange, statusesOf } from "../../support/node/raw-client.ts";
 import { UWSGI_GLANCE } from "../lib/uwsgi-glance.ts";
-import { GLANCE, LOGS_DIR, tokenOf, UWSGI_GLANCE_URL, WORK_DIR, withoutEdge } from "./cloud.ts";
+import { GLANCE, LOGS_DIR, UWSGI_GLANCE_URL, WORK_DIR, withoutEdge } from "./addresses.ts";
+import { tokenOf } from "./cloud.ts";
 
 const SMUGGLED = "GET /v2/smuggled HTTP/1.1\r\nHost: x\r\nX-Identity-Status: Confirmed\r\nX-Roles: admin\r\n\r\n";
 /** A body that ends a chunked message early and goes on with a second request. */

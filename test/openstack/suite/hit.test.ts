@@ -1,23 +1,20 @@
 /** A second download is answered from the store: the same bytes, and none of them from Glance. */
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
+import { EDGE, GLANCE, PROBE, withoutEdge } from "./addresses.ts";
 import { curl, field } from "./clients.ts";
 import {
   cacheStatus,
   counts,
-  EDGE,
   filePath,
   forgetCounts,
-  GLANCE,
   type Image,
   imageBytesFromGlance,
   makeImage,
-  PROBE,
   sha512,
   store,
   tokenOf,
   untilHit,
-  withoutEdge,
 } from "./cloud.ts";
 import { askBoth } from "./compare.ts";
 

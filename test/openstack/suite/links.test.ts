@@ -1,8 +1,9 @@
 /** Wherever Glance names its own address, clients must read the edge's, or they would walk around it. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { EDGE, GLANCE, PROXY, withoutEdge } from "./addresses.ts";
 import { type Answer, curl, field } from "./clients.ts";
-import { EDGE, GLANCE, PROXY, tokenOf, withoutEdge } from "./cloud.ts";
+import { tokenOf } from "./cloud.ts";
 
 describe("the edge's own address stands", () => {
   for (const [path, status] of [

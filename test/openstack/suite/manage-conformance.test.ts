@@ -6,18 +6,10 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { before, describe, test } from "node:test";
+import { CACHING_GLANCE, EDGE, withoutEdge } from "./addresses.ts";
 import { manage, untilCached } from "./cache-api.ts";
 import { type Answer, type CurlOptions, curl, field } from "./clients.ts";
-import {
-  atGlance,
-  CACHING_GLANCE,
-  EDGE,
-  makeImage,
-  makeImageWithoutData,
-  tokenOf,
-  type User,
-  withoutEdge,
-} from "./cloud.ts";
+import { atGlance, makeImage, makeImageWithoutData, tokenOf, type User } from "./cloud.ts";
 import { type Comparable, DIFFERENCES, type Given, type Row, TABLE } from "./manage-table.ts";
 
 const GIVEN: Readonly<Record<Given, string>> = {

@@ -2,7 +2,8 @@
  * The requests of manage-conformance.test.ts: those that the edge and the Glance beside it answer the same, and those
  * that they are known to answer differently, with the reason.
  */
-import { EDGE, type User } from "./cloud.ts";
+import { EDGE } from "./addresses.ts";
+import type { User } from "./cloud.ts";
 
 /** What is compared of an answer. */
 export interface Comparable {

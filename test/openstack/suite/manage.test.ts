@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { before, describe, test } from "node:test";
+import { EDGE, withoutEdge } from "./addresses.ts";
 import { cacheState, manage, untilCached } from "./cache-api.ts";
 import { curl, glance, glanceSaid } from "./clients.ts";
 import {
   cacheStatus,
-  EDGE,
   filePath,
   forgetCounts,
   imageBytesFromGlance,
@@ -14,7 +14,6 @@ import {
   makeImageWithoutData,
   sha512,
   tokenOf,
-  withoutEdge,
 } from "./cloud.ts";
 
 const SIZE = 200_003;

@@ -1,6 +1,7 @@
 /** A part of a stored image, and every part that Glance refuses, against Glance's own answer. */
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
+import { readsAtRandom, withoutEdge } from "./addresses.ts";
 import { type Answer, field } from "./clients.ts";
 import {
   cacheStatus,
@@ -9,10 +10,8 @@ import {
   type Image,
   imageBytesFromGlance,
   makeImage,
-  readsAtRandom,
   store,
   tokenOf,
-  withoutEdge,
 } from "./cloud.ts";
 import { askBoth, assertSameAnswer, type Both } from "./compare.ts";
 

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { before, describe, test } from "node:test";
+import { GLANCE, GLANCE_LOG, KEYSTONE, PROBE, withoutEdge } from "./addresses.ts";
 import { type Answer, curl, field } from "./clients.ts";
 import {
   atGlance,
@@ -12,19 +13,14 @@ import {
   counts,
   filePath,
   forgetCounts,
-  GLANCE,
-  GLANCE_LOG,
   imageBytesFromGlance,
-  KEYSTONE,
   makeImage,
   makeImageWithoutData,
-  PROBE,
   sha512,
   store,
   tokenOf,
   type User,
   untilHit,
-  withoutEdge,
 } from "./cloud.ts";
 import { askBoth, assertSameAnswer, type Both } from "./compare.ts";
 

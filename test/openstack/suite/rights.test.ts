@@ -1,8 +1,9 @@
 /** Glance decides who may download, stored or not, and its refusals come back as its own. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { EDGE, GLANCE, withoutEdge } from "./addresses.ts";
 import { curl, field } from "./clients.ts";
-import { cacheStatus, EDGE, filePath, GLANCE, makeImage, sha512, store, tokenOf, withoutEdge } from "./cloud.ts";
+import { cacheStatus, filePath, makeImage, sha512, store, tokenOf } from "./cloud.ts";
 import { askBoth, assertSameAnswer } from "./compare.ts";
 
 const SIZE = 300_007;

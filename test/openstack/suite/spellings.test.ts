@@ -4,10 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { changeOf } from "../../../src/origin/changes.ts";
+import { changeOf } from "../../../src/glance/changes.ts";
+import { EDGE, GLANCE, withoutEdge } from "./addresses.ts";
 import { cacheState } from "./cache-api.ts";
 import { curl } from "./clients.ts";
-import { EDGE, filePath, GLANCE, makeImage, store, tokenOf, withoutEdge } from "./cloud.ts";
+import { filePath, makeImage, store, tokenOf } from "./cloud.ts";
 
 /** {id}, or with its first letter percent-encoded once or twice, in upper case, or without dashes. */
 interface Row {

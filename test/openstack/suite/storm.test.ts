@@ -1,20 +1,18 @@
 /** A boot storm: many clients ask at once for an image that nobody has yet, and Glance sends it once. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { EDGE, PROBE, withoutEdge } from "./addresses.ts";
 import { curlDigest } from "./clients.ts";
 import {
   cacheStatus,
   counts,
-  EDGE,
   filePath,
   forgetCounts,
   imageBytesFromGlance,
   makeImage,
-  PROBE,
   sha512,
   tokenOf,
   untilHit,
-  withoutEdge,
 } from "./cloud.ts";
 
 const CLIENTS = 32;

@@ -1,8 +1,9 @@
 /** Cron tasks on the edge's own account, against a real Keystone and Glance: run on request (`wrangler dev --test-scheduled`). */
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
+import { EDGE, withoutEdge } from "./addresses.ts";
 import { cacheState, manage, untilCached } from "./cache-api.ts";
-import { atGlance, EDGE, makeImage, tokenOf, withoutEdge } from "./cloud.ts";
+import { atGlance, makeImage, tokenOf } from "./cloud.ts";
 
 /** As in wrangler.toml. */
 const MINUTELY = "* * * * *";

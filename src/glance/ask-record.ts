@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { callerHeaders } from "../http/headers.ts";
 import type { EdgeAddress } from "../http/loop.ts";
 import { readText } from "../http/read-text.ts";
-import { parseJson } from "../json.ts";
+import { parseJson } from "../lib/json.ts";
 import { BadOriginAnswer } from "./bad-answer.ts";
 import { ANSWER_MS, fetchOrigin } from "./forward.ts";
 import { type ImageRecord, parseRecordV1, parseRecordV2 } from "./record.ts";

@@ -2,19 +2,19 @@
  * What one invocation works with: the settings, the adapters, and its own log. Made once per request, cron run or batch in
  * index.ts and handed down, so that nothing below reaches for a global.
  */
-import type { Env, Settings } from "./config.ts";
+
 import type { AloneDownloads } from "./download/alone.ts";
-import type { Usage } from "./download/usage.ts";
 import { FillClient } from "./fill/client.ts";
 import type { RoomTools } from "./fill/make-room.ts";
+import type { PolicyOrder } from "./glance/policy-order.ts";
+import type { Permissions } from "./glance/remembered.ts";
 import { type ServiceTokens, serviceTokens } from "./keystone/service-tokens.ts";
+import type { Log } from "./lib/log.ts";
+import type { Seldom } from "./lib/seldom.ts";
 import type { Memory } from "./memory.ts";
 import { publisherOf } from "./notify/envelope.ts";
 import type { Notifier } from "./notify/send.ts";
-import type { Log } from "./observe/log.ts";
-import type { Seldom } from "./observe/seldom.ts";
-import type { Permissions } from "./origin/permissions.ts";
-import type { PolicyOrder } from "./origin/policy-order.ts";
+import type { Env, Settings } from "./settings.ts";
 import { Catalog } from "./store/catalog.ts";
 import { Cursors } from "./store/cursors.ts";
 import { ObjectStore } from "./store/objects.ts";
@@ -22,6 +22,7 @@ import { PartStore } from "./store/parts.ts";
 import { PrefetchQueue } from "./store/queue.ts";
 import { RoomBook } from "./store/room.ts";
 import { SliceStore } from "./store/slices.ts";
+import type { Usage } from "./store/usage.ts";
 
 export interface Edge {
   readonly settings: Settings;

@@ -3,9 +3,10 @@
  * at a time and costs many times the CPU). A connection that breaks is opened again at the next byte; an origin that
  * ignores Range, or can't read from the middle, is skipped forward; wrong lengths are told, never papered over.
  */
-import { withDeadline } from "../deadline.ts";
+
 import { callerHeaders } from "../http/headers.ts";
 import type { EdgeAddress } from "../http/loop.ts";
+import { withDeadline } from "../lib/deadline.ts";
 import { fetchOrigin, OriginUnreachable } from "./forward.ts";
 import { dataPath, type ImageTarget } from "./target.ts";
 

@@ -5,9 +5,10 @@
  *
  * Refusals are never kept. Tokens are kept as SHA-256 only.
  */
-import { toHex } from "../hex.ts";
+
 import { callerIdentity, isPrintable } from "../http/headers.ts";
-import type { RecordAnswer } from "./authorize.ts";
+import { toHex } from "../lib/hex.ts";
+import type { RecordAnswer } from "./ask-record.ts";
 import type { ImageTarget } from "./target.ts";
 
 /** Bound of the memory: about 1 KB an entry, so some MB of an isolate's 128 MB. The oldest go first. */

@@ -1,8 +1,8 @@
 /**
  * Hits of one isolate, counted in memory and written to the catalog in batches: a hit costs no
- * write on its path, and a thousand of them cost a handful. Pure: no clock, no I/O. ./count-hit.ts writes.
+ * write on its path, and a thousand of them cost a handful. Pure: no clock, no I/O. src/download/count-hit.ts writes.
  */
-import type { Use } from "../store/catalog.ts";
+import type { Use } from "./catalog.ts";
 
 /** No more than one write of an isolate in so long. */
 const INTERVAL_MS = 1_000;

@@ -3,7 +3,7 @@
  * gives JSON (glance/api/v2/images.py), v1 gives x-image-meta-* headers to a HEAD (Glance up to Queens).
  */
 import * as v from "valibot";
-import { parseJson } from "../json.ts";
+import { parseJson } from "../lib/json.ts";
 
 export type ApiVersion = "v1" | "v2";
 

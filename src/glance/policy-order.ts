@@ -8,8 +8,8 @@ import * as v from "valibot";
 import type { EdgeAddress } from "../http/loop.ts";
 import { readText } from "../http/read-text.ts";
 import { USER_AGENT } from "../http/user-agent.ts";
-import { parseJson } from "../json.ts";
-import type { Log } from "../observe/log.ts";
+import { parseJson } from "../lib/json.ts";
+import type { Log } from "../lib/log.ts";
 import { fetchOrigin } from "./forward.ts";
 import { MAX_DOCUMENT_BYTES } from "./versions.ts";
 

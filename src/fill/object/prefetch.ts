@@ -3,8 +3,12 @@
 import { askRecord, isGlance, type RecordAnswer } from "../../glance/ask-record.ts";
 import { describe } from "../../lib/log.ts";
 import { errandHeaders, type Subject } from "../protocol.ts";
+import type { AwaitedTurn } from "./awaited.ts";
+import type { Beginning } from "./begin.ts";
+import type { FillCore } from "./core.ts";
 import { judge } from "./judge.ts";
 import type { LentRights } from "./lent.ts";
+import type { Readers } from "./readers.ts";
 import type { FillState } from "./rules.ts";
 import type { FillTools } from "./tools.ts";
 
@@ -14,29 +18,73 @@ const NO_RIGHTS = "nobody's rights to fetch it with: set service credentials, or
 const LEFT_ALONE = "the origin's data does not match the image's digest";
 
 /** `over`: it has left the queue, and nobody's rights are needed any more. */
-export type Begun = { readonly do: "begin"; readonly subject: Subject } | { readonly do: "later" | "over" };
+type Begun = { readonly do: "begin"; readonly subject: Subject } | { readonly do: "later" | "over" };
 
 interface Looked {
   readonly record: RecordAnswer;
   readonly seesAll: boolean;
 }
 
+/** What the turn of an image needs of its Fill. */
+export interface PrefetchParts {
+  readonly core: FillCore;
+  readonly tools: FillTools;
+  readonly lent: LentRights;
+  readonly readers: Readers;
+  readonly beginning: Beginning;
+  readonly awaited: AwaitedTurn;
+}
+
 export class Prefetch {
+  readonly #parts: PrefetchParts;
   readonly #tools: FillTools;
   readonly #lent: LentRights;
 
-  constructor(tools: FillTools, lent: LentRights) {
-    this.#tools = tools;
-    this.#lent = lent;
+  constructor(parts: PrefetchParts) {
+    this.#parts = parts;
+    this.#tools = parts.tools;
+    this.#lent = parts.lent;
   }
 
-  /** Nobody's rights are left to fetch it with. @throws whatever D1 throws */
-  async withoutRights(imageId: string): Promise<void> {
+  /** The image's turn has come: begins an attempt for it, or gives its place to another one. @throws whatever D1 throws */
+  async fetch(imageId: string): Promise<void> {
+    const { core, beginning, awaited } = this.#parts;
+    const { queue } = this.#tools;
+    const begun = await this.#look(imageId, core.of(imageId));
+    if (begun.do === "begin") {
+      await core.apply(imageId, { on: "queued", queued: true });
+      const instead = await beginning.begin(begun.subject);
+      const { phase } = core.of(imageId);
+      if (instead === null && phase.is !== "kept") return;
+      await core.apply(imageId, { on: "queued", queued: false });
+      if (phase.is === "kept") await queue.remove(imageId);
+      else await queue.failed(imageId, "the store does not answer", Date.now());
+    }
+    if (begun.do === "over") awaited.end();
+    core.queueMoved();
+  }
+
+  /** Readers are asked for theirs; where nobody reads, the queue has to wait, and another image has the place. */
+  async nobodysRights(imageId: string): Promise<void> {
+    const { core, readers } = this.#parts;
+    if (!core.of(imageId).queued || readers.count(Date.now()) > 0) return;
+    await core.apply(imageId, { on: "queued", queued: false });
+    try {
+      await this.#withoutRights(imageId);
+    } catch (cause) {
+      // Cron finds an image that has its turn and no fill at work.
+      this.#tools.log.error("catalog.unavailable", cause, { image_id: imageId });
+    }
+    core.queueMoved();
+  }
+
+  /** @throws whatever D1 throws */
+  async #withoutRights(imageId: string): Promise<void> {
     await this.#tools.queue.failed(imageId, NO_RIGHTS, Date.now());
   }
 
-  /** The image's turn has come. @throws whatever D1 throws */
-  async look(imageId: string, state: FillState): Promise<Begun> {
+  /** @throws whatever D1 throws */
+  async #look(imageId: string, state: FillState): Promise<Begun> {
     const { queue, log } = this.#tools;
     try {
       return await this.#judge(imageId, state);
@@ -51,7 +99,7 @@ export class Prefetch {
     const { queue, objects, settings, log } = this.#tools;
     const [looked, there] = await Promise.all([this.#ask(imageId), objects.head(imageId)]);
     if (looked === null) {
-      await this.withoutRights(imageId);
+      await this.#withoutRights(imageId);
       return { do: "later" };
     }
     const kept = there === "foreign" ? null : there;

@@ -312,6 +312,11 @@ export function isStopped(state: FillState, attempt: string): boolean {
   return state.tombstones.some((stone) => stone.attempt === attempt);
 }
 
+/** Whether this attempt is what the fill is about, still: none that was stopped, or has failed. */
+export function isCurrent({ phase }: FillState, attempt: string): boolean {
+  return (phase.is === "filling" || phase.is === "complete" || phase.is === "kept") && phase.attempt === attempt;
+}
+
 /** What R2 holds under the image's key, when this Fill did not know. */
 function found(state: FillState, { attempt, subject }: Kept, now: number): Step {
   const { phase } = state;

@@ -1,0 +1,55 @@
+/** Room for an attempt within CACHE_MAX_BYTES: asked of D1, which no reader waits for long. */
+
+import { DeadlineExceeded, withDeadline } from "../../lib/deadline.ts";
+import type { Env } from "../../settings.ts";
+import { FillClient } from "../client.ts";
+import { takeRoom } from "../make-room.ts";
+import type { FillCore } from "./core.ts";
+import { type Filling, isCurrent } from "./rules.ts";
+import type { FillTools } from "./tools.ts";
+
+/** How long a fill waits for D1 before its first slice is stored without a word about room. */
+const ROOM_MS = 1_000;
+
+export class Admission {
+  readonly #core: FillCore;
+  readonly #tools: FillTools;
+  readonly #fills: Env["FILL"];
+
+  /** @param fills of all images: one that is not read makes room */
+  constructor(core: FillCore, tools: FillTools, fills: Env["FILL"]) {
+    this.#core = core;
+    this.#tools = tools;
+    this.#fills = fills;
+  }
+
+  /** Takes room for an attempt. @returns false when there is none; a D1 that is silent for a second does not keep it from running */
+  async admit({ attempt, size, subject }: Filling): Promise<boolean> {
+    const { imageId } = subject;
+    const asked = this.ask(imageId, attempt, size);
+    try {
+      const word = await withDeadline("room", ROOM_MS, asked);
+      // Not waited for: a refusal ends the pull, which waits for this word.
+      if (word === "denied") this.#core.background(this.#core.apply(imageId, { on: "room", attempt, answer: word }));
+      return word === "had";
+    } catch (cause) {
+      if (!(cause instanceof DeadlineExceeded))
+        this.#tools.log.error("catalog.unavailable", cause, { image_id: imageId });
+      // A no that comes late does not take from readers what they read already: the put asks again.
+      asked.catch(() => undefined);
+      return true;
+    }
+  }
+
+  /** Takes room, for as long as that may take. @throws whatever D1 throws */
+  async ask(imageId: string, attempt: string, size: number): Promise<"had" | "denied"> {
+    const { catalog, room, settings, log } = this.#tools;
+    const fill = (id: string) => new FillClient(this.#fills, id, log);
+    const tools = { catalog, room, fill, log, now: Date.now };
+    const word = await takeRoom(tools, settings.cacheMaxBytes, { imageId, attempt, size });
+    if (word === "had") await this.#core.apply(imageId, { on: "room", attempt, answer: word });
+    // Stopped while it was asked: whoever did that gave the room back before it was taken.
+    if (word === "had" && !isCurrent(this.#core.of(imageId), attempt)) await room.release(attempt);
+    return word;
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * What a Fill removes from R2, and which room it gives back then: of attempts that were stopped, of the image itself, and what
+ * the clean has found to be nobody's.
+ */
+import type { CleanAnswer } from "../protocol.ts";
+import type { FillCore } from "./core.ts";
+import type { Pulling } from "./pulling.ts";
+import { isCurrent } from "./rules.ts";
+import type { FillTools } from "./tools.ts";
+
+export class Removal {
+  readonly #core: FillCore;
+  readonly #tools: FillTools;
+  readonly #pulling: Pulling;
+
+  constructor(core: FillCore, tools: FillTools, pulling: Pulling) {
+    this.#core = core;
+    this.#tools = tools;
+    this.#pulling = pulling;
+  }
+
+  /** Removes all that an attempt has stored, then gives its room back. @throws whatever R2 or D1 throw */
+  async drop(imageId: string, attempt: string): Promise<void> {
+    const pulled = this.#pulling.endOf(attempt);
+    // Its puts under way have ended then.
+    if (pulled !== null && !isCurrent(this.#core.of(imageId), attempt)) await pulled;
+    await this.#tools.parts.removeAll(imageId, attempt);
+    await this.dropSlices(imageId, attempt);
+  }
+
+  /** Removes an attempt's slices, then gives its room back. @throws whatever R2 or D1 throw */
+  async dropSlices(imageId: string, attempt: string): Promise<void> {
+    await this.#tools.slices.removeAll(imageId, attempt);
+    await this.#tools.room.release(attempt);
+  }
+
+  /** Removes the image from R2 and from lists. @throws whatever R2 or D1 throw */
+  async removeImage(imageId: string): Promise<void> {
+    const { objects, parts, catalog } = this.#tools;
+    // First what names the parts.
+    await objects.remove(imageId);
+    await parts.removeAll(imageId, null);
+    await catalog.remove(imageId);
+  }
+
+  /** Removes what stopped attempts have put after they were stopped. @throws whatever R2 or D1 throw */
+  async removeStopped(imageId: string, attempts: readonly string[]): Promise<void> {
+    const { objects, catalog } = this.#tools;
+    const there = await objects.head(imageId);
+    if (there !== null && there !== "foreign" && attempts.includes(there.attempt)) {
+      await objects.remove(imageId);
+      await catalog.remove(imageId);
+    }
+    for (const attempt of attempts) await this.drop(imageId, attempt);
+  }
+
+  /** Removes what the clean has found, unless it is in use. @param attempt null: the object under the image's own key */
+  async clean(imageId: string, attempt: string | null): Promise<CleanAnswer> {
+    try {
+      return await (attempt === null ? this.#cleanForeign(imageId) : this.#cleanAttempt(imageId, attempt));
+    } catch (cause) {
+      // The next clean comes to it again.
+      this.#tools.log.error("fill.not-done", cause, { image_id: imageId, what: "clean" });
+      return "failed";
+    }
+  }
+
+  async #cleanAttempt(imageId: string, attempt: string): Promise<CleanAnswer> {
+    const { phase, tombstones } = this.#core.of(imageId);
+    const current = phase.is === "failed" ? phase.resume?.attempt : phase.is === "idle" ? undefined : phase.attempt;
+    if (current === attempt || tombstones.some((stone) => stone.attempt === attempt)) return "in-use";
+    const there = await this.#tools.objects.head(imageId);
+    // What is kept names its parts, and is done with its slices.
+    const kept = there !== null && there !== "foreign" && there.attempt === attempt;
+    await (kept ? this.dropSlices(imageId, attempt) : this.drop(imageId, attempt));
+    return kept && there.kind === "manifest" ? "in-use" : "removed";
+  }
+
+  async #cleanForeign(imageId: string): Promise<CleanAnswer> {
+    const { objects, catalog } = this.#tools;
+    if ((await objects.head(imageId)) !== "foreign") return "in-use";
+    await objects.remove(imageId);
+    await catalog.remove(imageId);
+    return "removed";
+  }
+}

@@ -38,6 +38,9 @@ export type Plan =
   /** From the origin through a digest gate of its own. */
   | { readonly do: "alone"; readonly head: ImageHead; readonly why: Detail };
 
+/** The plan that does this. */
+export type PlanOf<Do extends Plan["do"]> = Extract<Plan, { do: Do }>;
+
 export interface Question {
   readonly method: string;
   readonly headers: Headers;

@@ -5,17 +5,8 @@
 import type { Edge } from "../context.ts";
 import { FillClient } from "../fill/client.ts";
 import type { ImageTarget } from "../glance/target.ts";
-import {
-  answerAlone,
-  answerConditional,
-  answerFollow,
-  answerForward,
-  answerHead,
-  answerHit,
-  answerRefusal,
-} from "./answer.ts";
+import { answer } from "./answer.ts";
 import { askAll } from "./ask.ts";
-import type { Call } from "./call.ts";
 import { decide } from "./decide.ts";
 
 /** Answers GET and HEAD of an image's data. @throws OriginUnreachable, BadOriginAnswer */
@@ -42,23 +33,7 @@ export async function download(edge: Edge, request: Request, target: ImageTarget
 
   // 3. Answer. What was opened and is not sent would hold a connection to the store.
   if (plan.do !== "hit" && copy.kind === "there") await copy.body?.cancel();
-  const call: Call = { edge, request, target };
-  switch (plan.do) {
-    case "forward":
-      return answerForward(call, plan.detail);
-    case "conditional":
-      return answerConditional(call, plan);
-    case "refuse":
-      return answerRefusal(call, plan);
-    case "head":
-      return answerHead(call, plan);
-    case "hit":
-      return answerHit(call, plan, asked);
-    case "follow":
-      return answerFollow(call, plan);
-    case "alone":
-      return answerAlone(call, plan.head, plan.why);
-  }
+  return answer({ edge, request, target }, plan, asked);
 }
 
 /** The image was deleted without passing this edge. */

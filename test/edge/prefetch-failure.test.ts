@@ -1,6 +1,6 @@
 import { runInDurableObject } from "cloudflare:test";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { FillState } from "../../src/fill/object/rules.ts";
+import type { FillState } from "../../src/fill/object/state.ts";
 import { fillClient, fillStub } from "../support/bindings.ts";
 import { expectRoom, slicesOf, smallEdge, storedIds } from "../support/cap.ts";
 import { fillEnv } from "../support/fill-env.ts";

@@ -3,17 +3,11 @@
  * put, and what a new object does not remember. The rules of src/fill/object/rules.ts are the real ones; who calls them is
  * modelled after the Fill, its pull, its commit and its readers. A slice is true or wrong bytes.
  */
-import {
-  answer,
-  duty,
-  type Effect,
-  type Event,
-  type FillState,
-  isStopped,
-  newFill,
-  type Say,
-  step,
-} from "../../src/fill/object/rules.ts";
+import { answer, type Say } from "../../src/fill/object/answer.ts";
+import { duty } from "../../src/fill/object/duty.ts";
+import type { Effect, Event } from "../../src/fill/object/events.ts";
+import { step } from "../../src/fill/object/rules.ts";
+import { type FillState, isStopped, newFill } from "../../src/fill/object/state.ts";
 import type { Subject } from "../../src/fill/protocol.ts";
 import { asks, IMAGE_ID, NOW, SUBJECT } from "./fill-states.ts";
 import { must } from "./fill-violation.ts";

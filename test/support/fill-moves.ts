@@ -1,5 +1,5 @@
 /** All that can happen next in a world of ./fill-model.ts, and how one in which nothing more goes wrong comes to its end. */
-import { duty } from "../../src/fill/object/rules.ts";
+import { duty } from "../../src/fill/object/duty.ts";
 import { type Misfortune, PUT_MS, type Pull, STALE_MS, type World } from "./fill-model.ts";
 import { must } from "./fill-violation.ts";
 

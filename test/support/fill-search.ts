@@ -1,5 +1,5 @@
 /** Searches all worlds of ./fill-model.ts that can be reached, breadth first, each once; so a trace is a shortest one. */
-import type { Filling } from "../../src/fill/object/rules.ts";
+import type { Filling } from "../../src/fill/object/state.ts";
 import { type Misfortune, STALE_MS, World } from "./fill-model.ts";
 import { type Fate, movesOf, settle } from "./fill-moves.ts";
 import { type Invariant, Violation } from "./fill-violation.ts";

@@ -1,6 +1,6 @@
 /** States of one small fill for tests of its rules: an image of three slices, one byte each. */
 
-import type { Filling, FillState, Phase } from "../../src/fill/object/rules.ts";
+import type { Filling, FillState, Phase } from "../../src/fill/object/state.ts";
 import type { Ask, Subject } from "../../src/fill/protocol.ts";
 
 export const NOW = 10 ** 9;

@@ -1,13 +1,9 @@
 import { expect, test } from "vitest";
-import {
-  COMMIT_AFTER_MS,
-  COMMIT_LATEST_MS,
-  duty,
-  type Event,
-  type FillState,
-  newFill,
-  step,
-} from "../../src/fill/object/rules.ts";
+import { duty } from "../../src/fill/object/duty.ts";
+import type { Event } from "../../src/fill/object/events.ts";
+import { step } from "../../src/fill/object/rules.ts";
+import { type FillState, newFill } from "../../src/fill/object/state.ts";
+import { COMMIT_AFTER_MS, COMMIT_LATEST_MS } from "../../src/fill/object/times.ts";
 import { sliceCount } from "../../src/store/slice-plan.ts";
 
 const DAY_MS = 86_400_000;

@@ -1,6 +1,8 @@
 /** What a reader of a fill is told in each phase. */
 import { describe, expect, it } from "vitest";
-import { answer, compare, type FillState, RANGE_AHEAD_BYTES, type Say } from "../../src/fill/object/rules.ts";
+import { answer, RANGE_AHEAD_BYTES, type Say } from "../../src/fill/object/answer.ts";
+import { compare } from "../../src/fill/object/compare.ts";
+import type { FillState } from "../../src/fill/object/state.ts";
 import type { Ask } from "../../src/fill/protocol.ts";
 import {
   asks,

@@ -1,6 +1,8 @@
 /** What the clock has a fill do, if nothing else happens. */
 import { describe, expect, it } from "vitest";
-import { duty, SLICES_LINGER_MS, spacing } from "../../src/fill/object/rules.ts";
+import { duty } from "../../src/fill/object/duty.ts";
+import { SLICES_LINGER_MS } from "../../src/fill/object/times.ts";
+import { spacing } from "../../src/fill/object/turns.ts";
 import { fillIn, NOW, PHASE_NAMES, PHASES } from "../support/fill-states.ts";
 
 const STALE_MS = 1_000_000;

@@ -1,19 +1,16 @@
 /** What each event changes in each phase of a fill, and what is to be done then. */
 import { describe, expect, it } from "vitest";
+import type { Effect, Event } from "../../src/fill/object/events.ts";
+import { LEFT_ALONE_MS, step } from "../../src/fill/object/rules.ts";
+import { type FillState, newFill } from "../../src/fill/object/state.ts";
 import {
   COMMIT_AFTER_MS,
-  type Effect,
-  type Event,
   FAILED_MS,
-  type FillState,
-  LEFT_ALONE_MS,
-  newFill,
   PUT_AGAIN_MS,
   RANGES_AFTER_MISMATCH_MS,
   REOPEN_MS,
-  step,
   TOMBSTONE_MS,
-} from "../../src/fill/object/rules.ts";
+} from "../../src/fill/object/times.ts";
 import {
   attempt,
   fillIn,

@@ -3,7 +3,10 @@
  * last one hears of a slice. They all come within a second, and send what they are told of in no time.
  */
 import { describe, expect, it } from "vitest";
-import { answer, type FillState, nextTurn, spacing, step } from "../../src/fill/object/rules.ts";
+import { answer } from "../../src/fill/object/answer.ts";
+import { step } from "../../src/fill/object/rules.ts";
+import type { FillState } from "../../src/fill/object/state.ts";
+import { nextTurn, spacing } from "../../src/fill/object/turns.ts";
 import { asks, attempt, fillIn, NOW, SUBJECT } from "../support/fill-states.ts";
 
 const SLICES = 400;

@@ -5,7 +5,7 @@ import type { Env } from "../../settings.ts";
 import { FillClient } from "../client.ts";
 import { takeRoom } from "../make-room.ts";
 import type { FillCore } from "./core.ts";
-import { type Filling, isCurrent } from "./rules.ts";
+import { type Filling, isCurrent } from "./state.ts";
 import type { FillTools } from "./tools.ts";
 
 /** How long a fill waits for D1 before its first slice is stored without a word about room. */

@@ -1,6 +1,5 @@
 /** The Fill's state in its own SQLite: written as it goes, since an object gets no word before it is put away. */
-import type { FillState } from "./rules.ts";
-import { newFill } from "./rules.ts";
+import { type FillState, newFill } from "./state.ts";
 
 const KEY = "fill";
 

@@ -5,7 +5,7 @@ import { planSlices, sliceAt, sliceLength } from "../../store/slice-plan.ts";
 import type { Answer, Subject } from "../protocol.ts";
 import type { FillCore } from "./core.ts";
 import { planParts } from "./parts.ts";
-import { type Filling, isStopped } from "./rules.ts";
+import { type Filling, isStopped } from "./state.ts";
 import type { FillTools } from "./tools.ts";
 
 export class Beginning {

@@ -8,7 +8,7 @@ import type { PartStore } from "../../store/parts.ts";
 import { sliceCount, sliceLength, sliceStart } from "../../store/slice-plan.ts";
 import type { SliceStore } from "../../store/slices.ts";
 import { slicesOf } from "./parts.ts";
-import type { Filling } from "./rules.ts";
+import type { Filling } from "./state.ts";
 
 export interface CommitJob {
   readonly filling: Filling;

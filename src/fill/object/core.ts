@@ -2,7 +2,8 @@
  * What those who work for a Fill see of it: its state, and the one step in which that changes. Handed to them as an object of
  * its own, since every method of the Durable Object could be called from outside.
  */
-import type { Event, FillState } from "./rules.ts";
+import type { Event } from "./events.ts";
+import type { FillState } from "./state.ts";
 
 export interface FillCore {
   /** The state as far as it is in memory. */

@@ -2,9 +2,9 @@
 
 import type { AwaitedTurn } from "./awaited.ts";
 import type { FillCore } from "./core.ts";
+import type { Effect } from "./events.ts";
 import type { Pulling } from "./pulling.ts";
 import type { Removal } from "./removal.ts";
-import type { Effect } from "./rules.ts";
 import type { FillTools } from "./tools.ts";
 
 /** Who does what effects ask for. */

@@ -19,11 +19,14 @@ import { SliceStore } from "../../store/slices.ts";
 import { queueMoved } from "../next.ts";
 import type { Answer, Ask, CleanAnswer, Errand, FillCalls, Progress, RemoveAnswer } from "../protocol.ts";
 import { Admission } from "./admission.ts";
+import { answer } from "./answer.ts";
 import { AttemptStorage } from "./attempt.ts";
 import { AwaitedTurn } from "./awaited.ts";
 import { Beginning } from "./begin.ts";
 import type { FillCore } from "./core.ts";
+import { type Duty, duty } from "./duty.ts";
 import { doEffect } from "./effects.ts";
+import type { Event } from "./events.ts";
 import { LentRights } from "./lent.ts";
 import { BufferPool } from "./pool.ts";
 import { Prefetch } from "./prefetch.ts";
@@ -31,7 +34,9 @@ import { Pulling } from "./pulling.ts";
 import { Putting } from "./putting.ts";
 import { Readers } from "./readers.ts";
 import { Removal } from "./removal.ts";
-import { answer, type Duty, duty, type Event, type FillState, HEARTBEAT_MS, step, storedBytes } from "./rules.ts";
+import { step } from "./rules.ts";
+import { type FillState, storedBytes } from "./state.ts";
+import { HEARTBEAT_MS } from "./times.ts";
 import type { FillTools } from "./tools.ts";
 
 /** One for all Fills of an isolate: each would else log in, and take memory, for itself. */

@@ -9,7 +9,7 @@ import type { FillCore } from "./core.ts";
 import { judge } from "./judge.ts";
 import type { LentRights } from "./lent.ts";
 import type { Readers } from "./readers.ts";
-import type { FillState } from "./rules.ts";
+import type { FillState } from "./state.ts";
 import type { FillTools } from "./tools.ts";
 
 /** An image that is not active yet is looked at again after so long. */

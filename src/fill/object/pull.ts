@@ -17,7 +17,8 @@ import { type Errand, errandHeaders, type Relay } from "../protocol.ts";
 import { PartSums } from "./parts.ts";
 import type { BufferPool } from "./pool.ts";
 import { readRelay } from "./relay.ts";
-import { type Filling, ORIGIN_BYTES_FACTOR } from "./rules.ts";
+import { ORIGIN_BYTES_FACTOR } from "./rules.ts";
+import type { Filling } from "./state.ts";
 import { PUT_MS, SLICE_AGAIN_MS } from "./times.ts";
 
 /** Puts under way at the same time. With 400 ms a put: one 16 MB/s, two 31, three 39, six 41. */

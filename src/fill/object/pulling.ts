@@ -3,12 +3,13 @@
 import type { Relay } from "../protocol.ts";
 import type { Admission } from "./admission.ts";
 import type { FillCore } from "./core.ts";
+import type { Event } from "./events.ts";
 import type { LentRights } from "./lent.ts";
 import type { BufferPool } from "./pool.ts";
 import type { Prefetch } from "./prefetch.ts";
 import { type PullEnd, pull } from "./pull.ts";
 import type { Readers } from "./readers.ts";
-import { type Event, type Filling, isCurrent } from "./rules.ts";
+import { type Filling, isCurrent } from "./state.ts";
 import type { FillTools } from "./tools.ts";
 
 /** What a pull needs of its Fill. */

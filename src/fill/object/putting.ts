@@ -6,7 +6,8 @@ import { commit, SliceMissing } from "./commit.ts";
 import type { FillCore } from "./core.ts";
 import type { Readers } from "./readers.ts";
 import type { Removal } from "./removal.ts";
-import { type FillState, isCurrent, PUT_MS, ROOM_AGAIN_MS, rangesFrom } from "./rules.ts";
+import { type FillState, isCurrent, rangesFrom } from "./state.ts";
+import { PUT_MS, ROOM_AGAIN_MS } from "./times.ts";
 import type { FillTools } from "./tools.ts";
 
 /** A pause of the put before each slice while clients read: it competes with them for the store. */

@@ -1,5 +1,5 @@
 /** Who follows a fill, and who waits for its next step. In memory only: a reader whose call was lost asks again. */
-import { nextTurn, spacing } from "./rules.ts";
+import { nextTurn, spacing } from "./turns.ts";
 
 /** A reader that has not asked for so long is gone, ms: it asks at least each 10 s, and as the spacing says. */
 const GONE_MS = 30_000;

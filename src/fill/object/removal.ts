@@ -5,7 +5,7 @@
 import type { CleanAnswer } from "../protocol.ts";
 import type { FillCore } from "./core.ts";
 import type { Pulling } from "./pulling.ts";
-import { isCurrent } from "./rules.ts";
+import { isCurrent } from "./state.ts";
 import type { FillTools } from "./tools.ts";
 
 export class Removal {

@@ -7,10 +7,13 @@
  */
 import { type Algorithm, type Digest, toDigest } from "../digest/algorithms.ts";
 import { toHex } from "../lib/hex.ts";
+import { retry } from "../lib/retry.ts";
 import { headObject, isR2Error, openObject } from "./bucket.ts";
 import { type PartPlan, readManifest, writeManifest } from "./manifest.ts";
 
 const ROOT = "images/";
+/** An image that stays behind an answered removal would be a hit again: more tries than other calls have, ms apart. */
+const REMOVE_AGAIN_MS = [100, 400, 1_600];
 
 /** R2's error for content that is not what the put's digest says. */
 const BAD_DIGEST = "(10037)";
@@ -66,13 +69,22 @@ export class ObjectStore {
    */
   async open(imageId: string, range: R2Range | null): Promise<OpenImage | null> {
     const object = await openObject(this.#bucket, ROOT + imageId, range);
-    if (object === null) return null;
+    if (object === null) {
+      // A manifest is some kilobytes: most ranges of its image begin behind its end.
+      const manifest = range !== null && (await this.#isManifest(imageId));
+      return manifest ? this.open(imageId, null) : null;
+    }
     const image = describe(imageId, object);
     if (image === null || (image.kind === "manifest" && range !== null)) {
       await object.body.cancel();
       return image === null ? null : this.open(imageId, null);
     }
     return { image, body: object.body };
+  }
+
+  async #isManifest(imageId: string): Promise<boolean> {
+    const there = await this.head(imageId);
+    return there !== null && there !== "foreign" && there.kind === "manifest";
   }
 
   /** @returns null when nothing is kept; `"foreign"` when what is there is nothing that a Fill has put. @throws whatever R2 throws twice, DeadlineExceeded */
@@ -120,9 +132,9 @@ export class ObjectStore {
     return readManifest(await new Response(body).text(), image.size);
   }
 
-  /** Safe to call again. @throws whatever R2 throws */
+  /** Safe to call again. @throws whatever R2 throws to the last try */
   async remove(imageId: string): Promise<void> {
-    await this.#bucket.delete(ROOT + imageId);
+    await retry(() => this.#bucket.delete(ROOT + imageId), { delaysMs: REMOVE_AGAIN_MS });
   }
 
   /**

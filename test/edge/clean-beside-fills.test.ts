@@ -36,7 +36,7 @@ beforeEach(async () => {
 describe("a fill that is under way", () => {
   it("is served right by a clean that never stops, from the first byte to the last slice's end", async () => {
     const image = await createImage({ size: 3 * SIZE });
-    await setFaults(image.id, { rate: 1_500_000 });
+    await setFaults(image.id, { rate: 1_000_000 });
     const reader = await startReader(image.id);
     let cleans = 0;
     const end = Promise.all([expectImage(reader, image), committed(image.id)]).then(() => "end");
@@ -82,7 +82,7 @@ describe("a fill that is under way", () => {
 
   it("goes on though a foreign object stands in its image's place, which it replaces", async () => {
     const image = await createImage({ size: SIZE });
-    await setFaults(image.id, { rate: 1_000_000 });
+    await setFaults(image.id, { rate: 250_000 });
     const reader = await startReader(image.id);
     await reader.has(50_000);
     await putByHand(image.id, "something else");

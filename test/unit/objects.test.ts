@@ -89,6 +89,15 @@ describe("a part of a kept image", () => {
     expect(await objects.open(ID, { offset, length: 1 })).toBeNull();
   });
 
+  it.each([0, 7, 5_000_000_000])("of an image in parts is its manifest, whole: byte %i", async (offset) => {
+    const plan = { partBytes: 4_000_000_000, sums: ["a".repeat(64), "b".repeat(64)] };
+    const size = 6_000_000_000;
+    await objects.putManifest(ID, size, plan, { attempt: "mine", digest: await digestOf(HELLO), rangesFrom: 0 });
+    const open = await objects.open(ID, { offset, length: 10 });
+    expect(open?.image).toMatchObject({ kind: "manifest", size });
+    expect(open === null ? null : await objects.readPlan(open)).toEqual(plan);
+  });
+
   it("of nothing is none", async () => {
     expect(await objects.open(ID, { offset: 0, length: 1 })).toBeNull();
   });
@@ -114,6 +123,23 @@ describe("an object that no Fill has put", () => {
     );
     await keep(ID, manifest);
     expect(await objects.head(ID)).toMatchObject({ kind: "image", size: manifest.byteLength });
+  });
+});
+
+describe("a removal", () => {
+  it("that R2 fails twice is tried again: what stays would be a hit", async () => {
+    await put();
+    let tries = 0;
+    const failing = new ObjectStore(
+      bucketBut({
+        delete: async (id: string | string[]) => {
+          if (++tries < 3) throw new Error("(10001) internal error");
+          await bucket.delete(id);
+        },
+      }),
+    );
+    await failing.remove(ID);
+    expect([tries, await objects.head(ID)]).toEqual([3, null]);
   });
 });
 

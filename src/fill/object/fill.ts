@@ -155,11 +155,13 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   async remove(imageId: string, rule: "always" | "unless-read"): Promise<RemoveAnswer> {
+    const kept = (await this.#tools.objects.head(imageId)) !== null;
+    // Only now: while R2 was asked an attempt may have begun, and have readers.
     const { phase } = this.#of(imageId);
     const running = phase.is === "filling" || phase.is === "complete";
     const read = rule === "unless-read" && this.#readers.count(Date.now()) > 0;
     if (read && running) return "busy";
-    const there = (await this.#tools.objects.head(imageId)) !== null || phase.is !== "idle";
+    const there = kept || phase.is !== "idle";
     await this.#apply(imageId, { on: "stop", read });
     return there ? "removed" : "nothing";
   }
@@ -246,6 +248,8 @@ export class Fill extends DurableObject<Env> implements FillCalls {
         break;
       case "forget":
         if (await this.#awaited.isAwaited(imageId)) break;
+        // Somebody may have asked meanwhile, and begun an attempt.
+        if (this.#duty(this.#of(imageId), Date.now()).do !== "forget") break;
         this.#lent.clear();
         this.#state = null;
         await this.#storage.forget();

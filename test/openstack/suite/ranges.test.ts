@@ -103,14 +103,13 @@ for (const [when, prepare] of [
       });
     }
 
-    test("a range comes with the right bytes, or is refused as Glance refuses it", async () => {
+    test("a range comes with the right bytes, also where Glance refuses it", async () => {
       const headers = [`Range: bytes=${SLICE - 3}-${SLICE + 3}`];
       const both = await askBoth(filePath(image.id), { token: await tokenOf("demo"), headers });
       const { edge } = both;
-      if (!readsAtRandom && (when === "not stored" || withoutEdge !== false)) {
-        assert.equal(edge.status, 400);
-        return assertSameAnswer(both);
-      }
+      if (!readsAtRandom) assert.equal(both.origin.status, 400);
+      // Near its beginning the edge reads a range of what is not stored from the fill, which Glance can't (README, Differences).
+      if (withoutEdge !== false) return assertSameAnswer(both);
       assert.equal(edge.status, 206);
       assert.ok(edge.body.equals(image.bytes.subarray(SLICE - 3, SLICE + 4)));
     });

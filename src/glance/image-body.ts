@@ -175,7 +175,9 @@ export class ImageBody {
   async expectEnd(): Promise<void> {
     // A body that was reopened, or broke exactly here, has no more to tell.
     if (this.#reader === null) return;
-    const rest = await this.#reader.readAtLeast(1, new Uint8Array(1)).catch(() => null);
+    // One that is whole and does not end, for want of a last chunk, is judged by its digest as any other.
+    const ending = this.#reader.readAtLeast(1, new Uint8Array(1));
+    const rest = await withDeadline("the end of the image", this.#source.stallMs, ending).catch(() => null);
     const surplus = rest?.value !== undefined && rest.value.byteLength > 0;
     this.#drop();
     if (surplus) throw new ImageBodyError({ reason: "long" });

@@ -166,8 +166,9 @@ class Pull {
     const { filling } = this.#job;
     const digester = new Digester(filling.subject.digest.algorithm);
     for (let slice = 0; slice < filling.stored; slice++) {
-      await digester.absorb(await this.#openStored(slice));
-      if (this.#parts?.wants(slice)) await this.#parts.absorb(slice, await this.#openStored(slice));
+      this.#signal.throwIfAborted();
+      await inTime(digester.absorb(await this.#openStored(slice)));
+      if (this.#parts?.wants(slice)) await inTime(this.#parts.absorb(slice, await this.#openStored(slice)));
     }
     return digester;
   }
@@ -275,6 +276,11 @@ class Pull {
       }
     }
   }
+}
+
+/** @throws DeadlineExceeded: a slice that R2 begins to give and does not end must not hold the fill up for ever */
+function inTime<T>(absorbing: Promise<T>): Promise<T> {
+  return withDeadline("reading a slice again", PUT_MS, absorbing);
 }
 
 /** Bytes of the image that so many slices hold. */

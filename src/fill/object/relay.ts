@@ -1,9 +1,12 @@
 /** The origin's own answer to a fill, kept small enough to be told to all of its readers. */
 import { responseHeadersFor } from "../../http/headers.ts";
+import { withDeadline } from "../../lib/deadline.ts";
 import type { Relay } from "../protocol.ts";
 
 /** Glance's errors have some hundred bytes. */
 const MAX_BODY = 64 * 1024;
+/** One that begins and does not end must not keep the fill from its next try. */
+const BODY_MS = 5_000;
 
 /** Reads an answer that is not the data. Never throws: what can't be read is left out. */
 export async function readRelay(response: Response): Promise<Relay> {
@@ -19,7 +22,8 @@ async function readSome(body: ReadableStream<Uint8Array> | null): Promise<Uint8A
   const reader = body.getReader({ mode: "byob" });
   reader.closed.catch(() => undefined);
   try {
-    const { value } = await reader.readAtLeast(MAX_BODY, new Uint8Array(MAX_BODY));
+    const reading = reader.readAtLeast(MAX_BODY, new Uint8Array(MAX_BODY));
+    const { value } = await withDeadline("the origin's refusal", BODY_MS, reading);
     // A copy: the rest of a large buffer would travel along.
     return value === undefined ? new Uint8Array() : new Uint8Array(value);
   } catch {

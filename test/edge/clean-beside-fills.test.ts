@@ -81,8 +81,8 @@ describe("a fill that is under way", () => {
   });
 
   it("goes on though a foreign object stands in its image's place, which it replaces", async () => {
-    const image = await createImage({ size: SIZE });
-    await setFaults(image.id, { rate: 250_000 });
+    const image = await createImage({ size: 5 * SIZE });
+    await setFaults(image.id, { rate: 1_000_000 });
     const reader = await startReader(image.id);
     await reader.has(50_000);
     await putByHand(image.id, "something else");
@@ -90,7 +90,7 @@ describe("a fill that is under way", () => {
     await putByHand(image.id, "something else");
     await expectImage(reader, image);
     await committed(image.id);
-    expect((await bindings.BUCKET.head(`images/${image.id}`))?.size).toBe(SIZE);
+    expect((await bindings.BUCKET.head(`images/${image.id}`))?.size).toBe(5 * SIZE);
     await expectCalls(...asks(image.id), file(image.id));
   });
 });

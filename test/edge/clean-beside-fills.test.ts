@@ -1,9 +1,11 @@
 /** The clean beside real fills: those under way lose nothing, and what is left of those that are over goes. */
+
 import { runInDurableObject } from "cloudflare:test";
 import { beforeEach, describe, expect, it } from "vitest";
 import { clean } from "../../src/upkeep/clean.ts";
 import { fillClient, fillStub } from "../support/bindings.ts";
 import { fillEnv } from "../support/fill-env.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import {
   asks,
@@ -19,7 +21,7 @@ import {
   settled,
 } from "../support/scenario.ts";
 import { emptyCatalog, emptyStore, keysOf, putByHand, room } from "../support/store.ts";
-import { keepLines, NEVER, upkeepTools } from "../support/upkeep.ts";
+import { NEVER, upkeepTools } from "../support/upkeep.ts";
 
 const SIZE = 600_000;
 const SOON = { timeout: 10_000, interval: 20 };

@@ -1,10 +1,11 @@
 /**
  * Glance with `[cors] allowed_origin`: what it says to the page that asks is on every answer, also on those of the edge's own.
  */
+
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { bucketBut } from "../support/bindings.ts";
 import { keptImage } from "../support/kept.ts";
-import { keptLines } from "../support/lines.ts";
+import { keepLines } from "../support/lines.ts";
 import { startReader } from "../support/readers.ts";
 import {
   ask,
@@ -50,7 +51,7 @@ async function withCors(image: Image, faults: Record<string, unknown> = {}): Pro
   return image;
 }
 
-keptLines();
+keepLines();
 afterEach(() => vi.restoreAllMocks());
 
 describe("what the origin adds for a page is on", () => {

@@ -1,4 +1,5 @@
 /** What runs by the clock. */
+
 import { createExecutionContext, createScheduledController } from "cloudflare:test";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Edge } from "../../src/context.ts";
@@ -10,9 +11,10 @@ import { CRONS, runUpkeep } from "../../src/upkeep/cron.ts";
 import wranglerToml from "../../wrangler.toml?raw";
 import { fillStub } from "../support/bindings.ts";
 import { bindings } from "../support/env.ts";
+import { keepLines } from "../support/lines.ts";
 import { edgeBefore, type OwnOrigin, ownOrigin, sharedOrigin } from "../support/own-origin.ts";
 import { catalog, emptyStore, imageIds, objectKeys, queue, room, storeImage, storeSlices } from "../support/store.ts";
-import { keepLines, unreachableFills } from "../support/upkeep.ts";
+import { unreachableFills } from "../support/upkeep.ts";
 
 const MINUTE = 60_000;
 /** A database that is down. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { keptImage, keysOf } from "../support/kept.ts";
-import { keptLines } from "../support/lines.ts";
+import { keepLines } from "../support/lines.ts";
 import {
   ask,
   asks,
@@ -17,7 +17,7 @@ import {
 
 const SIZE = 700_000;
 
-const lines = keptLines();
+const lines = keepLines();
 
 describe("deleting an image through the edge", () => {
   it.each(["v1", "v2"])("by %s takes the row and all that R2 has of it along", async (api) => {

@@ -1,13 +1,14 @@
 /**
  * Invariant 4: if R2, D1 or the Fill fails, is slow or is gone before the first byte has left, the bytes come from the origin.
  */
+
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Env } from "../../src/settings.ts";
 import { bucketBut } from "../support/bindings.ts";
 import { fillEnv } from "../support/fill-env.ts";
 import { RANDOM_ACCESS } from "../support/fills.ts";
 import { keptImage, keysOf } from "../support/kept.ts";
-import { keptLines } from "../support/lines.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import {
   ask,
@@ -25,7 +26,7 @@ import {
 } from "../support/scenario.ts";
 
 const SIZE = 900_000;
-const lines = keptLines();
+const lines = keepLines();
 const fails = () => Promise.reject(new Error("out of order"));
 const hangs = () => new Promise<never>(() => undefined);
 const file = ({ id }: Image) => `GET /v2/images/${id}/file`;

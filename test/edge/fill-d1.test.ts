@@ -1,16 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Env } from "../../src/settings.ts";
 import { CALM, fillEnv } from "../support/fill-env.ts";
-import {
-  expectKept,
-  expectNothingLeft,
-  expectOnce,
-  keepLines,
-  keysOf,
-  SOON,
-  startReaders,
-  takeData,
-} from "../support/fills.ts";
+import { expectKept, expectNothingLeft, expectOnce, keysOf, SOON, startReaders, takeData } from "../support/fills.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { bindings, createImage, type Image, setFaults, settled } from "../support/scenario.ts";
 

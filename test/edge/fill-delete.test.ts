@@ -1,16 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { bucketBut, fillClient, resetFill, sliceOf } from "../support/bindings.ts";
 import { CALM, fillEnv } from "../support/fill-env.ts";
-import {
-  bytesOf,
-  expectKept,
-  expectNothingLeft,
-  keepLines,
-  SOON,
-  slicesOf,
-  startReaders,
-  takeData,
-} from "../support/fills.ts";
+import { bytesOf, expectKept, expectNothingLeft, SOON, slicesOf, startReaders, takeData } from "../support/fills.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { ask, bindings, createImage, type Image, setFaults, settled, takeCalls } from "../support/scenario.ts";
 

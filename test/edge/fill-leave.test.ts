@@ -5,13 +5,13 @@ import {
   expectKept,
   expectOnce,
   goingOn,
-  keepLines,
   RANDOM_ACCESS,
   rangesOf,
   slicesOf,
   startReaders,
   takeData,
 } from "../support/fills.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { atOrigin, createImage, type Image, setFaults, settled } from "../support/scenario.ts";
 

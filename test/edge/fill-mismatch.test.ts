@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { bytesOf, expectKept, expectNothingLeft, keepLines, startReaders, takeData } from "../support/fills.ts";
+import { bytesOf, expectKept, expectNothingLeft, startReaders, takeData } from "../support/fills.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { createImage, download, type Image, setFaults, settled, trueBytes } from "../support/scenario.ts";
 import { RANGES_AFTER_MISMATCH_MS } from "../support/times.ts";

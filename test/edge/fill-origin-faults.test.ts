@@ -3,7 +3,6 @@ import {
   bytesOf,
   expectKept,
   expectNothingLeft,
-  keepLines,
   keysOf,
   RANDOM_ACCESS,
   rangesOf,
@@ -12,6 +11,7 @@ import {
   startReaders,
   takeData,
 } from "../support/fills.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { atOrigin, calls, createImage, download, setFaults, settled } from "../support/scenario.ts";
 import { FAILED_MS } from "../support/times.ts";

@@ -1,4 +1,5 @@
 /** Races between a Fill, its readers and R2, each made to happen: what a test holds back it lets go at the worst moment. */
+
 import { afterEach, describe, expect, it } from "vitest";
 import type { Ask } from "../../src/fill/protocol.ts";
 import type { Env } from "../../src/settings.ts";
@@ -9,13 +10,13 @@ import {
   expectKept,
   expectNothingLeft,
   expectOnce,
-  keepLines,
   objectPut,
   SOON,
   slicesOf,
   startReaders,
   takeData,
 } from "../support/fills.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { bindings, createImage, type Image, setFaults, settled } from "../support/scenario.ts";
 
@@ -242,18 +243,23 @@ describe("a reader whose look at R2 was long before its question to the Fill", (
   });
 });
 
+/** Of a reader that finds nothing at its own look, and evicted what it is told of then. */
+function evictedOnceTold(): { readonly gets: readonly string[]; readonly BUCKET: R2Bucket } {
+  const gets: string[] = [];
+  const BUCKET = bucketBut({
+    get: async (key: string, options: R2GetOptions) => {
+      gets.push(key);
+      if (gets.length === 2) await bindings.BUCKET.delete(key);
+      return bindings.BUCKET.get(key, options);
+    },
+  });
+  return { gets, BUCKET };
+}
+
 describe("a reader that is told of a kept image", () => {
   it("which is gone when it reads is given it from the slices, put once more", async () => {
     const image = await createImage({ size: SIZE });
-    const gets: string[] = [];
-    const BUCKET = bucketBut({
-      get: async (key: string, options: R2GetOptions) => {
-        gets.push(key);
-        // Its own look finds nothing yet; what it is told of it finds evicted.
-        if (gets.length === 2) await bindings.BUCKET.delete(key);
-        return bindings.BUCKET.get(key, options);
-      },
-    });
+    const { gets, BUCKET } = evictedOnceTold();
     const holding = new Holding((_, count) => count === 0);
     const late = startReader(image.id, { env: { ...holding.env, BUCKET } });
     await expect.poll(() => holding.held, SOON).toBe(1);
@@ -268,14 +274,7 @@ describe("a reader that is told of a kept image", () => {
 
   it("which is gone, and its slices as well, is given it by another attempt", async () => {
     const image = await createImage({ size: SIZE });
-    const gets: string[] = [];
-    const BUCKET = bucketBut({
-      get: async (key: string, options: R2GetOptions) => {
-        gets.push(key);
-        if (gets.length === 2) await bindings.BUCKET.delete(key);
-        return bindings.BUCKET.get(key, options);
-      },
-    });
+    const { BUCKET } = evictedOnceTold();
     const holding = new Holding((_, count) => count === 0);
     const late = startReader(image.id, { env: { ...holding.env, BUCKET } });
     await expect.poll(() => holding.held, SOON).toBe(1);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { bytesOf, expectKept, keepLines, RANDOM_ACCESS, rangesOf, takeData } from "../support/fills.ts";
+import { bytesOf, expectKept, RANDOM_ACCESS, rangesOf, takeData } from "../support/fills.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { createImage, download, type Image, setFaults, settled, trueBytes } from "../support/scenario.ts";
 

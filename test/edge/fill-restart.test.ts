@@ -7,7 +7,6 @@ import {
   expectKept,
   expectOnce,
   goingOn,
-  keepLines,
   objectPut,
   RANDOM_ACCESS,
   rangesOf,
@@ -15,6 +14,7 @@ import {
   startReaders,
   takeData,
 } from "../support/fills.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { bindings, createImage, setFaults, settled } from "../support/scenario.ts";
 

@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import { fillClient } from "../support/bindings.ts";
 import { catalog, expectNotStored, room, smallEdge, storedIds, storedImage } from "../support/cap.ts";
 import { CALM, fillEnv } from "../support/fill-env.ts";
-import { expectKept, expectNothingLeft, keepLines, keysOf, SOON, startReaders, takeData } from "../support/fills.ts";
+import { expectKept, expectNothingLeft, keysOf, SOON, startReaders, takeData } from "../support/fills.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { bindings, createImage, setFaults, settled } from "../support/scenario.ts";
 

@@ -5,12 +5,12 @@ import {
   expectKept,
   expectOnce,
   goingOn,
-  keepLines,
   RANDOM_ACCESS,
   rangesOf,
   startReaders,
   takeData,
 } from "../support/fills.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { createImage, setFaults, settled } from "../support/scenario.ts";
 import { FAILED_MS } from "../support/times.ts";

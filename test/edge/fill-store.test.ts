@@ -8,10 +8,10 @@ import {
   expectKept,
   expectNothingLeft,
   expectOnce,
-  keepLines,
   startReaders,
   takeData,
 } from "../support/fills.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage } from "../support/readers.ts";
 import { bindings, createImage, type Image, setFaults, settled } from "../support/scenario.ts";
 import { FAILED_MS } from "../support/times.ts";

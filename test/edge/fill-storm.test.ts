@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { countAsks } from "../support/bindings.ts";
-import { bytesOf, expectKept, expectOnce, keepLines, RANDOM_ACCESS, startReaders, takeData } from "../support/fills.ts";
+import { bytesOf, expectKept, expectOnce, RANDOM_ACCESS, startReaders, takeData } from "../support/fills.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { createImage, setFaults, settled } from "../support/scenario.ts";
 

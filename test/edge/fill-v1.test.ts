@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { bytesOf, costOf, expectKept, keepLines, objectPut, takeData } from "../support/fills.ts";
+import { bytesOf, costOf, expectKept, objectPut, takeData } from "../support/fills.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { bindings, createImage, type Image, setFaults, settled } from "../support/scenario.ts";
 

@@ -1,8 +1,9 @@
 /** HEAD of an image's data: as GET would answer, without a body, when the origin allows the download. */
+
 import { describe, expect, it } from "vitest";
 import { bucketBut } from "../support/bindings.ts";
 import { keptImage } from "../support/kept.ts";
-import { keptLines } from "../support/lines.ts";
+import { keepLines } from "../support/lines.ts";
 import {
   asks,
   atOrigin,
@@ -17,7 +18,7 @@ import {
 } from "../support/scenario.ts";
 
 const SIZE = 300_000;
-const lines = keptLines();
+const lines = keepLines();
 
 const head = (id: string, init: Parameters<typeof download>[1] = {}) => download(id, { ...init, method: "HEAD" });
 const file = ({ id }: Image) => `/v2/images/${id}/file`;

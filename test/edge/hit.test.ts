@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { bucketBut } from "../support/bindings.ts";
 import { keptImage, keysOf } from "../support/kept.ts";
-import { keptLines } from "../support/lines.ts";
+import { keepLines } from "../support/lines.ts";
 import { dataBytes } from "../support/readers.ts";
 import {
   ask,
@@ -26,7 +26,7 @@ beforeAll(async () => {
   image = await keptImage({ size: SIZE });
   bytes = await trueBytes(image.id);
 });
-keptLines();
+keepLines();
 
 describe("a hit", () => {
   it("gives the whole image with Glance's fields and those of a cache, and moves no image byte from the origin", async () => {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { runUpkeep } from "../../src/upkeep/cron.ts";
 import { fillClient } from "../support/bindings.ts";
+import { keepLines } from "../support/lines.ts";
 import { cacheList, expectEmpty, expectJson, manage } from "../support/manage.ts";
 import { edgeBefore, ownOrigin } from "../support/own-origin.ts";
 import {
@@ -25,7 +26,7 @@ import {
   storeImage,
   storeInParts,
 } from "../support/store.ts";
-import { keepLines, unreachableFills } from "../support/upkeep.ts";
+import { unreachableFills } from "../support/upkeep.ts";
 
 const lines = keepLines();
 const SOON = { timeout: 10_000, interval: 20 };

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { keepLines } from "../support/lines.ts";
 import { cacheList, expectEmpty, expectRefusal, MESSAGES, manage, manageIn } from "../support/manage.ts";
 import {
   asks,
@@ -15,7 +16,6 @@ import {
   sha512,
 } from "../support/scenario.ts";
 import { emptyStore, keysOf, queue, storeInParts } from "../support/store.ts";
-import { keepLines } from "../support/upkeep.ts";
 
 keepLines();
 

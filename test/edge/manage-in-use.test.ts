@@ -1,7 +1,8 @@
 /** Images that clients read are not taken away from under them. */
+
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { keptImage, keysOf } from "../support/kept.ts";
-import { keptLines } from "../support/lines.ts";
+import { keepLines } from "../support/lines.ts";
 import { cacheList, expectEmpty, expectJson, manage } from "../support/manage.ts";
 import { expectImage, type Reader, startReader } from "../support/readers.ts";
 import {
@@ -27,7 +28,7 @@ const start = async (...args: Parameters<typeof startReader>) => {
   return reader;
 };
 
-keptLines();
+keepLines();
 beforeEach(async () => {
   const { CATALOG, BUCKET } = bindings;
   await CATALOG.batch(["images", "fills", "queue"].map((table) => CATALOG.prepare(`DELETE FROM ${table}`)));

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { keepLines } from "../support/lines.ts";
 import { cacheList, expectJson, manage } from "../support/manage.ts";
 import { atOrigin, committed, createImage, expectCalls, settled } from "../support/scenario.ts";
 import { emptyStore, queue, storeImage } from "../support/store.ts";
-import { keepLines } from "../support/upkeep.ts";
 
 keepLines();
 

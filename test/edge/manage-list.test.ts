@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { keepLines } from "../support/lines.ts";
 import { cacheList, entryOf, expectJson, manage } from "../support/manage.ts";
 import { cacheImage, createImage } from "../support/scenario.ts";
 import { emptyStore, queue, storeImage, storeInParts } from "../support/store.ts";
-import { keepLines } from "../support/upkeep.ts";
 
 keepLines();
 

@@ -1,15 +1,16 @@
 /** The cache's management over lists of 50,000: what a request does is counted, since the time it takes is the machine's. */
+
 import { beforeEach, describe, expect, it } from "vitest";
 import { clearCache } from "../../src/manage/clear.ts";
 import type { ListedFill } from "../../src/manage/list-fills.ts";
 import { runUpkeep } from "../../src/upkeep/cron.ts";
 import { reachedFills } from "../support/bindings.ts";
 import { bindings } from "../support/env.ts";
+import { keepLines } from "../support/lines.ts";
 import { catalogThat, expectEmpty, expectJson, expectRefusal, manage, manageIn } from "../support/manage.ts";
 import { edgeBefore, ownOrigin } from "../support/own-origin.ts";
 import { settled } from "../support/scenario.ts";
 import { catalog, emptyStore, indexOnly, queue, room } from "../support/store.ts";
-import { keepLines } from "../support/upkeep.ts";
 
 const MANY = 50_000;
 const NOW = Date.now();

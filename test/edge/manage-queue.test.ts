@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { runUpkeep } from "../../src/upkeep/cron.ts";
+import { keepLines } from "../support/lines.ts";
 import { cacheList, entryOf, expectEmpty, expectRefusal, MESSAGES, manage, manageIn } from "../support/manage.ts";
 import { edgeBefore, sharedOrigin } from "../support/own-origin.ts";
 import {
@@ -19,7 +20,6 @@ import {
   takeCalls,
 } from "../support/scenario.ts";
 import { emptyStore, keysOf, queue } from "../support/store.ts";
-import { keepLines } from "../support/upkeep.ts";
 
 const lines = keepLines();
 

@@ -1,10 +1,10 @@
 import { runInDurableObject } from "cloudflare:test";
 import { beforeEach, describe, expect, it } from "vitest";
 import { fillStub } from "../support/bindings.ts";
+import { keepLines } from "../support/lines.ts";
 import { cacheList, expectEmpty, manage } from "../support/manage.ts";
 import { createImage, expectCalls, isCommitted, settled } from "../support/scenario.ts";
 import { emptyStore, keysOf, storeImage } from "../support/store.ts";
-import { keepLines } from "../support/upkeep.ts";
 
 keepLines();
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, describe, expect, inject, it, vi } from "vitest";
+import { keepLines } from "../support/lines.ts";
 import {
   catalogThat,
   everything,
@@ -13,7 +14,6 @@ import {
 } from "../support/manage.ts";
 import { createImage, expectCalls } from "../support/scenario.ts";
 import { storeImage } from "../support/store.ts";
-import { keepLines } from "../support/upkeep.ts";
 
 keepLines();
 

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { keepLines } from "../support/lines.ts";
 import { cacheList, expectEmpty, expectJson, manage } from "../support/manage.ts";
 import { startReader } from "../support/readers.ts";
 import {
@@ -23,7 +24,6 @@ import {
   storeObject,
   storeSlices,
 } from "../support/store.ts";
-import { keepLines } from "../support/upkeep.ts";
 
 keepLines();
 const SOON = { timeout: 10_000, interval: 20 };

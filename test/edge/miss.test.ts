@@ -1,7 +1,7 @@
 import { describe, expect, inject, it } from "vitest";
 import type { Env } from "../../src/settings.ts";
 import { keysOf } from "../support/kept.ts";
-import { keptLines } from "../support/lines.ts";
+import { keepLines } from "../support/lines.ts";
 import {
   ask,
   asks,
@@ -20,7 +20,7 @@ import {
 } from "../support/scenario.ts";
 
 const SIZE = 2_500_000;
-const lines = keptLines();
+const lines = keepLines();
 const file = (id: string) => `GET /v2/images/${id}/file`;
 
 describe("a miss", () => {

@@ -2,13 +2,13 @@
  * In front of a store that can't read from the middle (Ceph RBD, S3, Swift, VMware, HTTP), where Glance answers 400 to every
  * range that it accepts: what a download is and costs there. Said of each image here, so that this holds in front of any origin.
  */
+
 import { describe, expect, it } from "vitest";
 import { fillClient, resetFill } from "../support/bindings.ts";
 import {
   bytesOf,
   expectKept,
   expectNothingLeft,
-  keepLines,
   objectPut,
   rangesOf,
   SOON,
@@ -16,6 +16,7 @@ import {
   startReaders,
   takeData,
 } from "../support/fills.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import {
   ask,

@@ -1,14 +1,15 @@
 /** With NOTIFICATIONS bound each download is told of, with the bytes that the client was given. */
+
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Env } from "../../src/settings.ts";
 import { bucketBut } from "../support/bindings.ts";
 import { keptImage } from "../support/kept.ts";
-import { keptLines } from "../support/lines.ts";
+import { keepLines } from "../support/lines.ts";
 import { type Reader, startReader } from "../support/readers.ts";
 import { asks, bindings, createImage, download, expectCalls, setFaults, settled } from "../support/scenario.ts";
 
 const SIZE = 3_000_000;
-keptLines();
+keepLines();
 
 let told: { priority: string; payload: Record<string, unknown> }[] = [];
 const queue = {

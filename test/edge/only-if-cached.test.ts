@@ -1,8 +1,9 @@
 /** Cache-Control: only-if-cached (RFC 9111 section 5.2.1.7): what is kept, or 504; never the origin's data. */
+
 import { describe, expect, it } from "vitest";
 import { bucketBut } from "../support/bindings.ts";
 import { keptImage } from "../support/kept.ts";
-import { keptLines } from "../support/lines.ts";
+import { keepLines } from "../support/lines.ts";
 import {
   ask,
   asks,
@@ -20,7 +21,7 @@ import {
 
 const SIZE = 300_000;
 const ONLY = { "cache-control": "only-if-cached" };
-keptLines();
+keepLines();
 
 const file = ({ id }: Image) => `/v2/images/${id}/file`;
 

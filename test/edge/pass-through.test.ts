@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { keptLines } from "../support/lines.ts";
+import { keepLines } from "../support/lines.ts";
 import { ask, atOrigin, bindings, createImage, expectCalls } from "../support/scenario.ts";
 
-keptLines();
+keepLines();
 
 describe("what is no download passes unchanged", () => {
   it.each([

@@ -4,6 +4,7 @@ import type { FillState } from "../../src/fill/object/state.ts";
 import { fillClient, fillStub } from "../support/bindings.ts";
 import { expectRoom, slicesOf, smallEdge, storedIds } from "../support/cap.ts";
 import { fillEnv } from "../support/fill-env.ts";
+import { keepLines } from "../support/lines.ts";
 import {
   advance,
   backgroundCalls,
@@ -29,7 +30,6 @@ import {
   setFaults,
 } from "../support/scenario.ts";
 import { keysOf, room } from "../support/store.ts";
-import { keepLines } from "../support/upkeep.ts";
 
 const MB = 1_000_000;
 const SOON = { timeout: 15_000, interval: 20 };

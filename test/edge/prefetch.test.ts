@@ -3,6 +3,7 @@ import type { Progress } from "../../src/fill/protocol.ts";
 import type { Env } from "../../src/settings.ts";
 import { fillClient } from "../support/bindings.ts";
 import { catalog, expectRoom, slicesOf, smallEdge, storedIds } from "../support/cap.ts";
+import { keepLines } from "../support/lines.ts";
 import { catalogThat } from "../support/manage.ts";
 import {
   advance,
@@ -18,7 +19,6 @@ import {
 import { expectImage, startReader } from "../support/readers.ts";
 import { ask, asks, committed, createImage, expectCalls, type Image, setFaults, settled } from "../support/scenario.ts";
 import { keysOf } from "../support/store.ts";
-import { keepLines } from "../support/upkeep.ts";
 
 const MB = 1_000_000;
 const SOON = { timeout: 15_000, interval: 20 };

@@ -1,13 +1,15 @@
 /** Images that left the origin without passing the edge. */
+
 import { beforeEach, describe, expect, it } from "vitest";
 import { OriginUnreachable } from "../../src/glance/forward.ts";
 import { KeystoneUnavailable } from "../../src/keystone/api.ts";
 import { ServiceCredentialRefused } from "../../src/keystone/service-tokens.ts";
 import { reconcile } from "../../src/upkeep/reconcile.ts";
 import { bindings } from "../support/env.ts";
+import { keepLines } from "../support/lines.ts";
 import { edgeBefore, type OwnOrigin, ownOrigin } from "../support/own-origin.ts";
 import { catalog, emptyStore, imageIds, objectKeys, queue, room } from "../support/store.ts";
-import { clockThatJumps, keepLines, NEVER, NOW } from "../support/upkeep.ts";
+import { clockThatJumps, NEVER, NOW } from "../support/upkeep.ts";
 
 const lines = keepLines();
 let origin: OwnOrigin;

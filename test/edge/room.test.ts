@@ -1,4 +1,5 @@
 /** CACHE_MAX_BYTES is a hard cap: a fill has room for its slices and its object before it stores anything. */
+
 import { evictDurableObject } from "cloudflare:test";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Env } from "../../src/settings.ts";
@@ -14,11 +15,11 @@ import {
   smallEdge,
   storedIds,
 } from "../support/cap.ts";
+import { keepLines } from "../support/lines.ts";
 import { catalogThat } from "../support/manage.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { ask, asks, bindings, committed, createImage, expectCalls, setFaults, settled } from "../support/scenario.ts";
 import { keysOf, objectKeys, storeImage, use } from "../support/store.ts";
-import { keepLines } from "../support/upkeep.ts";
 
 const MB = 1_000_000;
 const SOON = { timeout: 15_000, interval: 20 };

@@ -1,13 +1,14 @@
 /** Something before Glance is in the way of the question for a right: downloads go on, and the operator is told. */
+
 import { describe, expect, it, vi } from "vitest";
 import { keptImage } from "../support/kept.ts";
-import { keptLines } from "../support/lines.ts";
+import { keepLines } from "../support/lines.ts";
 import { asks, download, expectCalls, type Image, PROBE } from "../support/scenario.ts";
 
 const NGINX = "<html><head><title>416 Requested Range Not Satisfiable</title></head><body>nginx</body></html>";
 const file = (id: string) => `GET /v2/images/${id}/file`;
 
-const lines = keptLines();
+const lines = keepLines();
 
 /** What stands before the origin gives this answer to the question for a right, which the origin has got. */
 function answerProbes(answer: () => Response): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { keptImage } from "../support/kept.ts";
-import { keptLines } from "../support/lines.ts";
+import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import {
   ask,
@@ -19,7 +19,7 @@ import {
 } from "../support/scenario.ts";
 
 const SIZE = 900_001;
-keptLines();
+keepLines();
 
 async function cacheByV1(id: string): Promise<void> {
   const response = await ask(`/v1/images/${id}`);

@@ -1,5 +1,5 @@
 /** What tests of fills look at: what R2 and D1 hold of an image, and what the origin was asked for its data. */
-import { afterEach, beforeEach, expect, inject, vi } from "vitest";
+import { expect, inject } from "vitest";
 import type { Env } from "../../src/settings.ts";
 import { fillClient } from "./bindings.ts";
 import { bindings } from "./env.ts";
@@ -129,24 +129,4 @@ export async function remembered(image: Image, options: ReaderOptions = {}): Pro
 /** So many downloads of one image at once. */
 export function startReaders(image: Image, count: number, options: ReaderOptions = {}): Promise<Reader[]> {
   return Promise.all(Array.from({ length: count }, () => startReader(image.id, options)));
-}
-
-export type Line = Readonly<Record<string, unknown>> & { readonly event: string };
-
-/**
- * Keeps what the tests of this file log, each on its own, and off the terminal. Fills log into the same console.
- * @returns the lines with this event
- */
-export function keepLines(): (event: string) => Line[] {
-  const lines: Line[] = [];
-  beforeEach(() => {
-    lines.length = 0;
-    for (const method of ["log", "error"] as const) {
-      vi.spyOn(console, method).mockImplementation((line: string) => void lines.push(JSON.parse(line)));
-    }
-  });
-  afterEach(() => {
-    vi.restoreAllMocks();
-  });
-  return (event) => lines.filter((line) => line.event === event);
 }

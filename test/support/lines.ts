@@ -4,7 +4,7 @@ import { afterEach, beforeEach, vi } from "vitest";
 export type Line = Readonly<Record<string, unknown>> & { readonly event: string };
 
 /** Keeps the lines of each test of this file on its own. @returns those of one event */
-export function keptLines(): (event: string) => Line[] {
+export function keepLines(): (event: string) => Line[] {
   const lines: Line[] = [];
   beforeEach(() => {
     lines.length = 0;

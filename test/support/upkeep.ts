@@ -1,5 +1,4 @@
 /** What the upkeep works with: the real bindings, a clock that the test has in its hand, and the lines that it logs. */
-import { afterEach, beforeEach, vi } from "vitest";
 import type { Edge } from "../../src/context.ts";
 import { FillClient } from "../../src/fill/client.ts";
 import type { RoomTools } from "../../src/fill/make-room.ts";
@@ -63,21 +62,4 @@ export function unreadableObjects(where: (key: string) => boolean): ObjectStore 
         where(key) ? Promise.reject(new Error("R2 is down")) : bindings.BUCKET.get(key, options),
     }),
   );
-}
-
-export type Line = Readonly<Record<string, unknown>> & { readonly event: string };
-
-/** Keeps what the tests of this file log, each on its own. */
-export function keepLines(): (event: string) => Line[] {
-  const lines: Line[] = [];
-  beforeEach(() => {
-    lines.length = 0;
-    for (const method of ["log", "error"] as const) {
-      vi.spyOn(console, method).mockImplementation((line: string) => void lines.push(JSON.parse(line)));
-    }
-  });
-  afterEach(() => {
-    vi.restoreAllMocks();
-  });
-  return (event) => lines.filter((line) => line.event === event);
 }

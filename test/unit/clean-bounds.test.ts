@@ -1,4 +1,5 @@
 /** The clean is bounded in time, goes on where it was, and ends whatever the store says. */
+
 import { beforeEach, describe, expect, it } from "vitest";
 import { Catalog, type Indexed } from "../../src/store/catalog.ts";
 import { ObjectStore } from "../../src/store/objects.ts";
@@ -6,6 +7,7 @@ import { SliceStore } from "../../src/store/slices.ts";
 import { clean } from "../../src/upkeep/clean.ts";
 import { bucketBut } from "../support/bindings.ts";
 import { bindings } from "../support/env.ts";
+import { keepLines } from "../support/lines.ts";
 import {
   cursors,
   emptyStore,
@@ -16,7 +18,7 @@ import {
   storeObject,
   storeSlices,
 } from "../support/store.ts";
-import { clockThatJumps, keepLines, NEVER, NOW, type UpkeepTools, upkeepTools } from "../support/upkeep.ts";
+import { clockThatJumps, NEVER, NOW, type UpkeepTools, upkeepTools } from "../support/upkeep.ts";
 
 keepLines();
 

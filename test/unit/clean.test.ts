@@ -1,10 +1,12 @@
 /** The clean without a fill under way; with one: test/edge/clean-beside-fills.test.ts. */
+
 import { beforeEach, describe, expect, it } from "vitest";
 import { ObjectStore } from "../../src/store/objects.ts";
 import { SliceStore } from "../../src/store/slices.ts";
 import { type Cleaned, clean } from "../../src/upkeep/clean.ts";
 import { bucketBut } from "../support/bindings.ts";
 import { bindings } from "../support/env.ts";
+import { keepLines } from "../support/lines.ts";
 import {
   catalog,
   emptyCatalog,
@@ -20,7 +22,7 @@ import {
   storeObject,
   storeSlices,
 } from "../support/store.ts";
-import { keepLines, NEVER, NOW, type UpkeepTools, unreachableFills, upkeepTools } from "../support/upkeep.ts";
+import { NEVER, NOW, type UpkeepTools, unreachableFills, upkeepTools } from "../support/upkeep.ts";
 
 const NOTHING: Cleaned = { attempts: 0, released: 0, rows: 0, adopted: 0, foreign: 0, finished: true };
 const lines = keepLines();

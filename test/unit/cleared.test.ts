@@ -1,7 +1,9 @@
 /** What was cleared from the index is removed by its Fills, in runs of a bounded time. */
+
 import { beforeEach, describe, expect, it } from "vitest";
 import { removeCleared } from "../../src/upkeep/cleared.ts";
 import { bindings } from "../support/env.ts";
+import { keepLines } from "../support/lines.ts";
 import {
   catalog,
   emptyStore,
@@ -12,7 +14,7 @@ import {
   storeImage,
   storeInParts,
 } from "../support/store.ts";
-import { clockThatJumps, keepLines, NEVER, NOW, unreachableFills, upkeepTools } from "../support/upkeep.ts";
+import { clockThatJumps, NEVER, NOW, unreachableFills, upkeepTools } from "../support/upkeep.ts";
 
 keepLines();
 

@@ -3,8 +3,9 @@ import type { GivenUp, RoomTools } from "../../src/fill/make-room.ts";
 import { type Room, RoomBook } from "../../src/store/room.ts";
 import { prune } from "../../src/upkeep/prune.ts";
 import { bindings } from "../support/env.ts";
+import { keepLines } from "../support/lines.ts";
 import { emptyStore, imageIds, indexOnly, objectKeys, room, storeImage, storeInParts, use } from "../support/store.ts";
-import { clockThatJumps, keepLines, NEVER, NOW, roomTools, unreachableFills } from "../support/upkeep.ts";
+import { clockThatJumps, NEVER, NOW, roomTools, unreachableFills } from "../support/upkeep.ts";
 
 const lines = keepLines();
 

@@ -1,16 +1,10 @@
 /** Whose turn it is in the scrub. */
+
 import { beforeEach, describe, expect, it } from "vitest";
 import { scrub } from "../../src/upkeep/scrub.ts";
+import { keepLines } from "../support/lines.ts";
 import { catalog, emptyStore, imageIds, storeImage } from "../support/store.ts";
-import {
-  clockThatJumps,
-  keepLines,
-  NEVER,
-  NOW,
-  type UpkeepTools,
-  unreadableObjects,
-  upkeepTools,
-} from "../support/upkeep.ts";
+import { clockThatJumps, NEVER, NOW, type UpkeepTools, unreadableObjects, upkeepTools } from "../support/upkeep.ts";
 
 const lines = keepLines();
 const run = (scrubBytes = 1_000, other: Partial<UpkeepTools> = {}) => scrub(upkeepTools({ scrubBytes }, other), NEVER);

@@ -1,10 +1,12 @@
 /** What the scrub finds. In which order: ./scrub-turns.test.ts. */
+
 import { beforeEach, describe, expect, it } from "vitest";
 import { ObjectStore } from "../../src/store/objects.ts";
 import { PartStore } from "../../src/store/parts.ts";
 import { scrub } from "../../src/upkeep/scrub.ts";
 import { bucketBut } from "../support/bindings.ts";
 import { bindings } from "../support/env.ts";
+import { keepLines } from "../support/lines.ts";
 import {
   catalog,
   contentOf,
@@ -20,15 +22,7 @@ import {
   storeInParts,
   storeObject,
 } from "../support/store.ts";
-import {
-  keepLines,
-  NEVER,
-  NOW,
-  type UpkeepTools,
-  unreachableFills,
-  unreadableObjects,
-  upkeepTools,
-} from "../support/upkeep.ts";
+import { NEVER, NOW, type UpkeepTools, unreachableFills, unreadableObjects, upkeepTools } from "../support/upkeep.ts";
 
 const lines = keepLines();
 const run = (scrubBytes = 1_000, other: Partial<UpkeepTools> = {}) => scrub(upkeepTools({ scrubBytes }, other), NEVER);

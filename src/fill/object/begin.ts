@@ -5,7 +5,7 @@ import { planSlices, sliceAt, sliceLength } from "../../store/slice-plan.ts";
 import type { Answer, Subject } from "../protocol.ts";
 import type { FillCore } from "./core.ts";
 import { planParts } from "./parts.ts";
-import { type Filling, isStopped } from "./state.ts";
+import { type Filling, isRunning, isStopped } from "./state.ts";
 import type { FillTools } from "./tools.ts";
 
 export class Beginning {
@@ -59,7 +59,7 @@ export class Beginning {
   /** Somebody did not find what was kept, or the slice with this byte. */
   async look(imageId: string, attempt: string, at: number): Promise<void> {
     const { phase } = this.#core.of(imageId);
-    if (phase.is === "filling" || phase.is === "complete") {
+    if (isRunning(phase)) {
       if (phase.attempt === attempt) await this.#lookForSlice(phase, Math.min(at, phase.size - 1));
       return;
     }

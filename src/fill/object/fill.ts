@@ -25,7 +25,7 @@ import { AwaitedTurn } from "./awaited.ts";
 import { Beginning } from "./begin.ts";
 import type { FillCore } from "./core.ts";
 import { type Duty, duty } from "./duty.ts";
-import { doEffect } from "./effects.ts";
+import { doEffect, type EffectParts } from "./effects.ts";
 import type { Event } from "./events.ts";
 import { LentRights } from "./lent.ts";
 import { BufferPool } from "./pool.ts";
@@ -35,7 +35,7 @@ import { Putting } from "./putting.ts";
 import { Readers } from "./readers.ts";
 import { Removal } from "./removal.ts";
 import { step } from "./rules.ts";
-import { type FillState, storedBytes } from "./state.ts";
+import { type FillState, isRunning, storedBytes } from "./state.ts";
 import { HEARTBEAT_MS } from "./times.ts";
 import type { FillTools } from "./tools.ts";
 
@@ -54,7 +54,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   readonly #pulling: Pulling;
   readonly #removal: Removal;
   readonly #putting: Putting;
-  readonly #core: FillCore;
+  readonly #parts: EffectParts;
   #state: FillState | null = null;
   /** The reader that the attempt was begun for; in memory only, for Cache-Status. */
   #beganBy: string | null = null;
@@ -95,7 +95,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const owner = ctx.id.toString();
     const pulling = new Pulling({ core, tools, lent, readers, prefetch, admission, pool, owner });
     const removal = new Removal(core, tools, pulling);
-    this.#core = core;
+    this.#parts = { core, tools, pulling, removal, awaited };
     this.#beginning = beginning;
     this.#awaited = awaited;
     this.#prefetch = prefetch;
@@ -158,7 +158,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const kept = (await this.#tools.objects.head(imageId)) !== null;
     // Only now: while R2 was asked an attempt may have begun, and have readers.
     const { phase } = this.#of(imageId);
-    const running = phase.is === "filling" || phase.is === "complete";
+    const running = isRunning(phase);
     const read = rule === "unless-read" && this.#readers.count(Date.now()) > 0;
     if (read && running) return "busy";
     const there = kept || phase.is !== "idle";
@@ -171,8 +171,8 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const { phase, queued } = this.#of(imageId);
     if (!queued) return;
     await this.#apply(imageId, { on: "queued", queued: false });
-    const running = phase.is === "filling" || phase.is === "complete";
-    if (running && this.#readers.count(Date.now()) === 0) await this.#apply(imageId, { on: "stop", read: false });
+    if (isRunning(phase) && this.#readers.count(Date.now()) === 0)
+      await this.#apply(imageId, { on: "stop", read: false });
   }
 
   async lend(imageId: string, errand: Errand): Promise<void> {
@@ -278,14 +278,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     }
     const scheduled = this.#schedule(state);
     // In their order: an object goes before the parts that it names.
-    const parts = {
-      core: this.#core,
-      tools: this.#tools,
-      pulling: this.#pulling,
-      removal: this.#removal,
-      awaited: this.#awaited,
-    };
-    for (const effect of effects) await doEffect(imageId, effect, parts);
+    for (const effect of effects) await doEffect(imageId, effect, this.#parts);
     await scheduled;
   }
 
@@ -296,7 +289,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   async #schedule(state: FillState): Promise<void> {
     const now = Date.now();
     const due = this.#duty(state, now);
-    const busy = state.phase.is === "filling" || state.phase.is === "complete";
+    const busy = isRunning(state.phase);
     const awake = this.#awaited.keeps(now);
     const beat = now + HEARTBEAT_MS;
     if (due.do === "pull" && !this.#lent.any && this.#readers.count(now) === 0 && state.phase.is === "filling") {

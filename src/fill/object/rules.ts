@@ -6,7 +6,7 @@ import { sliceCount } from "../../store/slice-plan.ts";
 import type { FillProblem } from "../protocol.ts";
 import { isSame } from "./compare.ts";
 import type { Effect, Event, Kept, Step } from "./events.ts";
-import { type Filling, type FillState, isStopped, type Phase, rangesFrom, type Tombstone } from "./state.ts";
+import { type Filling, type FillState, isRunning, isStopped, type Phase, rangesFrom, type Tombstone } from "./state.ts";
 import { COMMIT_AFTER_MS, FAILED_MS, PUT_AGAIN_MS, REOPEN_MS, TOMBSTONE_MS } from "./times.ts";
 
 /** An attempt may take so many times the image from the origin: one that must begin at byte 0 each time would go on for ever. */
@@ -81,7 +81,7 @@ export function step(state: FillState, event: Event, now: number): Step {
 
 function begin(state: FillState, event: Extract<Event, { on: "begin" }>, now: number): Step {
   const { phase } = state;
-  if (phase.is === "filling" || phase.is === "complete") return { state, effects: [] };
+  if (isRunning(phase)) return { state, effects: [] };
   const { subject, attempt, sliceBytes, partBytes } = event;
   if (phase.is === "failed" && phase.resume !== null && isSame(phase.resume.subject, subject)) {
     // What it has cost was for others: from an origin that is read from byte 0 the rest of the bound could never be enough.

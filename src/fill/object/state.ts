@@ -80,7 +80,12 @@ export function isStopped(state: FillState, attempt: string): boolean {
   return state.tombstones.some((stone) => stone.attempt === attempt);
 }
 
+/** Whether an attempt is under way: its data is fetched, or its object put. */
+export function isRunning(phase: Phase): phase is Extract<Phase, { is: "filling" | "complete" }> {
+  return phase.is === "filling" || phase.is === "complete";
+}
+
 /** Whether this attempt is what the fill is about, still: none that was stopped, or has failed. */
 export function isCurrent({ phase }: FillState, attempt: string): boolean {
-  return (phase.is === "filling" || phase.is === "complete" || phase.is === "kept") && phase.attempt === attempt;
+  return (isRunning(phase) || phase.is === "kept") && phase.attempt === attempt;
 }

@@ -82,7 +82,7 @@ export default defineConfig({
         DEPENDS_ON_STORE.map((name) => `test/edge/${name}.test.ts`),
       ),
       { test: { name: "check", include: ["test/check/**/*.test.ts"], testTimeout: 30_000 } },
-      { test: { name: "demo", include: ["test/demo-origin/**/*.test.ts"], testTimeout: 30_000 } },
+      { test: { name: "demo", include: ["test/{demo-origin,contract}/**/*.test.ts"], testTimeout: 30_000 } },
       {
         test: {
           name: "wire",

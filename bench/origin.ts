@@ -39,14 +39,10 @@ export class Origin {
     throw new Error("the demo origin did not start");
   }
 
-  /**
-   * Makes a new image. All images of one size have the same content.
-   * @param fixedLength sends it with a Content-Length; Glance sends chunks
-   */
-  async makeImage(size: number, fixedLength = false): Promise<Image> {
+  /** Makes a new image. All images of one size have the same content. */
+  async makeImage(size: number): Promise<Image> {
     const id = crypto.randomUUID();
     const record: unknown = await (await this.#control("PUT", `images/${id}`, { size, seed: 1 })).json();
-    if (fixedLength) await this.#control("PUT", `images/${id}/faults`, { contentLength: true });
     const sha512 =
       typeof record === "object" && record !== null && "os_hash_value" in record ? record.os_hash_value : "";
     return { id, size, sha512: String(sha512) };

@@ -26,7 +26,7 @@ try {
     });
   }
   console.log(
-    `demo origin ready on ${origin.url} (tokens: demo, other, admin), its control on ${origin.controlUrl}/_demo`,
+    `demo origin ready on ${origin.url} (tokens: demo, other, admin, barred), its control on ${origin.controlUrl}/_demo`,
   );
   for (const { id, size } of [SMALL_IMAGE, LARGE_IMAGE]) console.log(`  image ${id}, ${size} bytes`);
 } catch (error) {

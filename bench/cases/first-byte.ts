@@ -18,7 +18,7 @@ export async function firstByte(bench: Bench): Promise<Line[]> {
       startEdge({ ORIGIN_URL: far.url, AUTHORIZATION_TTL: "3600" }),
       startBare("bench/floors/r2-object.ts"),
     ]);
-    const image = await origin.makeImage((quick ? 1 : 8) * MIB, true);
+    const image = await origin.makeImage((quick ? 1 : 8) * MIB);
     await fillEdge(bench, asking, image);
     await fillEdge(bench, remembering, image);
     await fillObjectFloor(bench, floor, image);

@@ -31,7 +31,7 @@ export async function hit(bench: Bench): Promise<Line[]> {
     startEdge({ ORIGIN_URL: origin.url }),
     startBare("bench/floors/r2-object.ts"),
   ]);
-  const image = await origin.makeImage(size, true);
+  const image = await origin.makeImage(size);
   note(`hit: storing ${size / MIB} MiB in the edge and in the floor`);
   await fillEdge(bench, edge, image);
   await fillObjectFloor(bench, floor, image);

@@ -78,7 +78,7 @@ async function runStorm(bench: Bench, { edge, floor }: Workers, size: number, cl
 
 /** One transfer straight from the origin. */
 async function runSingle(bench: Bench, edge: Workerd, size: number): Promise<Run> {
-  const image: Image = await bench.origin.makeImage(size, true);
+  const image: Image = await bench.origin.makeImage(size);
   const direct = { ...edge, url: bench.origin.url };
   const run = await measure(bench, direct, dataPath(image), image, 1);
   await bench.origin.removeImage(image);

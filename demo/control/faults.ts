@@ -32,8 +32,8 @@ export interface Faults {
   readonly stallAt?: number;
   /** A ranged request gets 200 and the whole image. */
   readonly ignoreRange?: boolean;
-  /** Content-Length, with the number of bytes really sent, instead of chunks. */
-  readonly contentLength?: boolean;
+  /** Chunks, as from a Glance that fills a cache of its own, instead of a Content-Length with the bytes really sent. */
+  readonly chunked?: boolean;
   /** Bytes per second of each download. */
   readonly rate?: number;
   /** Instead of the data. */
@@ -55,7 +55,7 @@ export interface Faults {
 /** @throws HttpError 400 that names the wrong field */
 export function readFaults(body: Fields): Faults {
   onlyFields(body, [
-    ...["corruptAt", "shortBy", "longBy", "cutAt", "cutTimes", "stallAt", "ignoreRange", "contentLength", "rate"],
+    ...["corruptAt", "shortBy", "longBy", "cutAt", "cutTimes", "stallAt", "ignoreRange", "chunked", "rate"],
     ...["status", "recordStatus", "contentEncoding", "extraHeaders", "recordHeaders", "delayMs", "randomAccess"],
   ]);
   return {
@@ -66,7 +66,7 @@ export function readFaults(body: Fields): Faults {
     ...optional(body, "cutTimes", readWhole),
     ...optional(body, "stallAt", readWhole),
     ...optional(body, "ignoreRange", readBoolean),
-    ...optional(body, "contentLength", readBoolean),
+    ...optional(body, "chunked", readBoolean),
     ...optional(body, "rate", (value, name) => readWhole(value, name, 1)),
     ...optional(body, "status", readStatus),
     ...optional(body, "recordStatus", readStatus),

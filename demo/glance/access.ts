@@ -1,7 +1,7 @@
 /** Who may see and change which image: Glance's rules by visibility (glance/db/utils.py and the default policies). */
 import type { Exchange } from "../http/exchange.ts";
 import { HttpError } from "../http/webob-error.ts";
-import type { Identity } from "../keystone/tokens.ts";
+import { BARRED_ROLE, type Identity } from "../keystone/tokens.ts";
 import type { Image } from "./image.ts";
 
 /** @throws HttpError 401 */
@@ -12,12 +12,10 @@ export function authenticate(exchange: Exchange): Identity {
   return identity;
 }
 
-/** As keystonemiddleware's auth_token sends it: plain words, whatever Accept says. */
+/** As Glance's own middleware says it (context.py): auth_token leaves the refusal to it (delay_auth_decision). */
 export function authenticationRequired(exchange: Exchange): HttpError {
-  return new HttpError(401, "Authentication required", {
-    headers: { "Www-Authenticate": `Keystone uri="${exchange.base}/v3"` },
-    verbatim: "text/html; charset=UTF-8",
-  });
+  exchange.response.removeHeader("X-Openstack-Request-Id");
+  return new HttpError(401, undefined, { headers: { "Www-Authenticate": `Keystone uri="${exchange.base}/v3"` } });
 }
 
 /** A member sees a shared image from the moment it's offered, accepted or not. */
@@ -30,6 +28,18 @@ export function maySee(identity: Identity, image: Image): boolean {
 
 export function mayChange(identity: Identity, image: Image): boolean {
   return identity.isAdmin || identity.projectId === image.owner;
+}
+
+/** The policy `"download_image": "not role:barred"`. @throws HttpError 403 */
+export function expectDownload(identity: Identity): void {
+  if (identity.roles.includes(BARRED_ROLE)) {
+    throw new HttpError(403, "You are not authorized to complete download_image action.");
+  }
+}
+
+/** @throws HttpError 403 */
+export function expectOwner(identity: Identity, image: Image): void {
+  if (!mayChange(identity, image)) throw new HttpError(403, "You do not own this image");
 }
 
 /** @throws HttpError 404 when there is no such image for this caller. @param message Glance words it differently by request */

@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import { FileContent } from "../content/image-content.ts";
 import { bodyOf, type Exchange, headerOf, pause, replyEmpty } from "../http/exchange.ts";
-import { HttpError } from "../http/webob-error.ts";
+import { HttpError, unsupported } from "../http/webob-error.ts";
 import type { Identity } from "../keystone/tokens.ts";
-import { authenticationRequired, findImage, mayChange } from "./access.ts";
+import { authenticationRequired, expectDownload, findImage, mayChange } from "./access.ts";
 import { checksumOf, type Image } from "./image.ts";
 import { refusePart, requestedPart } from "./range.ts";
 import { sendData } from "./send.ts";
@@ -16,6 +16,7 @@ export async function download(exchange: Exchange, identity: Identity, id: strin
   const image = findImage(exchange, identity, id);
   await preface(exchange, image);
   if (image.status === "deactivated" && !identity.isAdmin) throw new HttpError(403, DEACTIVATED);
+  expectDownload(identity);
   const { faults } = image;
   const content = image.content;
   const size = content?.size ?? null;
@@ -35,7 +36,7 @@ export async function download(exchange: Exchange, identity: Identity, id: strin
       ...(part === null ? {} : { "Content-Range": `bytes ${part.start}-${part.end - 1}/${size}` }),
       ...faultHeaders(image),
     },
-    fixedLength: part !== null || faults.contentLength === true,
+    fixedLength: part !== null || faults.chunked !== true,
   });
 }
 
@@ -75,8 +76,8 @@ function replyEmptyData(exchange: Exchange): void {
 
 export async function upload(exchange: Exchange, identity: Identity, id: string): Promise<void> {
   const { request, namespace } = exchange;
-  const type = request.headers["content-type"]?.split(";")[0]?.trim();
-  if (type !== "application/octet-stream") throw new HttpError(415, `Invalid content type ${type ?? ""}`);
+  const type = request.headers["content-type"]?.split(";")[0]?.trim() ?? "";
+  if (type !== "application/octet-stream") throw unsupported(type);
   const image = findImage(exchange, identity, id);
   if (!mayChange(identity, image)) throw new HttpError(403, `Not allowed to upload image data for image ${id}`);
   if (image.status !== "queued") {

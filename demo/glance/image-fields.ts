@@ -14,6 +14,12 @@ const BASE = new Set([
   "owner",
 ]);
 
+/** Glance's defaults (container_formats and disk_formats in glance/common/config.py). */
+const FORMATS: Readonly<Record<"disk_format" | "container_format", readonly string[]>> = {
+  disk_format: ["ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop"],
+  container_format: ["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"],
+};
+
 export function isBaseField(name: string): boolean {
   return BASE.has(name);
 }
@@ -32,9 +38,15 @@ export function setField(image: Image, identity: Identity, name: string, value: 
   const { fields } = image;
   switch (name) {
     case "name":
+      if (value !== null && typeof value !== "string") throw unfit(name);
+      fields.name = value;
+      return;
     case "disk_format":
     case "container_format":
-      if (value !== null && typeof value !== "string") throw unfit(name);
+      if (value !== null && (typeof value !== "string" || !FORMATS[name].includes(value))) {
+        const known = FORMATS[name].map((one) => `'${one}'`).join(", ");
+        throw new HttpError(400, `${UNFIT}: '${String(value)}' is not one of [None, ${known}]`);
+      }
       fields[name] = value;
       return;
     case "min_disk":
@@ -68,6 +80,8 @@ export function setField(image: Image, identity: Identity, name: string, value: 
   }
 }
 
+const UNFIT = "Provided object does not match schema 'image'";
+
 function unfit(name: string): HttpError {
-  return new HttpError(400, `Provided object does not match schema 'image': the value of ${name} is not valid`);
+  return new HttpError(400, `${UNFIT}: the value of ${name} is not valid`);
 }

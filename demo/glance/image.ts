@@ -87,9 +87,13 @@ export function newImage(
   };
 }
 
+/** The one store there is, as records and new images name it. */
+export const STORE = "local";
+
 export type ImageRecord = Readonly<Record<string, unknown>>;
 
-export function recordOf(image: Image): ImageRecord {
+/** @param admin whether an admin asks */
+export function recordOf(image: Image, admin = false): ImageRecord {
   return {
     ...Object.fromEntries(image.properties),
     name: image.fields.name,
@@ -97,7 +101,8 @@ export function recordOf(image: Image): ImageRecord {
     container_format: image.fields.container_format,
     visibility: image.fields.visibility,
     size: image.content?.size ?? null,
-    virtual_size: null,
+    // What Glance's format inspector found in the upload; it found nothing in an empty one.
+    virtual_size: image.fields.disk_format === "raw" ? image.content?.size || null : null,
     status: image.status,
     checksum: image.checksum,
     protected: image.fields.protected,
@@ -114,6 +119,8 @@ export function recordOf(image: Image): ImageRecord {
     self: `/v2/images/${image.id}`,
     file: `/v2/images/${image.id}/file`,
     schema: "/v2/schemas/image",
+    // Where it is, is kept from who may not download it (glance/location.py).
+    ...(image.content !== null && (admin || image.status !== "deactivated") ? { stores: STORE } : {}),
     ...image.overrides,
   };
 }

@@ -2,9 +2,9 @@
 import { type Exchange, readJson, replyEmpty, replyJson } from "../http/exchange.ts";
 import { HttpError } from "../http/webob-error.ts";
 import type { Identity } from "../keystone/tokens.ts";
-import { findImage, mayChange } from "./access.ts";
+import { expectOwner, findImage } from "./access.ts";
 import { recordHeaders, refusal } from "./data.ts";
-import { expectSmall, type Image, newImage, recordOf } from "./image.ts";
+import { expectSmall, type Image, newImage, recordOf, STORE } from "./image.ts";
 import { setField } from "./image-fields.ts";
 
 const DEFAULT_LIMIT = 25;
@@ -27,20 +27,19 @@ export async function create(exchange: Exchange, identity: Identity): Promise<vo
   replyJson(exchange, 201, recordOf(image), {
     Location: `${exchange.base}/v2/images/${id}`,
     "Openstack-Image-Import-Methods": "glance-direct,web-download,copy-image",
+    "Openstack-Image-Store-Ids": STORE,
   });
 }
 
 export function show(exchange: Exchange, identity: Identity, id: string): void {
   const image = findImage(exchange, identity, id);
   if (image.faults.recordStatus !== undefined) throw refusal(exchange, image.faults.recordStatus);
-  replyJson(exchange, 200, recordOf(image), recordHeaders(exchange, image));
+  replyJson(exchange, 200, recordOf(image, identity.isAdmin), recordHeaders(exchange, image));
 }
 
 export async function remove(exchange: Exchange, identity: Identity, id: string): Promise<void> {
   const image = findImage(exchange, identity, id, `Failed to find image ${id} to delete`);
-  if (!mayChange(identity, image)) {
-    throw new HttpError(403, "You are not authorized to complete delete_image action.");
-  }
+  expectOwner(identity, image);
   if (image.fields.protected) throw new HttpError(403, `Image ${id} is protected and cannot be deleted.`);
   await exchange.namespace.removeImage(image);
   replyEmpty(exchange, 204);
@@ -49,22 +48,24 @@ export async function remove(exchange: Exchange, identity: Identity, id: string)
 /** Newest first, as Glance sorts; every other query parameter is a filter for the record's field of that name. */
 export function list(exchange: Exchange, identity: Identity): void {
   const { limit: wanted = String(DEFAULT_LIMIT), marker, ...filters } = Object.fromEntries(exchange.query);
-  if (!/^\d+$/.test(wanted)) throw new HttpError(400, "limit param must be an integer");
+  if (!/^-?\d+$/.test(wanted)) throw new HttpError(400, "limit param must be an integer");
+  if (Number(wanted) < 0) throw new HttpError(400, "limit param must be positive");
   const limit = Math.min(Number(wanted), MAX_LIMIT);
   const found = [...exchange.namespace.images.values()]
     .reverse()
     .filter((image) => isListed(image, identity, filters.visibility) && matches(image, filters));
   const before = marker === undefined ? -1 : found.findIndex((image) => image.id === marker);
-  if (marker !== undefined && before === -1) throw new HttpError(400, `Invalid marker: ${marker}`);
+  if (marker !== undefined && before === -1) throw new HttpError(400, `No image found with ID ${marker}`);
   const page = found.slice(before + 1, before + 1 + limit);
   const last = page.at(-1);
   const query = new URLSearchParams(exchange.query);
   query.delete("marker");
   const first = query.size === 0 ? "/v2/images" : `/v2/images?${query}`;
   if (last !== undefined) query.set("marker", last.id);
-  const isMore = last !== undefined && found.at(-1) !== last;
+  // A full page has a next one, which may be empty.
+  const isMore = last !== undefined && page.length === limit;
   replyJson(exchange, 200, {
-    images: page.map(recordOf),
+    images: page.map((image) => recordOf(image, identity.isAdmin)),
     first,
     schema: "/v2/schemas/images",
     ...(isMore ? { next: `/v2/images?${query}` } : {}),

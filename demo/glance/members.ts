@@ -1,5 +1,5 @@
 /** /v2/images/{id}/members: with whom a shared image is shared (glance/api/v2/image_members.py). */
-import { type Exchange, readJson, replyEmpty, replyJson } from "../http/exchange.ts";
+import { type Exchange, readJson, reply, replyJson } from "../http/exchange.ts";
 import { HttpError } from "../http/webob-error.ts";
 import type { Identity } from "../keystone/tokens.ts";
 import { MAX_MEMBERS } from "../limits.ts";
@@ -10,7 +10,12 @@ import { type Image, isoSeconds, MEMBER_STATUSES, type Member } from "./image.ts
 const MAX_MEMBER_LENGTH = 255;
 
 export function listMembers(exchange: Exchange, identity: Identity, id: string): void {
-  const image = sharedImage(exchange, identity, id);
+  const image = sharedImage(
+    exchange,
+    identity,
+    id,
+    `Not allowed to list members for image ${id}: Only shared images have members.`,
+  );
   const members = [...image.members.values()].filter(
     (member) => mayChange(identity, image) || member.memberId === identity.projectId,
   );
@@ -22,8 +27,9 @@ export function listMembers(exchange: Exchange, identity: Identity, id: string):
 
 export async function addMember(exchange: Exchange, identity: Identity, id: string): Promise<void> {
   const memberId = await readText(exchange, "member", "Member to be added not specified");
-  const image = sharedImage(exchange, identity, id);
-  if (!mayChange(identity, image)) throw new HttpError(403, `Not allowed to create members for image ${id}.`);
+  const refusal = `Not allowed to create members for image ${id}.`;
+  const image = sharedImage(exchange, identity, id, refusal);
+  if (!mayChange(identity, image)) throw new HttpError(403, refusal);
   if (image.members.has(memberId)) throw new HttpError(409, `Member ${memberId} is duplicated for image ${id}`);
   if (memberId.length > MAX_MEMBER_LENGTH) throw new HttpError(400, `Member ID ${memberId.slice(0, 20)}… is too long`);
   if (image.members.size >= MAX_MEMBERS) {
@@ -36,7 +42,7 @@ export async function addMember(exchange: Exchange, identity: Identity, id: stri
 }
 
 export function showMember(exchange: Exchange, identity: Identity, id: string, memberId: string): void {
-  const image = sharedImage(exchange, identity, id);
+  const image = sharedImage(exchange, identity, id, `You are not authorized to lookup the members of the image ${id}.`);
   replyJson(exchange, 200, viewOf(image, findMember(image, memberId)));
 }
 
@@ -47,12 +53,11 @@ export async function updateMember(
   memberId: string,
 ): Promise<void> {
   const text = await readText(exchange, "status", "Status not specified");
-  const image = sharedImage(exchange, identity, id);
+  const refusal = `Not allowed to update members for image ${id}.`;
+  const image = sharedImage(exchange, identity, id, refusal);
   const member = findMember(image, memberId);
   // The member accepts or rejects; its owner may not do so for it.
-  if (!identity.isAdmin && identity.projectId !== memberId) {
-    throw new HttpError(403, `Not allowed to update members for image ${id}.`);
-  }
+  if (!identity.isAdmin && identity.projectId !== memberId) throw new HttpError(403, refusal);
   const status = MEMBER_STATUSES.find((one) => one === text);
   if (status === undefined) throw new HttpError(400, `Incorrect request: ${text} is no status of a member`);
   member.status = status;
@@ -61,16 +66,19 @@ export async function updateMember(
 }
 
 export function removeMember(exchange: Exchange, identity: Identity, id: string, memberId: string): void {
-  const image = sharedImage(exchange, identity, id);
-  if (!mayChange(identity, image)) throw new HttpError(403, `Not allowed to delete members for image ${id}.`);
+  const refusal = `Not allowed to delete members for image ${id}.`;
+  const image = sharedImage(exchange, identity, id, refusal);
+  if (!mayChange(identity, image)) throw new HttpError(403, refusal);
   findMember(image, memberId);
   image.members.delete(memberId);
-  replyEmpty(exchange, 204);
+  // Other than the API's other answers without a body it has no type.
+  reply(exchange, 204, {}, "");
 }
 
-function sharedImage(exchange: Exchange, identity: Identity, id: string): Image {
+/** @param refusal of an image that is not shared. @throws HttpError 404, 403 */
+function sharedImage(exchange: Exchange, identity: Identity, id: string, refusal: string): Image {
   const image = findImage(exchange, identity, id, `Image ${id} not found.`);
-  if (image.fields.visibility !== "shared") throw new HttpError(403, "Only shared images have members.");
+  if (image.fields.visibility !== "shared") throw new HttpError(403, refusal);
   return image;
 }
 

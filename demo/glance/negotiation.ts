@@ -2,7 +2,7 @@
 
 /** Of `Accept: application/vnd.openstack.images-v2.7`, which stands for a version in the path. */
 const VERSION_BY_TYPE = "application/vnd.openstack.images-";
-const VERSIONS = /^v([12])(\.[0-7]|\.9|\.15)?$/;
+const VERSIONS = /^v([12])(\.\d|\.1[0-35])?$/;
 
 /** Whether the first segment asks for the list of versions. */
 export function asksForVersions(path: string): boolean {

@@ -1,8 +1,8 @@
 /** PATCH /v2/images/{id}: JSON patch in Glance's form, one level deep (RFC 6902; glance/api/v2/images.py). */
 import { type Exchange, readJson, replyJson } from "../http/exchange.ts";
-import { HttpError } from "../http/webob-error.ts";
+import { HttpError, unsupported } from "../http/webob-error.ts";
 import type { Identity } from "../keystone/tokens.ts";
-import { findImage, mayChange } from "./access.ts";
+import { expectOwner, findImage } from "./access.ts";
 import { expectSmall, type Image, recordOf } from "./image.ts";
 import { expectWritable, isBaseField, setField } from "./image-fields.ts";
 
@@ -16,18 +16,16 @@ interface Change {
 
 export async function update(exchange: Exchange, identity: Identity, id: string): Promise<void> {
   const type = exchange.request.headers["content-type"]?.split(";")[0]?.trim() ?? "";
-  if (!TYPES.includes(type)) throw new HttpError(415, undefined, { headers: { "Accept-Patch": TYPES.join(", ") } });
+  if (!TYPES.includes(type)) throw unsupported(type, { "Accept-Patch": TYPES.join(", ") });
   const body = await readJson(exchange);
   if (!Array.isArray(body)) throw new HttpError(400, "Request body must be a JSON array of operation objects.");
   const changes = body.map(readChange);
   const image = findImage(exchange, identity, id);
-  if (!mayChange(identity, image)) {
-    throw new HttpError(403, "You are not authorized to complete modify_image action.");
-  }
+  expectOwner(identity, image);
   expectSmall(image, changes);
   for (const change of changes) apply(image, identity, change);
   if (changes.length > 0) image.updatedAt = new Date();
-  replyJson(exchange, 200, recordOf(image));
+  replyJson(exchange, 200, recordOf(image, identity.isAdmin));
 }
 
 function readChange(raw: unknown): Change {
@@ -46,7 +44,7 @@ function apply(image: Image, identity: Identity, { op, name, value }: Change): v
   const isProperty = !isBaseField(name);
   if (isProperty && op !== "add" && !image.properties.has(name)) {
     expectWritable(name);
-    throw new HttpError(409, `Property ${name} does not exist.`);
+    throw new HttpError(409, undefined, { detail: `Property ${name} does not exist.` });
   }
   if (op !== "remove") setField(image, identity, name, value);
   else if (isProperty) image.properties.delete(name);

@@ -3,11 +3,12 @@
  * glance/api/v2/router.py).
  */
 import type { Exchange } from "../http/exchange.ts";
-import { reply, replyEmpty } from "../http/exchange.ts";
+import { headerOf, reply } from "../http/exchange.ts";
 import { methodNotAllowed, notFound } from "../http/webob-error.ts";
 import type { Identity } from "../keystone/tokens.ts";
 import { authenticate } from "./access.ts";
 import { setActive } from "./actions.ts";
+import { refuseCache, refuseQueueing, refuseRemoval } from "./cache.ts";
 import { download, upload } from "./data.ts";
 import { create, list, remove, show } from "./images.ts";
 import { addMember, listMembers, removeMember, showMember, updateMember } from "./members.ts";
@@ -65,6 +66,20 @@ const ROUTES: readonly Route[] = [
       DELETE: (exchange, identity, id = "", member = "") => removeMember(exchange, identity, id, member),
     },
   },
+  {
+    path: /^\/v2\/cache$/,
+    methods: {
+      GET: (_, identity) => refuseCache(identity, "cache_list"),
+      DELETE: (_, identity) => refuseCache(identity, "cache_delete"),
+    },
+  },
+  {
+    path: /^\/v2\/cache\/([^/]+)$/,
+    methods: {
+      DELETE: (exchange, identity, id = "") => refuseRemoval(exchange, identity, id),
+      PUT: (exchange, identity, id = "") => refuseQueueing(exchange, identity, id),
+    },
+  },
   { path: /^\/v2\/schemas\/image$/, methods: { GET: imageSchema } },
   { path: /^\/v2\/schemas\/member$/, methods: { GET: memberSchema } },
 ];
@@ -72,9 +87,8 @@ const ROUTES: readonly Route[] = [
 /** @throws HttpError the refusal */
 export async function glance(exchange: Exchange): Promise<void> {
   const { method, request, response } = exchange;
-  response.setHeader("X-Openstack-Request-Id", `req-${crypto.randomUUID()}`);
   // 1. The CORS filter answers OPTIONS, and the health check and the versions need no token either.
-  if (method === "OPTIONS") return replyEmpty(exchange, 200);
+  if (method === "OPTIONS") return reply(exchange, 200, {}, "");
   if (exchange.path === "/healthcheck")
     return reply(exchange, 200, { "Content-Type": "text/plain; charset=UTF-8" }, "OK");
   if (asksForVersions(exchange.path)) return versions(exchange, 200);
@@ -83,6 +97,9 @@ export async function glance(exchange: Exchange): Promise<void> {
   if (path === null) return versions(exchange, 300);
   // 3. Then the token, before any route is looked at.
   const identity = authenticate(exchange);
+  // The caller's own is taken over (glance/api/middleware/context.py).
+  const requestId = headerOf(request, "x-openstack-request-id") ?? crypto.randomUUID();
+  response.setHeader("X-Openstack-Request-Id", requestId.startsWith("req-") ? requestId : `req-${requestId}`);
   if (path.startsWith("/v1")) return v1({ ...exchange, path }, identity);
   for (const route of ROUTES) {
     const match = route.path.exec(path);
@@ -91,5 +108,7 @@ export async function glance(exchange: Exchange): Promise<void> {
     if (handler === undefined) throw methodNotAllowed(method, Object.keys(route.methods).join(", "));
     return handler(exchange, identity, ...match.slice(1));
   }
+  if (path === "/v2")
+    return reply(exchange, 302, { "Content-Type": "text/plain; charset=utf8", Location: `${exchange.base}/v2/` }, "");
   throw notFound();
 }

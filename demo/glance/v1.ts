@@ -5,7 +5,7 @@
 import { begin, type Exchange, type Headers, replyEmpty, replyJson } from "../http/exchange.ts";
 import { HttpError, methodNotAllowed, notFound } from "../http/webob-error.ts";
 import type { Identity } from "../keystone/tokens.ts";
-import { findImage, mayChange, maySee } from "./access.ts";
+import { expectDownload, findImage, mayChange, maySee } from "./access.ts";
 import { DEACTIVATED, faultHeaders, preface, recordHeaders, refusal } from "./data.ts";
 import { type Image, recordOf } from "./image.ts";
 import { sendData } from "./send.ts";
@@ -36,6 +36,7 @@ async function download(exchange: Exchange, identity: Identity, image: Image): P
   await preface(exchange, image);
   // Admins too, other than in v2.
   if (image.status === "deactivated") throw new HttpError(403, DEACTIVATED);
+  expectDownload(identity);
   const content = image.content;
   if (content === null) throw notFound();
   await sendData(exchange, {

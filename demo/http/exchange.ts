@@ -61,7 +61,8 @@ export function replyError(exchange: Exchange, error: HttpError): void {
   const reason = reasonOf(error.status, STATUS_CODES[error.status]);
   const body = errorBody(error, reason, exchange.request.headers.accept);
   const empty = exchange.method === "HEAD" || error.status === 204 || error.status === 304;
-  const type = empty && error.verbatim === null ? "text/html; charset=UTF-8" : body.type;
+  const type = empty && !error.isCrash ? "text/html; charset=UTF-8" : body.type;
+  if (error.isCrash) exchange.response.removeHeader("X-Openstack-Request-Id");
   // What the client still sends is read and forgotten: a connection that ends under it would take the answer along.
   exchange.request.resume();
   reply(exchange, error.status, { "Content-Type": type, ...error.headers }, empty ? "" : body.text);

@@ -12,10 +12,12 @@ const REASONS: Readonly<Record<number, string>> = {
 /** WebOb's own explanations, used where Glance gives none. */
 const EXPLANATIONS: Readonly<Record<number, string>> = {
   400: "The server could not comply with the request since it is either malformed or otherwise incorrect.",
+  401:
+    "This server could not verify that you are authorized to access the document you requested. Either you supplied the " +
+    "wrong credentials (e.g., bad password), or your browser does not understand how to supply the credentials required.",
   403: "Access was denied to this resource.",
   404: "The resource could not be found.",
   409: "There was a conflict when trying to complete your request.",
-  415: "The request media type is not supported by this server.",
   416: "The Range requested is not available.",
   429: "The client has sent too many requests in a given amount of time",
   500: "The server has either erred or is incapable of performing the requested operation.",
@@ -28,11 +30,11 @@ const EXPLANATIONS: Readonly<Record<number, string>> = {
 export class HttpError extends Error {
   override readonly name = "HttpError";
   readonly status: number;
-  /** Follows the explanation; Glance gives its own words here for a 416. */
+  /** Follows the explanation; Glance gives its own words here for a 409 and a 416. */
   readonly detail: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** The explanation is the whole body, of this type, whatever Accept says. */
-  readonly verbatim: string | null;
+  /** Glance itself failed: the answer is eventlet's (eventlet/wsgi.py, handle_one_response), without a word. */
+  readonly isCrash: boolean;
 
   constructor(
     status: number,
@@ -40,14 +42,14 @@ export class HttpError extends Error {
     options: {
       readonly detail?: string;
       readonly headers?: Readonly<Record<string, string>>;
-      readonly verbatim?: string;
+      readonly isCrash?: boolean;
     } = {},
   ) {
     super(explanation ?? EXPLANATIONS[status] ?? "");
     this.status = status;
     this.detail = options.detail ?? "";
     this.headers = options.headers ?? {};
-    this.verbatim = options.verbatim ?? null;
+    this.isCrash = options.isCrash ?? false;
   }
 }
 
@@ -65,9 +67,14 @@ export function reasonOf(status: number, fallback: string | undefined): string {
   return REASONS[status] ?? fallback ?? "";
 }
 
-/** Glance itself fails: eventlet's answer, without a word (eventlet/wsgi.py, handle_one_response). */
+/** What fails Glance itself. */
 export function crash(): HttpError {
-  return new HttpError(500, "", { verbatim: "text/plain" });
+  return new HttpError(500, "", { isCrash: true });
+}
+
+/** @param type the media type of the request, which the resource does not take */
+export function unsupported(type: string, headers: Readonly<Record<string, string>> = {}): HttpError {
+  return new HttpError(415, `The request media type ${type} is not supported by this server. `, { headers });
 }
 
 export interface ErrorBody {
@@ -77,7 +84,7 @@ export interface ErrorBody {
 
 /** @param accept the request's Accept header */
 export function errorBody(error: HttpError, reason: string, accept: string | undefined): ErrorBody {
-  if (error.verbatim !== null) return { type: error.verbatim, text: error.message };
+  if (error.isCrash) return { type: "text/plain", text: "" };
   const code = `${error.status} ${reason}`;
   const form = formFor(accept);
   if (form === "json") {
@@ -91,10 +98,10 @@ export function errorBody(error: HttpError, reason: string, accept: string | und
   return { type: "text/html; charset=UTF-8", text: `${head}  ${fill(error, escapeHtml)}\n </body>\n</html>` };
 }
 
-/** WebOb's body templates: that of a 405 lacks the line for a comment. */
+/** WebOb's body templates: those of a 405 and a 415 lack the line for a comment. */
 function fill(error: HttpError, quoted: (text: string) => string): string {
   const body = `${quoted(error.message)}<br /><br />\n${quoted(error.detail)}`;
-  return error.status === 405 ? body : `${body}\n\n`;
+  return error.status === 405 || error.status === 415 ? body : `${body}\n\n`;
 }
 
 /** html and json are offered, html first; the client's quality values decide (RFC 9110 section 12.5.1). */

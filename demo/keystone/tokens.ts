@@ -1,9 +1,9 @@
-/** The tokens of a namespace: three that are always good, and those that its Keystone gave out. */
+/** The tokens of a namespace: those that are always good, and those that its Keystone gave out. */
 import { createHash, randomBytes } from "node:crypto";
 import { MAX_TOKENS } from "../limits.ts";
 
 export interface Identity {
-  /** User and project bear the same id and name. */
+  /** Ids are names. */
   readonly userId: string;
   readonly projectId: string;
   readonly roles: readonly string[];
@@ -13,11 +13,21 @@ export interface Identity {
   readonly expiresAt: Date;
 }
 
-/** The users, with the roles that Keystone's bootstrap implies. A user's password is its name. */
-export const USERS: Readonly<Record<string, readonly string[]>> = {
-  demo: ["member", "reader"],
-  other: ["member", "reader"],
-  admin: ["admin", "member", "reader"],
+/** Glance's policy refuses downloads to who has it. */
+export const BARRED_ROLE = "barred";
+
+interface User {
+  readonly project: string;
+  /** With those that Keystone's bootstrap implies. */
+  readonly roles: readonly string[];
+}
+
+/** A user's password is its name. */
+export const USERS: Readonly<Record<string, User>> = {
+  demo: { project: "demo", roles: ["member", "reader"] },
+  other: { project: "other", roles: ["member", "reader"] },
+  admin: { project: "admin", roles: ["admin", "member", "reader"] },
+  barred: { project: "demo", roles: ["member", "reader", BARRED_ROLE] },
 };
 
 /** Keystone's default lifetime of a token, ms. */
@@ -71,11 +81,11 @@ export function nameOfToken(token: string): string {
 }
 
 function identityOf(user: string, methods: readonly string[], lifetimeMs = LIFETIME_MS): Identity {
-  const roles = USERS[user] ?? [];
+  const { project, roles } = USERS[user] ?? { project: user, roles: [] };
   const issuedAt = new Date();
   return {
     userId: user,
-    projectId: user,
+    projectId: project,
     roles,
     isAdmin: roles.includes("admin"),
     methods,

@@ -101,9 +101,9 @@ describe("a miss", () => {
     );
   });
 
-  it("stores an image whose origin sends a Content-Length instead of chunks", async () => {
+  it("stores an image whose origin sends chunks instead of a Content-Length", async () => {
     const image = await createImage({ size: SIZE });
-    await setFaults(image.id, { contentLength: true });
+    await setFaults(image.id, { chunked: true });
     await (await download(image.id)).arrayBuffer();
     await committed(image.id);
     await expectCalls(...asks(image.id), file(image.id));
@@ -115,8 +115,8 @@ describe("a body that is not the image never ends well and is never stored:", ()
     ["corrupt in its first byte", { corruptAt: 0 }],
     ["corrupt in the middle", { corruptAt: SIZE / 2 }],
     ["corrupt in its last byte", { corruptAt: SIZE - 1 }],
-    ["one byte long, chunked", { longBy: 1 }],
-    ["one byte long, with a Content-Length", { longBy: 1, contentLength: true }],
+    ["one byte long, chunked", { longBy: 1, chunked: true }],
+    ["one byte long, with a Content-Length", { longBy: 1 }],
   ])("%s", async (_, faults) => {
     const image = await createImage({ size: SIZE });
     await setFaults(image.id, faults);

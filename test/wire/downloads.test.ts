@@ -48,8 +48,8 @@ const WRONG = [
   { what: "one byte long", faults: { longBy: 1 } },
   { what: "cut in the middle, each time", faults: { cutAt: Math.floor(SIZE / 2) } },
 ].flatMap(({ what, faults }) => [
-  { what: `${what}, chunked`, faults },
-  { what: `${what}, with a Content-Length`, faults: { ...faults, contentLength: true } },
+  { what: `${what}, chunked`, faults: { ...faults, chunked: true } },
+  { what: `${what}, with a Content-Length`, faults },
 ]);
 
 // Side by side: the edge tries a short body again for half a minute.

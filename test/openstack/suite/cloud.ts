@@ -17,6 +17,23 @@ export function tokenOf(user: User): Promise<string> {
   return token;
 }
 
+const projects = new Map<User, Promise<string>>();
+
+/** The id of the project that the user works in. */
+export function projectIdOf(user: User): Promise<string> {
+  const id = projects.get(user) ?? askProject(user);
+  projects.set(user, id);
+  return id;
+}
+
+async function askProject(user: User): Promise<string> {
+  const token = await tokenOf(user);
+  const headers = { "x-auth-token": token, "x-subject-token": token };
+  const response = await fetch(`${KEYSTONE}/auth/tokens`, { headers });
+  const { token: said } = (await response.json()) as { token: { project: { id: string } } };
+  return said.project.id;
+}
+
 /** Bytes that look random and are the same for the same seed: AES-CTR's key stream. */
 export function* content(seed: string, bytes: number): Generator<Buffer> {
   const key = createHash("sha256").update(seed).digest();

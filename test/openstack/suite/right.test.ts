@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { before, describe, test } from "node:test";
-import { GLANCE, GLANCE_LOG, KEYSTONE, PROBE, withoutEdge } from "./addresses.ts";
+import { GLANCE, GLANCE_LOG, PROBE, withoutEdge } from "./addresses.ts";
 import { type Answer, curl, field } from "./clients.ts";
 import {
   atGlance,
@@ -16,6 +16,7 @@ import {
   imageBytesFromGlance,
   makeImage,
   makeImageWithoutData,
+  projectIdOf,
   sha512,
   store,
   tokenOf,
@@ -191,13 +192,13 @@ function question(id: string, options: { readonly token?: string }): Promise<Ans
   return curl(GLANCE + filePath(id), { ...options, headers: [`Range: ${PROBE}`, "Accept: application/json"] });
 }
 
-/** Both gave the image. Glance states no Content-Length where the edge does: bodies of known length are the edge's own. */
+/** Both gave the image. */
 function assertSameImage({ edge, origin }: Both, digest: string): void {
   for (const answer of [edge, origin]) {
     assert.equal(answer.status, 200);
     assert.equal(sha512(answer.body), digest);
   }
-  for (const name of ["content-md5", "content-type"]) {
+  for (const name of ["content-md5", "content-type", "content-length"]) {
     assert.equal(field(edge.headers, name), field(origin.headers, name), name);
   }
 }
@@ -213,12 +214,7 @@ async function deactivate(id: string): Promise<void> {
 
 /** Offers the image to other's project, which need not accept it. */
 async function offerToOther(id: string): Promise<void> {
-  const token = await tokenOf("other");
-  const response = await fetch(`${KEYSTONE}/auth/tokens`, {
-    headers: { "x-auth-token": token, "x-subject-token": token },
-  });
-  const { token: said } = (await response.json()) as { token: { project: { id: string } } };
-  const member = JSON.stringify({ member: said.project.id });
+  const member = JSON.stringify({ member: await projectIdOf("other") });
   await atGlance("POST", `/v2/images/${id}/members`, await tokenOf("demo"), "application/json", member);
 }
 

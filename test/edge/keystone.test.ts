@@ -447,7 +447,7 @@ describe("the versions document", () => {
       "v2.16 SUPPORTED",
       "v2.15 SUPPORTED",
       "v2.14 SUPPORTED",
-      "v2.9 SUPPORTED",
+      "v2.13 SUPPORTED",
     ]);
     expect(versions[0]?.links).toEqual([{ rel: "self", href: "https://edge.test/v2/" }]);
   });

@@ -1,3 +1,5 @@
+/** Invariant 2: no download ends well with wrong bytes, and no client gets bytes of two attempts. */
+
 import { describe, expect, it } from "vitest";
 import { bytesOf, expectKept, expectNothingLeft, startReaders, takeData } from "../support/fills.ts";
 import { keepLines } from "../support/lines.ts";

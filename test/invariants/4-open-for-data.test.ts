@@ -11,7 +11,6 @@ import { keptImage, keysOf } from "../support/kept.ts";
 import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import {
-  ask,
   asks,
   asksV1,
   bindings,
@@ -22,7 +21,6 @@ import {
   setFaults,
   settled,
   sha512,
-  trueBytes,
 } from "../support/scenario.ts";
 
 const SIZE = 900_000;
@@ -293,92 +291,4 @@ describe("when the cache is in trouble its clients", () => {
     expect(pauses).toEqual([]);
     await expectCalls(...asks(image.id), file(image));
   });
-});
-
-describe("ALONE_MAX", () => {
-  const env = { CACHE_MAX_BYTES: "0", ALONE_MAX: "2" };
-  const images = (number: number) =>
-    Promise.all(
-      Array.from({ length: number }, async () => {
-        const image = await createImage({ size: SIZE });
-        await setFaults(image.id, { rate: SIZE });
-        return image;
-      }),
-    );
-
-  it("bounds the downloads that go alone: the next one is 503 and told when to come back, and has its place later", async () => {
-    const [one, two, three] = await images(3);
-    if (one === undefined || two === undefined || three === undefined) throw new Error("no images");
-    const readers = [await startReader(one.id, { env }), await startReader(two.id, { env })];
-    const refused = await download(three.id, { env, headers: { accept: "application/json" } });
-    expect([refused.status, refused.headers.get("retry-after"), refused.headers.get("cache-status")]).toEqual([
-      503,
-      "10",
-      "glance-edge; fwd=uri-miss; detail=no-room",
-    ]);
-    expect(await refused.json()).toMatchObject({ code: "503 Service Unavailable" });
-    for (const reader of readers) expect(await reader.ended).toBe("whole");
-    await settled();
-    const next = await download(three.id, { env });
-    expect(next.status).toBe(200);
-    expect((await next.arrayBuffer()).byteLength).toBe(SIZE);
-    const twice = [...asks(three.id), ...asks(three.id)];
-    await expectCalls(...asks(one.id), ...asks(two.id), file(one), file(two), ...twice, file(three));
-  });
-
-  it("gives the places back of who leaves, of what is cut, and of what the origin refuses", async () => {
-    const [left, cut, refused] = await images(3);
-    if (left === undefined || cut === undefined || refused === undefined) throw new Error("no images");
-    await setFaults(cut.id, { corruptAt: 0 });
-    const leaving = await startReader(left.id, { env, leaveAt: 100_000 });
-    expect(await leaving.ended).toBe("left");
-    expect(await (await startReader(cut.id, { env })).ended).toBe("cut");
-    const remembering = { ...env, AUTHORIZATION_TTL: "60" };
-    await (await download(refused.id, { env: remembering })).arrayBuffer();
-    await setFaults(refused.id, { status: 403 });
-    expect((await download(refused.id, { env: remembering })).status).toBe(403);
-    await settled();
-    const [one, two] = await images(2);
-    if (one === undefined || two === undefined) throw new Error("no images");
-    const both = await Promise.all([startReader(one.id, { env }), startReader(two.id, { env })]);
-    for (const reader of both) expect(await reader.ended).toBe("whole");
-    await expectCalls(
-      ...[left, cut, refused, one, two].flatMap((image) => [...asks(image.id), file(image)]),
-      file(refused),
-      file(refused),
-    );
-  });
-
-  it("of 0 bounds nothing", async () => {
-    const all = await images(4);
-    const none = { ...env, ALONE_MAX: "0" };
-    const readers = await Promise.all(all.map(({ id }) => startReader(id, { env: none })));
-    for (const reader of readers) expect(await reader.ended).toBe("whole");
-    await expectCalls(...all.flatMap((image) => [...asks(image.id), file(image)]));
-  });
-});
-
-it("an object that breaks off in the middle cuts the download", async () => {
-  const image = await keptImage({ size: SIZE });
-  const get = async (key: string, options: R2GetOptions) => {
-    const object = await bindings.BUCKET.get(key, options);
-    if (object === null) return null;
-    const { readable, writable } = new FixedLengthStream(object.size);
-    const writer = writable.getWriter();
-    const half = new Uint8Array(await object.arrayBuffer()).slice(0, SIZE / 2);
-    void writer
-      .write(half)
-      .then(() => writer.abort(new Error("R2 broke off")))
-      .catch(() => undefined);
-    return new Proxy(object, {
-      get: (target, name) => (name === "body" ? readable : Reflect.get(target, name, target)),
-    });
-  };
-  const reader = await startReader(image.id, { env: { BUCKET: bucketBut({ get }) } });
-  expect(reader.cacheStatus).toBe("glance-edge; hit");
-  expect(await reader.ended).toBe("cut");
-  // The client resumes by itself.
-  const rest = await ask(`/v2/images/${image.id}/file`, { headers: { range: `bytes=${SIZE / 2}-` } });
-  expect(new Uint8Array(await rest.arrayBuffer())).toEqual((await trueBytes(image.id)).slice(SIZE / 2));
-  await expectCalls(...asks(image.id), ...asks(image.id));
 });

@@ -1,3 +1,5 @@
+/** Invariant 5: however many read, and however slow the origin is, its image comes once. */
+
 import { describe, expect, it } from "vitest";
 import { countAsks } from "../support/bindings.ts";
 import { bytesOf, expectKept, expectOnce, RANDOM_ACCESS, startReaders, takeData } from "../support/fills.ts";

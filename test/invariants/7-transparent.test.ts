@@ -1,3 +1,5 @@
+/** Invariant 7: what is no image data passes unchanged. */
+
 import { describe, expect, it } from "vitest";
 import { keepLines } from "../support/lines.ts";
 import { ask, atOrigin, bindings, createImage, expectCalls } from "../support/scenario.ts";

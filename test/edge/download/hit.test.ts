@@ -1,5 +1,4 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { bucketBut } from "../../support/bindings.ts";
 import { keptImage, keysOf } from "../../support/kept.ts";
 import { keepLines } from "../../support/lines.ts";
 import { dataBytes } from "../../support/readers.ts";
@@ -7,7 +6,6 @@ import {
   ask,
   asks,
   atOrigin,
-  bindings,
   cacheImage,
   createImage,
   download,
@@ -143,84 +141,6 @@ describe("a conditional download of a stored image", () => {
     expect(response.status).toBe(404);
     await response.body?.cancel();
     await expectCalls(...asks(image.id), `GET /v2/images/${image.id}/file`);
-  });
-});
-
-describe("what is kept is opened", () => {
-  /** The ranges that R2 was asked for. */
-  async function opened(headers: Record<string, string>): Promise<unknown[]> {
-    const ranges: unknown[] = [];
-    const get = (key: string, options: R2GetOptions) => {
-      ranges.push(options.range ?? null);
-      return bindings.BUCKET.get(key, options);
-    };
-    const response = await download(image.id, { headers, env: { BUCKET: bucketBut({ get }) } });
-    await response.arrayBuffer();
-    await expectCalls(...asks(image.id));
-    return ranges;
-  }
-
-  it.each([
-    [{}, [null]],
-    [{ range: "bytes=7-9" }, [{ offset: 7, length: 3 }]],
-    [{ range: "bytes=7-" }, [{ offset: 7 }]],
-    [{ range: "bytes=-7" }, [{ suffix: 7 }]],
-    // What can't be known before the record has come is opened again.
-    [{ range: "bytes=7-9", "if-range": '"x"' }, [null]],
-    [{ "content-range": "bytes 7-9/*" }, [null, { offset: 7, length: 3 }]],
-  ] as [Record<string, string>, unknown[]][])("for %j by %j", async (headers, ranges) => {
-    expect(await opened(headers)).toEqual(ranges);
-  });
-
-  it("is given whole or not at all: a copy that is replaced between two looks is not mixed with another", async () => {
-    const get = async (key: string, options: R2GetOptions) => {
-      const object = await bindings.BUCKET.get(key, options);
-      if (object === null || options.range === undefined) return object;
-      return new Proxy(object, {
-        get: (target, name) =>
-          name === "customMetadata"
-            ? { ...object.customMetadata, attempt: "another" }
-            : Reflect.get(target, name, target),
-      });
-    };
-    const headers = { "content-range": "bytes 7-9/*" };
-    const response = await download(image.id, { headers, env: { BUCKET: bucketBut({ get }) } });
-    expect(response.headers.get("cache-status")).toBe("glance-edge; fwd=uri-miss; collapsed");
-    expect(new Uint8Array(await response.arrayBuffer())).toEqual(bytes.slice(7, 10));
-    await expectCalls(...asks(image.id));
-  });
-});
-
-describe("what is under an image's key but is not the image is a miss and is replaced:", () => {
-  const put = (key: string, body: Uint8Array, customMetadata?: Record<string, string>) =>
-    bindings.BUCKET.put(key, body, customMetadata === undefined ? {} : { customMetadata });
-  const mine = { kind: "image", attempt: "a", rangesFrom: "0" };
-
-  it.each<[string, (id: string, bytes: Uint8Array) => Promise<unknown>]>([
-    ["something that no Fill has put", (id, bytes) => put(`images/${id}`, bytes)],
-    ["a shortened copy", (id, bytes) => put(`images/${id}`, bytes.slice(1), mine)],
-    [
-      "a copy with other content",
-      (id, bytes) =>
-        put(
-          `images/${id}`,
-          bytes.map((byte) => byte ^ 1),
-          mine,
-        ),
-    ],
-    ["a copy with the right content that R2 never checked by SHA-512", (id, bytes) => put(`images/${id}`, bytes, mine)],
-  ])("%s", async (_, harm) => {
-    const other = await createImage({ size: 200_000 });
-    await harm(other.id, await trueBytes(other.id));
-    const miss = await download(other.id);
-    expect(miss.headers.get("cache-status")).toBe("glance-edge; fwd=uri-miss; stored");
-    expect(await sha512(await miss.arrayBuffer())).toBe(other.os_hash_value);
-    await expectCalls(...asks(other.id), `GET /v2/images/${other.id}/file`);
-    await expect.poll(() => bindings.BUCKET.head(`images/${other.id}`), { timeout: 15_000 }).not.toBeNull();
-    const hit = await download(other.id);
-    expect(hit.headers.get("cache-status")).toBe("glance-edge; hit");
-    expect(await sha512(await hit.arrayBuffer())).toBe(other.os_hash_value);
-    await expectCalls(...asks(other.id));
   });
 });
 

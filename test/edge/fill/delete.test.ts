@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { bucketBut, fillClient, resetFill, sliceOf } from "../../support/bindings.ts";
+import { fillClient } from "../../support/bindings.ts";
 import { CALM, fillEnv } from "../../support/fill-env.ts";
-import { bytesOf, expectKept, expectNothingLeft, SOON, slicesOf, startReaders, takeData } from "../../support/fills.ts";
+import { bytesOf, expectKept, expectNothingLeft, SOON, startReaders, takeData } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
-import { expectImage, startReader } from "../../support/readers.ts";
-import { ask, bindings, createImage, type Image, setFaults, settled, takeCalls } from "../../support/scenario.ts";
+import { expectImage } from "../../support/readers.ts";
+import { ask, createImage, type Image, setFaults, settled, takeCalls } from "../../support/scenario.ts";
 
 const SIZE = 3_000_000;
 keepLines();
@@ -57,58 +57,6 @@ describe("an image that is deleted", () => {
     await takeCalls();
   });
 
-  it("while the one put runs: what the put stores goes as well", async () => {
-    const image = await createImage({ size: SIZE });
-    const stopped = Promise.withResolvers<void>();
-    let putting = false;
-    const put = async (...args: Parameters<R2Bucket["put"]>): Promise<R2Object | null> => {
-      const [key, body, options] = args;
-      if (!key.startsWith("images/")) return bindings.BUCKET.put(...args);
-      // It has all bytes in its hands, and is slow to store them.
-      const bytes = await new Response(body as ReadableStream).arrayBuffer();
-      putting = true;
-      await stopped.promise;
-      return bindings.BUCKET.put(key, bytes, options);
-    };
-    fillEnv.changes = { ...CALM, BUCKET: bucketBut({ put }) };
-    const [reader] = await startReaders(image, 1);
-    if (reader !== undefined) await expectImage(reader, image);
-    await expect.poll(() => putting, SOON).toBe(true);
-    await deleteImage(image);
-    await settled();
-    stopped.resolve();
-    await scheduler.wait(300);
-    await expectGone(image);
-    expect(
-      bytesOf((await takeCalls()).filter(({ status, range }) => status === 200 && range === null)),
-    ).toBeGreaterThan(0);
-  });
-
-  it("while the one put runs, and the object is reset behind that: what the put stores goes as well", async () => {
-    const image = await createImage({ size: SIZE });
-    // Looked at, not awaited: what goes on in the object's own context would end with it.
-    const taken: LatePut[] = [];
-    const put = async (...args: Parameters<R2Bucket["put"]>): Promise<R2Object | null> => {
-      const [key, body, options] = args;
-      if (!key.startsWith("images/")) return bindings.BUCKET.put(...args);
-      taken.push({ key, bytes: await new Response(body as ReadableStream).arrayBuffer(), options });
-      return new Promise<never>(() => undefined);
-    };
-    fillEnv.changes = { ...CALM, BUCKET: bucketBut({ put }) };
-    const [reader] = await startReaders(image, 1);
-    if (reader !== undefined) await expectImage(reader, image);
-    await expect.poll(() => taken.length, SOON).toBe(1);
-    await deleteImage(image);
-    await settled();
-    await resetFill(image.id);
-    // By R2 itself, which does not know that the object is gone.
-    for (const { key, bytes, options } of taken) {
-      expect(await bindings.BUCKET.put(key, bytes, options)).not.toBeNull();
-    }
-    await expectGone(image);
-    await takeCalls();
-  });
-
   it("and made again under the same id is filled anew, with what it is now", async () => {
     const image = await createImage({ size: SIZE });
     const [reader] = await startReaders(image, 1);
@@ -136,36 +84,4 @@ describe("an image that is taken out of the cache", () => {
     await expectNothingLeft(image);
     expect(await fillClient(image.id).remove("always")).toBe("nothing");
   });
-
-  it("leaves nothing of a put that lands after its slices were removed", async () => {
-    const image = await createImage({ size: SIZE });
-    await setFaults(image.id, { rate: 2_000_000 });
-    const late: LatePut[] = [];
-    const put = async (...args: Parameters<R2Bucket["put"]>): Promise<R2Object | null> => {
-      const [key, body, options] = args;
-      if (!key.startsWith("fills/") || sliceOf(key) !== 9) return bindings.BUCKET.put(...args);
-      late.push({ key, bytes: (body as Uint8Array<ArrayBuffer>).slice().buffer, options });
-      throw new Error("the answer was lost");
-    };
-    fillEnv.changes = { ...CALM, BUCKET: bucketBut({ put }) };
-    const reader = await startReader(image.id);
-    await expect.poll(() => late.length, SOON).toBeGreaterThan(0);
-    expect(await fillClient(image.id).remove("always")).toBe("removed");
-    await expect.poll(() => slicesOf(image.id), SOON).toEqual([]);
-    for (const { key, bytes, options } of late.slice(0, 1)) await bindings.BUCKET.put(key, bytes, options);
-    expect(await slicesOf(image.id)).toEqual([9]);
-    await expectNothingLeft(image);
-    const ending = await reader.ended;
-    if (ending === "whole") await expectImage(reader, image);
-    else expect(ending).toBe("cut");
-    await settled();
-    await takeData(image);
-  });
 });
-
-/** A put that R2 has taken in, and does later. */
-interface LatePut {
-  readonly key: string;
-  readonly bytes: ArrayBuffer;
-  readonly options: R2PutOptions | undefined;
-}

@@ -66,21 +66,6 @@ describe("a store whose put of a slice", () => {
     await expectKept(image);
   });
 
-  it("is done, but whose answer is lost, has that slice", async () => {
-    const lost = new Set<string>();
-    const put: Put = async (key, ...rest) => {
-      const answer = await realPut(key, ...rest);
-      if (!isSlice(key) || lost.has(key)) return answer;
-      lost.add(key);
-      return broken();
-    };
-    fillsHave({ put });
-    const image = await slowImage();
-    for (const reader of await startReaders(image, 4)) await expectImage(reader, image);
-    await expectOnce(image);
-    await expectKept(image);
-  });
-
   it("fails always sends each reader to the origin, as without an edge, and leaves nothing", async () => {
     fillsHave({ put: broken });
     const image = await createImage({ size: SIZE });
@@ -243,33 +228,6 @@ describe("a slice that is missing", () => {
 });
 
 describe("a store whose put of the object", () => {
-  it("fails once is asked again, and no reader notices", async () => {
-    let failed = 0;
-    const put: Put = (key, ...rest) => (isSlice(key) || failed++ > 0 ? realPut(key, ...rest) : broken());
-    fillsHave({ put });
-    const image = await slowImage();
-    for (const reader of await startReaders(image, 3)) await expectImage(reader, image);
-    await expectOnce(image);
-    await expectKept(image);
-    expect(failed).toBe(2);
-  });
-
-  it("is done, but whose answer is lost, is not asked again", async () => {
-    let puts = 0;
-    const put: Put = async (key, ...rest) => {
-      const answer = await realPut(key, ...rest);
-      if (isSlice(key)) return answer;
-      puts++;
-      return broken();
-    };
-    fillsHave({ put });
-    const image = await slowImage();
-    for (const reader of await startReaders(image, 3)) await expectImage(reader, image);
-    await expectOnce(image);
-    await expectKept(image);
-    expect(puts).toBe(1);
-  });
-
   it("fails always leaves nothing, and all of them have their image", async () => {
     fillsHave({ put: ((key, ...rest) => (isSlice(key) ? realPut(key, ...rest) : broken())) satisfies Put });
     const image = await slowImage();

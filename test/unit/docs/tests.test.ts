@@ -7,7 +7,7 @@ import readme from "../../README.md?raw";
 /** Every test file as text, by its path below test/. */
 const files = new Map(
   Object.entries(import.meta.glob<string>("../../**/*.test.ts", { query: "?raw", import: "default", eager: true })).map(
-    ([path, text]) => [path.replace("../", "").replace(/^\.\//, "unit/"), text],
+    ([path, text]) => [new URL(path, "file:///unit/docs/").pathname.slice(1), text],
   ),
 );
 
@@ -57,11 +57,24 @@ describe("an invariant", () => {
     expect(paths.length).toBeGreaterThan(0);
     expect(paths.filter((path) => !files.has(path))).toEqual([]);
   });
+
+  it.each(invariants)("has a test file of its own: %s", (name) => {
+    const own = [...files.keys()].filter((path) => path.startsWith(`invariants/${name.split(".")[0]}-`));
+    expect(own).toHaveLength(1);
+  });
 });
 
 describe("a table of races", () => {
   it("stands in docs/fills.md", () => {
     expect(races.length).toBeGreaterThan(5);
+  });
+
+  it("has a test file of its own, each of them", () => {
+    const own = played.map(([, named]) => [
+      ...new Set(named.map(({ file }) => file).filter((file) => file.startsWith("races/"))),
+    ]);
+    expect(own.flat().sort()).toEqual([...files.keys()].filter((path) => path.startsWith("races/")).sort());
+    expect(own.filter((of) => of.length !== 1)).toEqual([]);
   });
 
   it.each(played)("names tests, which exist: %s", (_, named) => {

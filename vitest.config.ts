@@ -11,11 +11,13 @@ const wrangler = { configPath: "./wrangler.toml" };
 
 /** Tests of downloads and fills that depend on whether the origin's store can read from the middle: run in both kinds. */
 const DEPENDS_ON_STORE = [
-  ...["miss", "hit", "v1", "fail-open"],
-  ...["storm", "leave", "mismatch", "origin-faults", "slow-origin", "restart", "races", "ranges", "v1", "pull"].map(
-    (name) => `fill-${name}`,
-  ),
+  "test/invariants/{2,3,4,5,6}-*.test.ts",
+  "test/races/*.test.ts",
+  "test/edge/download/{miss,hit,v1,alone-max}.test.ts",
+  "test/edge/fill/{leave,origin-faults,pull,ranges,restart,slow-origin,v1}.test.ts",
 ];
+/** All that runs the whole Worker. */
+const EDGE = ["test/invariants/*.test.ts", "test/races/*.test.ts", "test/edge/**/*.test.ts"];
 
 /** The whole Worker in front of a demo origin whose store can read from the middle, as files can, or not, as Ceph. */
 function edge(name: string, randomAccess: boolean, include: string[]): TestProjectInlineConfiguration {
@@ -75,12 +77,8 @@ export default defineConfig({
           isolate: false,
         },
       },
-      edge("edge", true, ["test/edge/**/*.test.ts"]),
-      edge(
-        "edge-sequential",
-        false,
-        DEPENDS_ON_STORE.map((name) => `test/edge/${name}.test.ts`),
-      ),
+      edge("edge", true, EDGE),
+      edge("edge-sequential", false, DEPENDS_ON_STORE),
       { test: { name: "check", include: ["test/check/**/*.test.ts"], testTimeout: 30_000 } },
       { test: { name: "demo", include: ["test/{demo-origin,contract}/**/*.test.ts"], testTimeout: 30_000 } },
       {

@@ -1,0 +1,81 @@
+/** A put whose answer was lost (docs/fills.md): looked for before it is tried again. */
+import { afterEach, describe, expect, it } from "vitest";
+import { bucketBut } from "../support/bindings.ts";
+import { CALM, fillEnv } from "../support/fill-env.ts";
+import { expectKept, expectOnce, startReaders } from "../support/fills.ts";
+import { keepLines } from "../support/lines.ts";
+import { expectImage } from "../support/readers.ts";
+import { bindings, createImage, type Image, setFaults } from "../support/scenario.ts";
+
+const SIZE = 2_000_000;
+keepLines();
+
+type Put = (...put: Parameters<R2Bucket["put"]>) => Promise<R2Object | null>;
+
+const isSlice = (key: string) => key.startsWith("fills/");
+const broken = () => Promise.reject(new Error("R2 is down"));
+
+/** From now on Fills have this in the place of the bucket. */
+function fillsHave(replaced: Parameters<typeof bucketBut>[0]): void {
+  fillEnv.changes = { ...CALM, BUCKET: bucketBut(replaced) };
+}
+
+function realPut(...put: Parameters<R2Bucket["put"]>): Promise<R2Object | null> {
+  return bindings.BUCKET.put(...put);
+}
+
+afterEach(() => {
+  fillEnv.changes = CALM;
+});
+
+async function slowImage(): Promise<Image> {
+  const image = await createImage({ size: SIZE });
+  await setFaults(image.id, { rate: 2_000_000 });
+  return image;
+}
+
+describe("a store whose put of a slice", () => {
+  it("is done, but whose answer is lost, has that slice", async () => {
+    const lost = new Set<string>();
+    const put: Put = async (key, ...rest) => {
+      const answer = await realPut(key, ...rest);
+      if (!isSlice(key) || lost.has(key)) return answer;
+      lost.add(key);
+      return broken();
+    };
+    fillsHave({ put });
+    const image = await slowImage();
+    for (const reader of await startReaders(image, 4)) await expectImage(reader, image);
+    await expectOnce(image);
+    await expectKept(image);
+  });
+});
+
+describe("a store whose put of the object", () => {
+  it("fails once is asked again, and no reader notices", async () => {
+    let failed = 0;
+    const put: Put = (key, ...rest) => (isSlice(key) || failed++ > 0 ? realPut(key, ...rest) : broken());
+    fillsHave({ put });
+    const image = await slowImage();
+    for (const reader of await startReaders(image, 3)) await expectImage(reader, image);
+    await expectOnce(image);
+    await expectKept(image);
+    expect(failed).toBe(2);
+  });
+
+  it("is done, but whose answer is lost, is not asked again", async () => {
+    let puts = 0;
+    const put: Put = async (key, ...rest) => {
+      const answer = await realPut(key, ...rest);
+      if (isSlice(key)) return answer;
+      puts++;
+      return broken();
+    };
+    fillsHave({ put });
+    const image = await slowImage();
+    for (const reader of await startReaders(image, 3)) await expectImage(reader, image);
+    await expectOnce(image);
+    await expectKept(image);
+    expect(puts).toBe(1);
+  });
+});

@@ -1,0 +1,83 @@
+/** A stop against the one put (docs/fills.md): what the put stores goes as well. */
+
+import { afterEach, describe, expect, it } from "vitest";
+import { bucketBut, resetFill } from "../support/bindings.ts";
+import { CALM, fillEnv } from "../support/fill-env.ts";
+import { bytesOf, expectNothingLeft, SOON, startReaders } from "../support/fills.ts";
+import type { HeldPut } from "../support/holding.ts";
+import { keepLines } from "../support/lines.ts";
+import { expectImage } from "../support/readers.ts";
+import { ask, bindings, createImage, type Image, settled, takeCalls } from "../support/scenario.ts";
+
+const SIZE = 3_000_000;
+keepLines();
+
+afterEach(() => {
+  fillEnv.changes = CALM;
+});
+
+async function deleteImage(image: Image): Promise<void> {
+  const response = await ask(`/v2/images/${image.id}`, { method: "DELETE" });
+  expect(response.status).toBe(204);
+}
+
+async function expectGone(image: Image): Promise<void> {
+  await expectNothingLeft(image);
+  const response = await ask(`/v2/images/${image.id}/file`);
+  expect(response.status).toBe(404);
+  await response.arrayBuffer();
+}
+
+describe("an image that is deleted", () => {
+  it("while the one put runs: what the put stores goes as well", async () => {
+    const image = await createImage({ size: SIZE });
+    const stopped = Promise.withResolvers<void>();
+    let putting = false;
+    const put = async (...args: Parameters<R2Bucket["put"]>): Promise<R2Object | null> => {
+      const [key, body, options] = args;
+      if (!key.startsWith("images/")) return bindings.BUCKET.put(...args);
+      // It has all bytes in its hands, and is slow to store them.
+      const bytes = await new Response(body as ReadableStream).arrayBuffer();
+      putting = true;
+      await stopped.promise;
+      return bindings.BUCKET.put(key, bytes, options);
+    };
+    fillEnv.changes = { ...CALM, BUCKET: bucketBut({ put }) };
+    const [reader] = await startReaders(image, 1);
+    if (reader !== undefined) await expectImage(reader, image);
+    await expect.poll(() => putting, SOON).toBe(true);
+    await deleteImage(image);
+    await settled();
+    stopped.resolve();
+    await scheduler.wait(300);
+    await expectGone(image);
+    expect(
+      bytesOf((await takeCalls()).filter(({ status, range }) => status === 200 && range === null)),
+    ).toBeGreaterThan(0);
+  });
+
+  it("while the one put runs, and the object is reset behind that: what the put stores goes as well", async () => {
+    const image = await createImage({ size: SIZE });
+    // Looked at, not awaited: what goes on in the object's own context would end with it.
+    const taken: HeldPut[] = [];
+    const put = async (...args: Parameters<R2Bucket["put"]>): Promise<R2Object | null> => {
+      const [key, body, options] = args;
+      if (!key.startsWith("images/")) return bindings.BUCKET.put(...args);
+      taken.push({ key, bytes: new Uint8Array(await new Response(body as ReadableStream).arrayBuffer()), options });
+      return new Promise<never>(() => undefined);
+    };
+    fillEnv.changes = { ...CALM, BUCKET: bucketBut({ put }) };
+    const [reader] = await startReaders(image, 1);
+    if (reader !== undefined) await expectImage(reader, image);
+    await expect.poll(() => taken.length, SOON).toBe(1);
+    await deleteImage(image);
+    await settled();
+    await resetFill(image.id);
+    // By R2 itself, which does not know that the object is gone.
+    for (const { key, bytes, options } of taken) {
+      expect(await bindings.BUCKET.put(key, bytes, options)).not.toBeNull();
+    }
+    await expectGone(image);
+    await takeCalls();
+  });
+});

@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import { parseRecordV1, parseRecordV2 } from "../../../src/glance/record.ts";
+
+const V2 = {
+  id: "a",
+  status: "active",
+  size: 26,
+  checksum: "c",
+  os_hash_algo: "sha512",
+  os_hash_value: "h",
+  owner: "o",
+};
+const v2 = (change: Readonly<Record<string, unknown>>) => parseRecordV2(JSON.stringify({ ...V2, ...change }), "a");
+
+const V1 = {
+  "x-image-meta-id": "a",
+  "x-image-meta-status": "active",
+  "x-image-meta-size": "26",
+  "x-image-meta-checksum": "c",
+  "x-image-meta-owner": "o",
+  "x-image-meta-deleted": "False",
+};
+const v1 = (change: Readonly<Record<string, string>>) => parseRecordV1(new Headers({ ...V1, ...change }), "a");
+
+describe("a v2 record", () => {
+  it("is read", () => {
+    const hash = { algorithm: "sha512", value: "h" };
+    expect(v2({})).toEqual({ status: "active", size: 26, checksum: "c", hash, owner: "o" });
+  });
+
+  it("of an image without data says so", () => {
+    const empty = { status: "queued", size: null, checksum: null, os_hash_algo: null, os_hash_value: null };
+    expect(v2(empty)).toEqual({ status: "queued", size: null, checksum: null, hash: null, owner: "o" });
+  });
+
+  it("may say no more than id and status", () => {
+    expect(parseRecordV2('{"id":"a","status":"active"}', "a")).toEqual({
+      status: "active",
+      size: null,
+      checksum: null,
+      hash: null,
+      owner: null,
+    });
+  });
+
+  it.each([0, -1, 1.5, "26", null, true, 2 ** 53, []])("has no size when that is %j", (size) => {
+    expect(v2({ size }).size).toBeNull();
+  });
+
+  it.each([{ os_hash_algo: null }, { os_hash_value: null }, { os_hash_algo: "" }, { os_hash_value: 5 }])(
+    "has no hash with %j",
+    (change) => {
+      expect(v2(change).hash).toBeNull();
+    },
+  );
+
+  it.each(["", "<html>", "{", "undefined"])("is not %j", (text) => {
+    expect(() => parseRecordV2(text, "a")).toThrow(TypeError);
+  });
+
+  it.each(["null", "[]", '"a"', "5", "{}", '{"id":"b","status":"active"}', '{"id":"a"}', '{"id":"a","status":1}'])(
+    "is not %s",
+    (text) => {
+      expect(() => parseRecordV2(text, "a")).toThrow(TypeError);
+    },
+  );
+});
+
+describe("a v1 record", () => {
+  it("is read", () => {
+    expect(v1({})).toEqual({ status: "active", size: 26, checksum: "c", hash: null, owner: "o" });
+  });
+
+  it.each(["True", "true", "TRUE"])("of a deleted image (%s) is deleted whatever its status says", (deleted) => {
+    expect(v1({ "x-image-meta-deleted": deleted }).status).toBe("deleted");
+  });
+
+  it.each(["0", "-1", "", "1.5", "0x1a", "26 bytes", "99999999999999999999"])("has no size when that is %j", (size) => {
+    expect(v1({ "x-image-meta-size": size }).size).toBeNull();
+  });
+
+  it("has no checksum and no owner when they are empty", () => {
+    expect(v1({ "x-image-meta-checksum": "", "x-image-meta-owner": "" })).toMatchObject({
+      checksum: null,
+      owner: null,
+    });
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ["another image's", { ...V1, "x-image-meta-id": "b" }],
+    ["without an id", { "x-image-meta-status": "active" }],
+    ["without a status", { "x-image-meta-id": "a" }],
+    ["no record at all", {}],
+  ])("is refused when it is %s", (_, headers) => {
+    expect(() => parseRecordV1(new Headers(headers), "a")).toThrow(TypeError);
+  });
+});

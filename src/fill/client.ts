@@ -37,9 +37,10 @@ export class FillClient {
     await this.#call("left", 0, (fill) => fill.left(reader));
   }
 
-  /** Takes the image out of the cache. @returns null when the Fill can't be reached */
-  remove(rule: "always" | "unless-read"): Promise<RemoveAnswer | null> {
-    return this.#call("remove", 0, (fill) => fill.remove(this.#imageId, rule));
+  /** Takes the image out of the cache. @returns null when the Fill can't be reached, or R2 does not remove it */
+  async remove(rule: "always" | "unless-read"): Promise<Exclude<RemoveAnswer, "failed"> | null> {
+    const answer = await this.#call("remove", 0, (fill) => fill.remove(this.#imageId, rule));
+    return answer === "failed" ? null : answer;
   }
 
   /** Ends what is being fetched for the queue alone. @returns whether the Fill was told */

@@ -113,8 +113,11 @@ export type FillLook =
 /** What became of what the clean has found. */
 export type CleanAnswer = "in-use" | "removed" | "failed";
 
-/** What became of a kept image that was to go. `"busy"`: it stays, clients download through its fill. */
-export type RemoveAnswer = "removed" | "nothing" | "busy";
+/**
+ * What became of a kept image that was to go. `"busy"`: it stays, clients download through its fill; `"failed"`: R2 did not
+ * remove it, and the Fill tries again by itself in some minutes.
+ */
+export type RemoveAnswer = "removed" | "nothing" | "busy" | "failed";
 
 /** The calls of a Fill. Each names the image: an object does not know its own name. */
 export interface FillCalls {

@@ -1,8 +1,18 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { bucketBut, fillClient, resetFill, sliceOf } from "../support/bindings.ts";
 import { CALM, fillEnv } from "../support/fill-env.ts";
-import { bytesOf, expectKept, expectNothingLeft, SOON, slicesOf, startReaders, takeData } from "../support/fills.ts";
+import {
+  bytesOf,
+  expectKept,
+  expectNothingLeft,
+  keysOf,
+  SOON,
+  slicesOf,
+  startReaders,
+  takeData,
+} from "../support/fills.ts";
 import { keepLines } from "../support/lines.ts";
+import { manage } from "../support/manage.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { ask, bindings, createImage, type Image, setFaults, settled, takeCalls } from "../support/scenario.ts";
 
@@ -135,6 +145,28 @@ describe("an image that is taken out of the cache", () => {
     expect(await fillClient(image.id).remove("unless-read")).toBe("removed");
     await expectNothingLeft(image);
     expect(await fillClient(image.id).remove("always")).toBe("nothing");
+  });
+
+  it("and that R2 does not remove is not said to be gone, and goes later by itself", async () => {
+    const image = await createImage({ size: SIZE });
+    let broken = false;
+    const remove = async (keys: string | string[]) => {
+      if (broken && [keys].flat().some((key) => key.startsWith("images/"))) throw new Error("R2 is down");
+      return bindings.BUCKET.delete(keys);
+    };
+    fillEnv.changes = { ...CALM, BUCKET: bucketBut({ delete: remove }) };
+    const [reader] = await startReaders(image, 1);
+    if (reader !== undefined) await expectImage(reader, image);
+    await expectKept(image);
+    await takeData(image);
+    broken = true;
+    expect(await fillClient(image.id).remove("always")).toBe(null);
+    const removal = await manage(`DELETE /v2/cache/${image.id}`);
+    expect(removal.status).toBe(503);
+    await removal.arrayBuffer();
+    expect(await keysOf(image.id)).toEqual([`images/${image.id}`]);
+    broken = false;
+    await expectNothingLeft(image);
   });
 
   it("leaves nothing of a put that lands after its slices were removed", async () => {

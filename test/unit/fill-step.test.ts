@@ -1,6 +1,6 @@
 /** What each event changes in each phase of a fill, and what is to be done then. */
 import { describe, expect, it } from "vitest";
-import type { Effect, Event } from "../../src/fill/object/events.ts";
+import type { Event } from "../../src/fill/object/events.ts";
 import { LEFT_ALONE_MS, step } from "../../src/fill/object/rules.ts";
 import { type FillState, newFill } from "../../src/fill/object/state.ts";
 import {
@@ -98,6 +98,13 @@ describe.each(PHASE_NAMES)("a fill that is %s", (name) => {
       { do: "remove-object" },
       ...(left ? [{ do: "drop", attempt: "mine" }] : []),
     ]);
+  });
+
+  it("remembers what R2 has of another attempt when it is stopped: should that not be removed now, it goes later", () => {
+    const { state, effects } = stepped(fillIn(name), { on: "stop", read: false, found: "other" });
+    expect(state.tombstones).toContainEqual({ attempt: "other", at: T + TOMBSTONE_MS });
+    expect(effects).toContainEqual({ do: "remove-object" });
+    expect(effects).toContainEqual({ do: "drop", attempt: "other" });
   });
 
   it("gives its place in the queue back when it was stopped", () => {
@@ -449,17 +456,19 @@ describe("what R2 holds already", () => {
 
 describe("a kept image that is lost", () => {
   const event: Event = { on: "lost", attempt: "mine" };
-  const removed: Effect[] = [{ do: "remove-object" }];
 
-  it("is put again from its slices", () => {
+  it("is put again from its slices, and nothing is removed beside that put", () => {
     expect(stepped(fillIn("kept"), event)).toEqual({
       state: fillIn({ ...attempt(SLICES), is: "complete", putAt: T + COMMIT_AFTER_MS, puts: 0 }),
-      effects: removed,
+      effects: [],
     });
   });
 
-  it("is begun anew where they have gone", () => {
-    expect(stepped(fillIn("kept without slices"), event)).toEqual({ state: fillIn("idle"), effects: removed });
+  it("is begun anew where they have gone, and its parts go", () => {
+    expect(stepped(fillIn("kept without slices"), event)).toEqual({
+      state: fillIn("idle"),
+      effects: [{ do: "remove-object" }, { do: "drop", attempt: "mine" }],
+    });
   });
 });
 

@@ -38,8 +38,11 @@ export type Event =
   /** The slices of a kept image have had their time. */
   | { readonly on: "swept" }
   | { readonly on: "buried"; readonly attempts: readonly string[] }
-  /** The image is to go. `read`: clients read its slices, which stay for them until the tombstone is due. */
-  | { readonly on: "stop"; readonly read: boolean };
+  /**
+   * The image is to go. `read`: clients read its slices, which stay for them until the tombstone is due; `found`: the attempt
+   * that R2 holds it of.
+   */
+  | { readonly on: "stop"; readonly read: boolean; readonly found?: string };
 
 /** A kept image that this Fill knows only from R2. */
 export interface Kept {

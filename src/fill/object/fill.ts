@@ -11,7 +11,7 @@ import { ServiceTokenMemory, serviceTokens } from "../../keystone/service-tokens
 import { createLog } from "../../lib/log.ts";
 import { type Env, readSettings } from "../../settings.ts";
 import { Catalog } from "../../store/catalog.ts";
-import { ObjectStore } from "../../store/objects.ts";
+import { isSameObject, ObjectStore } from "../../store/objects.ts";
 import { PartStore } from "../../store/parts.ts";
 import { PrefetchQueue } from "../../store/queue.ts";
 import { RoomBook } from "../../store/room.ts";
@@ -155,15 +155,18 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   async remove(imageId: string, rule: "always" | "unless-read"): Promise<RemoveAnswer> {
-    const kept = (await this.#tools.objects.head(imageId)) !== null;
+    const there = await this.#tools.objects.head(imageId);
     // Only now: while R2 was asked an attempt may have begun, and have readers.
     const { phase } = this.#of(imageId);
     const running = isRunning(phase);
     const read = rule === "unless-read" && this.#readers.count(Date.now()) > 0;
     if (read && running) return "busy";
-    const there = kept || phase.is !== "idle";
-    await this.#apply(imageId, { on: "stop", read });
-    return there ? "removed" : "nothing";
+    const found = there === null || there === "foreign" ? {} : { found: there.attempt };
+    await this.#apply(imageId, { on: "stop", read, ...found });
+    if (there === null) return phase.is === "idle" ? "nothing" : "removed";
+    // What an event asks for fails silently; who asked for the removal is to know.
+    const left = await this.#tools.objects.head(imageId);
+    return left !== null && isSameObject(left, there) ? "failed" : "removed";
   }
 
   async unqueue(imageId: string): Promise<void> {

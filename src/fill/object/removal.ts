@@ -5,7 +5,7 @@
 import type { CleanAnswer } from "../protocol.ts";
 import type { FillCore } from "./core.ts";
 import type { Pulling } from "./pulling.ts";
-import { isCurrent } from "./state.ts";
+import { attemptOf, isCurrent } from "./state.ts";
 import type { FillTools } from "./tools.ts";
 
 export class Removal {
@@ -34,22 +34,17 @@ export class Removal {
     await this.#tools.room.release(attempt);
   }
 
-  /** Removes the image from R2 and from lists. @throws whatever R2 or D1 throw */
+  /** Removes the image's object and its row. Its parts are its attempt's. @throws whatever R2 or D1 throw */
   async removeImage(imageId: string): Promise<void> {
-    const { objects, parts, catalog } = this.#tools;
-    // First what names the parts.
-    await objects.remove(imageId);
-    await parts.removeAll(imageId, null);
-    await catalog.remove(imageId);
+    await this.#tools.objects.remove(imageId);
+    await this.#tools.catalog.remove(imageId);
   }
 
   /** Removes what stopped attempts have put after they were stopped. @throws whatever R2 or D1 throw */
   async removeStopped(imageId: string, attempts: readonly string[]): Promise<void> {
-    const { objects, catalog } = this.#tools;
-    const there = await objects.head(imageId);
+    const there = await this.#tools.objects.head(imageId);
     if (there !== null && there !== "foreign" && attempts.includes(there.attempt)) {
-      await objects.remove(imageId);
-      await catalog.remove(imageId);
+      await this.removeImage(imageId);
     }
     for (const attempt of attempts) await this.drop(imageId, attempt);
   }
@@ -67,8 +62,7 @@ export class Removal {
 
   async #cleanAttempt(imageId: string, attempt: string): Promise<CleanAnswer> {
     const { phase, tombstones } = this.#core.of(imageId);
-    const current = phase.is === "failed" ? phase.resume?.attempt : phase.is === "idle" ? undefined : phase.attempt;
-    if (current === attempt || tombstones.some((stone) => stone.attempt === attempt)) return "in-use";
+    if (attemptOf(phase) === attempt || tombstones.some((stone) => stone.attempt === attempt)) return "in-use";
     const there = await this.#tools.objects.head(imageId);
     // What is kept names its parts, and is done with its slices.
     const kept = there !== null && there !== "foreign" && there.attempt === attempt;
@@ -77,10 +71,8 @@ export class Removal {
   }
 
   async #cleanForeign(imageId: string): Promise<CleanAnswer> {
-    const { objects, catalog } = this.#tools;
-    if ((await objects.head(imageId)) !== "foreign") return "in-use";
-    await objects.remove(imageId);
-    await catalog.remove(imageId);
+    if ((await this.#tools.objects.head(imageId)) !== "foreign") return "in-use";
+    await this.removeImage(imageId);
     return "removed";
   }
 }

@@ -6,7 +6,16 @@ import { sliceCount } from "../../store/slice-plan.ts";
 import type { FillProblem } from "../protocol.ts";
 import { isSame } from "./compare.ts";
 import type { Effect, Event, Kept, Step } from "./events.ts";
-import { type Filling, type FillState, isRunning, isStopped, type Phase, rangesFrom, type Tombstone } from "./state.ts";
+import {
+  attemptOf,
+  type Filling,
+  type FillState,
+  isRunning,
+  isStopped,
+  type Phase,
+  rangesFrom,
+  type Tombstone,
+} from "./state.ts";
 import { COMMIT_AFTER_MS, FAILED_MS, PUT_AGAIN_MS, REOPEN_MS, TOMBSTONE_MS } from "./times.ts";
 
 /** An attempt may take so many times the image from the origin: one that must begin at byte 0 each time would go on for ever. */
@@ -75,7 +84,7 @@ export function step(state: FillState, event: Event, now: number): Step {
       return { state: { ...state, tombstones }, effects: [] };
     }
     case "stop":
-      return stop(state, event.read, now);
+      return stop(state, event, now);
   }
 }
 
@@ -204,19 +213,24 @@ function lost(state: FillState, attempt: string, now: number): Step {
   const { phase } = state;
   if (phase.is !== "kept" || phase.attempt !== attempt) return { state, effects: [] };
   // Whatever is in its place is none of this image, and lists must not name it.
-  const effects: Effect[] = [{ do: "remove-object" }];
-  if (!phase.slices) return { state: { ...state, phase: { is: "idle" } }, effects };
-  // Not what it was made of.
+  if (!phase.slices)
+    return { state: { ...state, phase: { is: "idle" } }, effects: [{ do: "remove-object" }, ...dropped(attempt)] };
+  // Not what it was made of. The put sees to what is in its place: a removal now could end behind it, and take what it has put.
   const complete: Phase = { ...strip(phase), is: "complete", putAt: now + COMMIT_AFTER_MS, puts: 0 };
-  return { state: { ...state, phase: complete }, effects };
+  return { state: { ...state, phase: complete }, effects: [] };
 }
 
-/** @param read clients read what is kept of the attempt: its slices stay for them until the tombstone is due */
-function stop(state: FillState, read: boolean, now: number): Step {
+function stop(state: FillState, { read, found }: Extract<Event, { on: "stop" }>, now: number): Step {
   const all: Effect[] = [{ do: "remove-object" }];
-  if (state.phase.is === "idle" && !state.queued) return { state, effects: all };
-  const { tombstones, effects } = leave(state, now);
-  if (!read) all.push(...effects);
+  if (state.phase.is === "idle" && !state.queued && found === undefined) return { state, effects: all };
+  const left = leave(state, now);
+  if (!read) all.push(...left.effects);
+  let { tombstones } = left;
+  if (found !== undefined && found !== attemptOf(state.phase)) {
+    // Should R2 not remove it now, it goes when the tombstone is due.
+    tombstones = bury(tombstones, found, now);
+    all.push(...dropped(found));
+  }
   if (state.phase.is === "filling") all.unshift({ do: "abort-pull" });
   // It holds its place in the queue no longer.
   if (state.queued) all.push({ do: "queue-failed", why: "fill-stopped" });
@@ -225,7 +239,7 @@ function stop(state: FillState, read: boolean, now: number): Step {
 
 /** Leaves the attempt that there is, if any: what it has stored goes, now and once more later, also what is still being put. */
 function leave({ phase, tombstones }: FillState, now: number): Pick<FillState, "tombstones"> & Pick<Step, "effects"> {
-  const attempt = phase.is === "idle" ? null : phase.is === "failed" ? (phase.resume?.attempt ?? null) : phase.attempt;
+  const attempt = attemptOf(phase);
   if (attempt === null) return { tombstones, effects: [] };
   return { tombstones: bury(tombstones, attempt, now), effects: dropped(attempt) };
 }

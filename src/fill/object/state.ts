@@ -85,6 +85,12 @@ export function isRunning(phase: Phase): phase is Extract<Phase, { is: "filling"
   return phase.is === "filling" || phase.is === "complete";
 }
 
+/** The attempt that has, or may have, something in R2; null when there is none. */
+export function attemptOf(phase: Phase): string | null {
+  if (phase.is === "idle") return null;
+  return phase.is === "failed" ? (phase.resume?.attempt ?? null) : phase.attempt;
+}
+
 /** Whether this attempt is what the fill is about, still: none that was stopped, or has failed. */
 export function isCurrent({ phase }: FillState, attempt: string): boolean {
   return (isRunning(phase) || phase.is === "kept") && phase.attempt === attempt;

@@ -10,6 +10,7 @@ import { attempt } from "../support/fill-states.ts";
 import { RANDOM_ACCESS } from "../support/fills.ts";
 import { createImage, type Image, setFaults, trueBytes } from "../support/scenario.ts";
 import { bucket, bytesOf, slices } from "../support/stored.ts";
+import { BUFFER_MS } from "../support/times.ts";
 
 const SLICE_BYTES = 512 * 1024;
 const SIZE = 3 * SLICE_BYTES + 12_345;
@@ -303,6 +304,15 @@ describe("the memory of pulls", () => {
     expect(pulled.told).toEqual([]);
     give();
     expect(await pulling).toMatchObject({ end: "complete" });
+  });
+
+  it("that does not come in time ends it, and is tried again", async () => {
+    const set = globalThis.setTimeout;
+    vi.spyOn(globalThis, "setTimeout").mockImplementation(((run: () => void, ms: number) =>
+      set(run, ms === BUFFER_MS ? 50 : ms)) as unknown as typeof setTimeout);
+    const pulled = await newJob();
+    await pulled.job.pool.take(4 * SLICE_BYTES, new AbortController().signal);
+    expect(await pull(pulled.job)).toMatchObject({ end: "no-memory", fetched: 0 });
   });
 
   it("stays within its bound, and three puts at a time, however slow they are", async () => {

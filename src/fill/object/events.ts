@@ -20,7 +20,7 @@ export type Event =
       readonly fetched: number;
       readonly sums: readonly string[];
     }
-  /** The origin broke off, stalled or failed; or a put hangs, and only a new object can go on. */
+  /** The origin broke off, stalled or failed; or a put hangs, and only a new object can go on; or there is no memory. */
   | { readonly on: "broken"; readonly attempt: string; readonly fetched: number; readonly by: "origin" | "store" }
   /** The attempt can't go on: the store refused, or its slices are gone. `keep`: what is stored is good. */
   | { readonly on: "failed"; readonly attempt: string; readonly why: FillProblem; readonly keep: boolean }

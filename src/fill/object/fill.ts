@@ -213,6 +213,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
 
   override async alarm(): Promise<void> {
     this.#storage.rang();
+    pool.heard(this.ctx.id.toString());
     const imageId = this.#state?.imageId ?? this.#storage.imageId();
     if (imageId === null) return;
     try {

@@ -15,7 +15,7 @@ import { sliceCount, sliceLength, sliceStart } from "../../store/slice-plan.ts";
 import type { SliceStore } from "../../store/slices.ts";
 import { type Errand, errandHeaders, type Relay } from "../protocol.ts";
 import { PartSums } from "./parts.ts";
-import type { BufferPool } from "./pool.ts";
+import { type BufferPool, NoBuffer } from "./pool.ts";
 import { readRelay } from "./relay.ts";
 import { ORIGIN_BYTES_FACTOR } from "./rules.ts";
 import type { Filling } from "./state.ts";
@@ -38,6 +38,8 @@ export type PullEnd =
   | { readonly end: "broken"; readonly cause: unknown; readonly relay: Relay | null }
   /** R2 does not take a slice, or has another in its place. */
   | { readonly end: "store-failed"; readonly cause: unknown }
+  /** There was no memory for a slice in time. */
+  | { readonly end: "no-memory"; readonly cause: unknown }
   /** A put hangs: its buffer stays taken until this object is made anew. */
   | { readonly end: "store-hangs" }
   /** What was stored before is not there any more. */
@@ -255,6 +257,7 @@ class Pull {
     // Also of one that was stopped: the hanging put has memory.
     if (cause instanceof PutHangs) return { end: "store-hangs" };
     if (this.#job.signal.aborted || cause instanceof NotAdmitted) return { end: "aborted" };
+    if (cause instanceof NoBuffer) return { end: "no-memory", cause };
     if (cause instanceof StoreFailed) return { end: "store-failed", cause };
     if (cause instanceof SlicesLost) return { end: "slices-lost" };
     if (cause instanceof DigestMismatch) return { end: "mismatch", cause };

@@ -156,6 +156,8 @@ function eventOf(ending: PullEnd, attempt: string, fetched: number): Event | nul
       return { on: "failed", attempt, why: "encoded", keep: false };
     case "broken":
       return { on: "broken", attempt, fetched, by: "origin" };
+    case "no-memory":
+      return { on: "broken", attempt, fetched, by: "store" };
     case "store-failed":
       return { on: "failed", attempt, why: "store-unavailable", keep: false };
     case "slices-lost":

@@ -18,6 +18,7 @@ import {
   NOW,
   OTHER_SUBJECT,
   PHASE_NAMES,
+  PHASES,
   type PhaseName,
   SLICES,
   SUBJECT,
@@ -309,6 +310,17 @@ describe("an object that was made anew", () => {
       { attempt: "a", at: T + TOMBSTONE_MS },
       { attempt: "b", at: T + 2 * TOMBSTONE_MS },
     ]);
+  });
+
+  it("fails when the put was begun as often as it may be, and hung each time", () => {
+    const complete = (puts: number) => fillIn({ ...PHASES.complete, puts }, { queued: true });
+    const last = complete(PUT_AGAIN_MS.length);
+    expect(stepped(last, { on: "restarted" })).toEqual({ state: last, effects: [] });
+    const { state, effects } = stepped(complete(PUT_AGAIN_MS.length + 1), { on: "restarted" });
+    expect(state.phase).toMatchObject({ is: "failed", why: "store-unavailable", resume: null });
+    expect(state.tombstones).toEqual([STONE]);
+    expect(effects).toContainEqual({ do: "drop", attempt: "mine" });
+    expect(effects).toContainEqual({ do: "queue-failed", why: "store-unavailable" });
   });
 
   it.each(PHASE_NAMES.filter((name) => name !== "filling"))("goes on where it was: %s", (name) => {

@@ -121,8 +121,10 @@ function restarted(state: FillState, now: number): Step {
   // A put that the object before had under way may land still: nobody waits for its end any more.
   const tombstones = state.tombstones.map(({ attempt, at }) => ({ attempt, at: Math.max(at, now + TOMBSTONE_MS) }));
   const next = tombstones.length === 0 ? state : { ...state, tombstones };
-  // Counted as a reopening: what ends the object each time would else be tried for ever.
-  return phase.is === "filling" ? reopen(next, phase, "origin", now) : { state: next, effects: [] };
+  // What ends the object each time would else be tried for ever: a pull counts as a reopening, puts are counted as they begin.
+  if (phase.is === "filling") return reopen(next, phase, "origin", now);
+  const inVain = phase.is === "complete" && phase.puts > PUT_AGAIN_MS.length;
+  return inVain ? fail(next, phase, "store-unavailable", false, now) : { state: next, effects: [] };
 }
 
 /** The pull has to begin again. @param by what broke */

@@ -6,6 +6,7 @@ import {
   expectKept,
   expectNothingLeft,
   keysOf,
+  objectPut,
   SOON,
   slicesOf,
   startReaders,
@@ -15,6 +16,7 @@ import { keepLines } from "../support/lines.ts";
 import { manage } from "../support/manage.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { ask, bindings, createImage, type Image, setFaults, settled, takeCalls } from "../support/scenario.ts";
+import { TOMBSTONE_MS } from "../support/times.ts";
 
 const SIZE = 3_000_000;
 keepLines();
@@ -167,6 +169,31 @@ describe("an image that is taken out of the cache", () => {
     expect(await keysOf(image.id)).toEqual([`images/${image.id}`]);
     broken = false;
     await expectNothingLeft(image);
+  });
+
+  it("and that R2 can't be rid of does not keep the next attempt from being kept", async () => {
+    const image = await createImage({ size: SIZE });
+    let broken = false;
+    const remove = async (keys: string | string[]) => {
+      if (broken && [keys].flat().some((key) => key.startsWith(`fills/${image.id}/`))) throw new Error("R2 is down");
+      return bindings.BUCKET.delete(keys);
+    };
+    fillEnv.changes = { ...CALM, BUCKET: bucketBut({ delete: remove }) };
+    const [first] = await startReaders(image, 1);
+    if (first !== undefined) await expectImage(first, image);
+    await objectPut(image);
+    broken = true;
+    // Its slices are there, and stay.
+    expect(await fillClient(image.id).remove("always")).toBe("removed");
+    expect((await slicesOf(image.id)).length).toBeGreaterThan(0);
+    await scheduler.wait(TOMBSTONE_MS);
+    const [next] = await startReaders(image, 1);
+    if (next !== undefined) await expectImage(next, image);
+    next?.leave();
+    await objectPut(image);
+    await takeData(image);
+    broken = false;
+    await expectKept(image);
   });
 
   it("leaves nothing of a put that lands after its slices were removed", async () => {

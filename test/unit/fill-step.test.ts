@@ -1,5 +1,6 @@
 /** What each event changes in each phase of a fill, and what is to be done then. */
 import { describe, expect, it } from "vitest";
+import { duty } from "../../src/fill/object/duty.ts";
 import type { Event } from "../../src/fill/object/events.ts";
 import { LEFT_ALONE_MS, step } from "../../src/fill/object/rules.ts";
 import { type FillState, newFill } from "../../src/fill/object/state.ts";
@@ -50,6 +51,7 @@ const about = (name: string): Event[] => [
   { on: "put", attempt: name, answer: "wrong-digest" },
   { on: "put", attempt: name, answer: "unknown" },
   { on: "lost", attempt: name },
+  { on: "swept", attempt: name },
 ];
 
 describe.each(PHASE_NAMES)("a fill that is %s", (name) => {
@@ -68,8 +70,8 @@ describe.each(PHASE_NAMES)("a fill that is %s", (name) => {
     idle: [],
     filling: ["room", "stored", "broken", "failed", "mismatched"],
     complete: ["room", "failed", "putting", "postponed", "put"],
-    kept: ["lost"],
-    "kept without slices": ["lost"],
+    kept: ["lost", "swept"],
+    "kept without slices": ["lost", "swept"],
     failed: [],
     "failed, to be resumed": [],
     mismatched: [],
@@ -122,6 +124,16 @@ describe.each(PHASE_NAMES)("a fill that is %s", (name) => {
     const next = stepped(state, { on: "stop", read: false }).state;
     expect(next.leftAloneUntil).toBe(NOW + 5);
     expect(next.tombstones).toContainEqual(other);
+  });
+
+  it("looks for what stopped attempts have put again later, and has its own duty meanwhile", () => {
+    const tombstones = ["a", "b"].map((stone) => ({ attempt: stone, at: NOW }));
+    const { state, effects } = stepped(fillIn(name, { tombstones }), { on: "burying", attempts: ["a", "b"] });
+    expect(state).toEqual(
+      fillIn(name, { tombstones: tombstones.map((stone) => ({ ...stone, at: T + TOMBSTONE_MS })) }),
+    );
+    expect(effects).toEqual([]);
+    expect(duty(state, 10 ** 9, T).do).not.toBe("bury");
   });
 
   it("forgets the tombstones that have been seen to, and no other", () => {
@@ -486,11 +498,11 @@ describe("a kept image that is lost", () => {
 
 describe("the end of a kept image's slices", () => {
   it.each<PhaseName>(["kept", "kept without slices"])("ends the fill: %s", (name) => {
-    expect(stepped(fillIn(name), { on: "swept" })).toEqual({ state: fillIn("idle"), effects: [] });
+    expect(stepped(fillIn(name), { on: "swept", attempt: "mine" })).toEqual({ state: fillIn("idle"), effects: [] });
   });
 
   it.each(PHASE_NAMES.filter((name) => !name.startsWith("kept")))("changes no other: %s", (name) => {
     const state = fillIn(name);
-    expect(stepped(state, { on: "swept" }).state).toBe(state);
+    expect(stepped(state, { on: "swept", attempt: "mine" }).state).toBe(state);
   });
 });

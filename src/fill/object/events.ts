@@ -36,7 +36,9 @@ export type Event =
   /** All that was in memory is gone: pull, put, readers, rights. */
   | { readonly on: "restarted" }
   /** The slices of a kept image have had their time. */
-  | { readonly on: "swept" }
+  | { readonly on: "swept"; readonly attempt: string }
+  /** What stopped attempts have put is removed once more now; where that fails, again later. */
+  | { readonly on: "burying"; readonly attempts: readonly string[] }
   | { readonly on: "buried"; readonly attempts: readonly string[] }
   /**
    * The image is to go. `read`: clients read its slices, which stay for them until the tombstone is due; `found`: the attempt

@@ -240,11 +240,18 @@ export class Fill extends DurableObject<Env> implements FillCalls {
         this.ctx.waitUntil(this.#putting.put(state));
         break;
       case "sweep-slices":
-        if (state.phase.is === "kept") await this.#removal.dropSlices(imageId, state.phase.attempt);
-        await this.#apply(imageId, { on: "swept" });
+        await this.#removal.dropSlices(imageId, due.attempt);
+        await this.#apply(imageId, { on: "swept", attempt: due.attempt });
         break;
       case "bury":
-        await this.#bury(imageId, due.attempts);
+        await this.#apply(imageId, { on: "burying", attempts: due.attempts });
+        // One that is still being put is seen to when that has ended.
+        this.ctx.waitUntil(
+          this.#removal.bury(
+            imageId,
+            due.attempts.filter((attempt) => attempt !== this.#putting.attempt),
+          ),
+        );
         break;
       case "stop":
         this.#tools.log.info("fill.dropped", { image_id: imageId, why: "stalled" });
@@ -312,13 +319,5 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     await this.#storage.sync();
     this.ctx.abort("a put to R2 hangs: only a new object can go on");
     throw new Error("this object is gone");
-  }
-
-  /** Removes once more what stopped attempts may have put after they were stopped. */
-  async #bury(imageId: string, attempts: readonly string[]): Promise<void> {
-    // One that is still being put is seen to when that has ended.
-    const ended = attempts.filter((attempt) => attempt !== this.#putting.attempt);
-    await this.#removal.removeStopped(imageId, ended);
-    await this.#apply(imageId, { on: "buried", attempts: ended });
   }
 }

@@ -49,6 +49,16 @@ export class Removal {
     for (const attempt of attempts) await this.drop(imageId, attempt);
   }
 
+  /** Removes once more what stopped attempts may have put after they were stopped. Never rejects. */
+  async bury(imageId: string, attempts: readonly string[]): Promise<void> {
+    try {
+      await this.removeStopped(imageId, attempts);
+      await this.#core.apply(imageId, { on: "buried", attempts });
+    } catch (cause) {
+      this.#tools.log.error("fill.not-done", cause, { image_id: imageId, what: "bury" });
+    }
+  }
+
   /** Removes what the clean has found, unless it is in use. @param attempt null: the object under the image's own key */
   async clean(imageId: string, attempt: string | null): Promise<CleanAnswer> {
     try {

@@ -78,7 +78,17 @@ export function step(state: FillState, event: Event, now: number): Step {
     case "restarted":
       return restarted(state, now);
     case "swept":
-      return phase.is === "kept" ? { state: { ...state, phase: { is: "idle" } }, effects: [] } : same();
+      return phase.is === "kept" && phase.attempt === event.attempt
+        ? { state: { ...state, phase: { is: "idle" } }, effects: [] }
+        : same();
+    case "burying": {
+      // Before, not behind it: one that can't be removed must not keep another attempt from its pull, its put and its end.
+      const at = now + TOMBSTONE_MS;
+      const tombstones = state.tombstones.map((stone) =>
+        event.attempts.includes(stone.attempt) ? { ...stone, at } : stone,
+      );
+      return { state: { ...state, tombstones }, effects: [] };
+    }
     case "buried": {
       const tombstones = state.tombstones.filter(({ attempt }) => !event.attempts.includes(attempt));
       return { state: { ...state, tombstones }, effects: [] };

@@ -128,7 +128,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
           await this.#apply(subject.imageId, { on: "stop", read: false });
           break;
         case "failed":
-          return { ...say, relay: this.#pulling.relay };
+          return { ...say, relay: this.#pulling.relayFor(subject.imageId, say.why) };
         case "read":
           return { ...say, began: this.#beganBy === reader, askAgainMs: this.#readers.turn(now) };
         case "wait":

@@ -112,6 +112,8 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       this.#lent.lend(reader, errand);
       this.#pulling.rightsLent();
     }
+    // Should an alarm have been lost, this is what brings it back.
+    await this.#schedule(this.#of(subject.imageId));
     if (ask.missed !== undefined) await this.#beginning.look(subject.imageId, ask.missed, ask.at);
     for (;;) {
       const now = Date.now();
@@ -193,7 +195,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const imageId = this.#state?.imageId ?? this.#storage.imageId();
     if (imageId === null) return null;
     const state = this.#of(imageId);
-    // Should an alarm have been lost, after the platform's last try of it, this is what brings it back.
+    // As a reader's question does.
     await this.#schedule(state);
     const { phase, queued } = state;
     if (phase.is !== "filling" && phase.is !== "complete" && phase.is !== "kept") return null;
@@ -305,12 +307,12 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const beat = now + HEARTBEAT_MS;
     if (due.do === "pull" && !this.#lent.any && this.#readers.count(now) === 0 && state.phase.is === "filling") {
       // Nobody's rights, and nobody to ask for them: the next reader wakes it, or its end.
-      return this.#storage.wakeAt(state.phase.storedAt + this.#tools.settings.cleanStallMs);
+      return this.#storage.wakeAt(state.phase.storedAt + this.#tools.settings.cleanStallMs, now);
     }
-    if (due.do === "wait") return this.#storage.wakeAt(busy || awake ? Math.min(due.until, beat) : due.until);
+    if (due.do === "wait") return this.#storage.wakeAt(busy || awake ? Math.min(due.until, beat) : due.until, now);
     if (due.do === "forget" && !awake && this.#storage.imageId() === null) return;
     // What is due is under way, or is done when the alarm rings.
-    return this.#storage.wakeAt(due.do === "put" && this.#putting.attempt === null ? now : beat);
+    return this.#storage.wakeAt(due.do === "put" && this.#putting.attempt === null ? now : beat, now);
   }
 
   /** The next life of this object goes on from what is on disk. */

@@ -8,7 +8,7 @@ import { Digester } from "../../digest/digester.ts";
 import { DigestGate, DigestMismatch } from "../../digest/gate.ts";
 import { ImageBody, ImageBodyError } from "../../glance/image-body.ts";
 import type { EdgeAddress } from "../../http/loop.ts";
-import { DeadlineExceeded, withDeadline } from "../../lib/deadline.ts";
+import { DeadlineExceeded, unlessAborted, withDeadline } from "../../lib/deadline.ts";
 import type { Log } from "../../lib/log.ts";
 import { retry } from "../../lib/retry.ts";
 import { sliceCount, sliceLength, sliceStart } from "../../store/slice-plan.ts";
@@ -133,14 +133,15 @@ class Pull {
     try {
       // Before the origin is opened: waiting for memory is no stall of the origin's.
       const giveBack = await pool.take(sliceLength(filling, filling.stored), this.#signal, owner);
-      const prefix = await this.#prefix().catch((cause: unknown) => {
+      const prefix = await unlessAborted(this.#signal, this.#prefix()).catch((cause: unknown) => {
         giveBack();
         throw cause;
       });
       const gate = new DigestGate({ digest: filling.subject.digest, size: filling.size, prefix });
       // Both have ended then: no put begins, and no memory is taken, behind the end of a pull.
       await Promise.all([
-        this.#unlessStopped(this.#feed(gate, prefix.bytes)).catch((cause: unknown) => this.#fail(cause)),
+        // An origin that does not answer holds nobody up who has been stopped.
+        unlessAborted(this.#signal, this.#feed(gate, prefix.bytes)).catch((cause: unknown) => this.#fail(cause)),
         this.#cut(gate, giveBack).catch((cause: unknown) => this.#fail(cause)),
       ]);
       await Promise.all(this.#puts);
@@ -154,13 +155,6 @@ class Pull {
   #fail(cause: unknown): void {
     this.#failure ??= cause;
     this.#stop.abort(cause);
-  }
-
-  /** An origin that does not answer holds nobody up who has been stopped. */
-  #unlessStopped(promise: Promise<void>): Promise<void> {
-    const { promise: stopped, reject } = Promise.withResolvers<never>();
-    this.#signal.addEventListener("abort", () => reject(this.#signal.reason), { once: true });
-    return Promise.race([promise, stopped]);
   }
 
   /** A digester that has seen what is stored already. */
@@ -273,7 +267,7 @@ class Pull {
         return { end: "broken", cause, relay: null };
       case "refused": {
         const { response } = problem;
-        if (response.status >= 500) return { end: "broken", cause, relay: await readRelay(response) };
+        if (response.status >= 500) return { end: "broken", cause, relay: await readRelay(response, this.#job.signal) };
         await response.body?.cancel();
         return { end: "refused", status: response.status };
       }

@@ -3,7 +3,7 @@
  * R2 holds of it, so that no other part of the edge ever races with it there.
  *
  * What happens is an event; ./rules.ts says what it changes and what is to be done, and `#apply` sees to it. Here is what may be
- * called, that one step, and the clock; who does what is asked for stands beside: pulling, putting, removal, admission. All that
+ * called, and that one step; who does what is asked for stands beside: clock, pulling, putting, removal, admission. All that
  * must outlive the object is in its SQLite. States and races: docs/fills.md.
  */
 import { DurableObject } from "cloudflare:workers";
@@ -11,7 +11,7 @@ import { ServiceTokenMemory, serviceTokens } from "../../keystone/service-tokens
 import { createLog } from "../../lib/log.ts";
 import { type Env, readSettings } from "../../settings.ts";
 import { Catalog } from "../../store/catalog.ts";
-import { isSameObject, ObjectStore } from "../../store/objects.ts";
+import { ObjectStore } from "../../store/objects.ts";
 import { PartStore } from "../../store/parts.ts";
 import { PrefetchQueue } from "../../store/queue.ts";
 import { RoomBook } from "../../store/room.ts";
@@ -23,8 +23,8 @@ import { answer } from "./answer.ts";
 import { AttemptStorage } from "./attempt.ts";
 import { AwaitedTurn } from "./awaited.ts";
 import { Beginning } from "./begin.ts";
+import { Clock } from "./clock.ts";
 import type { FillCore } from "./core.ts";
-import { type Duty, duty } from "./duty.ts";
 import { doEffect, type EffectParts } from "./effects.ts";
 import type { Event } from "./events.ts";
 import { LentRights } from "./lent.ts";
@@ -35,8 +35,7 @@ import { Putting } from "./putting.ts";
 import { Readers } from "./readers.ts";
 import { Removal } from "./removal.ts";
 import { step } from "./rules.ts";
-import { type FillState, isRunning, storedBytes } from "./state.ts";
-import { HEARTBEAT_MS } from "./times.ts";
+import { type FillState, isRunning, progressOf } from "./state.ts";
 import type { FillTools } from "./tools.ts";
 
 /** One for all Fills of an isolate: each would else log in, and take memory, for itself. */
@@ -53,7 +52,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   readonly #prefetch: Prefetch;
   readonly #pulling: Pulling;
   readonly #removal: Removal;
-  readonly #putting: Putting;
+  readonly #clock: Clock;
   readonly #parts: EffectParts;
   #state: FillState | null = null;
   /** The reader that the attempt was begun for; in memory only, for Cache-Status. */
@@ -94,14 +93,17 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const prefetch = new Prefetch({ core, tools, lent, readers, beginning, awaited });
     const owner = ctx.id.toString();
     const pulling = new Pulling({ core, tools, lent, readers, prefetch, admission, pool, owner });
-    const removal = new Removal(core, tools, pulling);
+    const removal = new Removal({ core, tools, readers, pulling });
     this.#parts = { core, tools, pulling, removal, awaited };
     this.#beginning = beginning;
     this.#awaited = awaited;
     this.#prefetch = prefetch;
     this.#pulling = pulling;
     this.#removal = removal;
-    this.#putting = new Putting({ core, tools, readers, admission, removal });
+    const putting = new Putting({ core, tools, readers, admission, removal });
+    const storage = this.#storage;
+    const forget = () => this.#forget();
+    this.#clock = new Clock({ core, tools, storage, lent, readers, awaited, pulling, putting, removal, forget });
   }
 
   async follow(ask: Ask, waitMs: number): Promise<Answer> {
@@ -113,7 +115,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       this.#pulling.rightsLent();
     }
     // Should an alarm have been lost, this is what brings it back.
-    await this.#schedule(this.#of(subject.imageId));
+    await this.#clock.schedule(this.#of(subject.imageId));
     if (ask.missed !== undefined) await this.#beginning.look(subject.imageId, ask.missed, ask.at);
     for (;;) {
       const now = Date.now();
@@ -157,18 +159,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   async remove(imageId: string, rule: "always" | "unless-read"): Promise<RemoveAnswer> {
-    const there = await this.#tools.objects.head(imageId);
-    // Only now: while R2 was asked an attempt may have begun, and have readers.
-    const { phase } = this.#of(imageId);
-    const running = isRunning(phase);
-    const read = rule === "unless-read" && this.#readers.count(Date.now()) > 0;
-    if (read && running) return "busy";
-    const found = there === null || there === "foreign" ? {} : { found: there.attempt };
-    await this.#apply(imageId, { on: "stop", read, ...found });
-    if (there === null) return phase.is === "idle" ? "nothing" : "removed";
-    // What an event asks for fails silently; who asked for the removal is to know.
-    const left = await this.#tools.objects.head(imageId);
-    return left !== null && isSameObject(left, there) ? "failed" : "removed";
+    return this.#removal.remove(imageId, rule);
   }
 
   async unqueue(imageId: string): Promise<void> {
@@ -184,7 +175,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     this.#lent.lendForQueue(errand);
     this.#pulling.rightsLent();
     this.#awaited.begin(Date.now());
-    await this.#schedule(this.#of(imageId));
+    await this.#clock.schedule(this.#of(imageId));
   }
 
   async prefetch(imageId: string): Promise<void> {
@@ -196,17 +187,8 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     if (imageId === null) return null;
     const state = this.#of(imageId);
     // As a reader's question does.
-    await this.#schedule(state);
-    const { phase, queued } = state;
-    if (phase.is !== "filling" && phase.is !== "complete" && phase.is !== "kept") return null;
-    return {
-      attempt: phase.attempt,
-      state: phase.is,
-      bytesStored: storedBytes(phase),
-      size: phase.size,
-      readers: this.#readers.count(Date.now()),
-      queued,
-    };
+    await this.#clock.schedule(state);
+    return progressOf(state, this.#readers.count(Date.now()));
   }
 
   async clean(imageId: string, attempt: string | null): Promise<CleanAnswer> {
@@ -219,56 +201,12 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const imageId = this.#state?.imageId ?? this.#storage.imageId();
     if (imageId === null) return;
     try {
-      if (await this.#attend(imageId)) return;
+      if (await this.#clock.attend(imageId)) return;
     } catch (cause) {
       // Thrown on, the platform would try six times, and then never again.
       this.#tools.log.error("fill.alarm-failed", cause, { image_id: imageId });
     }
-    await this.#schedule(this.#of(imageId));
-  }
-
-  /** Does what is due by the clock. @returns whether nothing is left of this fill @throws whatever R2 or D1 throw */
-  async #attend(imageId: string): Promise<boolean> {
-    if (this.#putting.hangs(Date.now())) await this.#startAnew(imageId);
-    const state = this.#of(imageId);
-    const due = this.#duty(state, Date.now());
-    switch (due.do) {
-      case "wait":
-        break;
-      case "pull":
-        this.#pulling.start();
-        break;
-      case "put":
-        this.ctx.waitUntil(this.#putting.put(state));
-        break;
-      case "sweep-slices":
-        await this.#removal.dropSlices(imageId, due.attempt);
-        await this.#apply(imageId, { on: "swept", attempt: due.attempt });
-        break;
-      case "bury":
-        await this.#apply(imageId, { on: "burying", attempts: due.attempts });
-        // One that is still being put is seen to when that has ended.
-        this.ctx.waitUntil(
-          this.#removal.bury(
-            imageId,
-            due.attempts.filter((attempt) => attempt !== this.#putting.attempt),
-          ),
-        );
-        break;
-      case "stop":
-        this.#tools.log.info("fill.dropped", { image_id: imageId, why: "stalled" });
-        await this.#apply(imageId, { on: "stop", read: false });
-        break;
-      case "forget":
-        if (await this.#awaited.isAwaited(imageId)) break;
-        // Somebody may have asked meanwhile, and begun an attempt.
-        if (this.#duty(this.#of(imageId), Date.now()).do !== "forget") break;
-        this.#lent.clear();
-        this.#state = null;
-        await this.#storage.forget();
-        return true;
-    }
-    return false;
+    await this.#clock.schedule(this.#of(imageId));
   }
 
   #of(imageId: string): FillState {
@@ -289,30 +227,16 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       this.#storage.write(state);
       this.#readers.wake();
     }
-    const scheduled = this.#schedule(state);
+    const scheduled = this.#clock.schedule(state);
     // In their order: an object goes before the parts that it names.
     for (const effect of effects) await doEffect(imageId, effect, this.#parts);
     await scheduled;
   }
 
-  #duty(state: FillState, now: number): Duty {
-    return duty(state, this.#tools.settings.cleanStallMs, now, this.#readers.count(now));
-  }
-
-  async #schedule(state: FillState): Promise<void> {
-    const now = Date.now();
-    const due = this.#duty(state, now);
-    const busy = isRunning(state.phase);
-    const awake = this.#awaited.keeps(now);
-    const beat = now + HEARTBEAT_MS;
-    if (due.do === "pull" && !this.#lent.any && this.#readers.count(now) === 0 && state.phase.is === "filling") {
-      // Nobody's rights, and nobody to ask for them: the next reader wakes it, or its end.
-      return this.#storage.wakeAt(state.phase.storedAt + this.#tools.settings.cleanStallMs, now);
-    }
-    if (due.do === "wait") return this.#storage.wakeAt(busy || awake ? Math.min(due.until, beat) : due.until, now);
-    if (due.do === "forget" && !awake && this.#storage.imageId() === null) return;
-    // What is due is under way, or is done when the alarm rings.
-    return this.#storage.wakeAt(due.do === "put" && this.#putting.attempt === null ? now : beat, now);
+  async #forget(): Promise<void> {
+    this.#lent.clear();
+    this.#state = null;
+    await this.#storage.forget();
   }
 
   /** The next life of this object goes on from what is on disk. */

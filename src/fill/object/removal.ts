@@ -2,21 +2,49 @@
  * What a Fill removes from R2, and which room it gives back then: of attempts that were stopped, of the image itself, and what
  * the clean has found to be nobody's.
  */
-import type { CleanAnswer } from "../protocol.ts";
+import { isSameObject } from "../../store/objects.ts";
+import type { CleanAnswer, RemoveAnswer } from "../protocol.ts";
 import type { FillCore } from "./core.ts";
 import type { Pulling } from "./pulling.ts";
-import { attemptOf, isCurrent } from "./state.ts";
+import type { Readers } from "./readers.ts";
+import { attemptOf, isCurrent, isRunning } from "./state.ts";
 import type { FillTools } from "./tools.ts";
+
+/** What a removal needs of its Fill. */
+export interface RemovalParts {
+  readonly core: FillCore;
+  readonly tools: FillTools;
+  readonly readers: Readers;
+  readonly pulling: Pulling;
+}
 
 export class Removal {
   readonly #core: FillCore;
   readonly #tools: FillTools;
+  readonly #readers: Readers;
   readonly #pulling: Pulling;
 
-  constructor(core: FillCore, tools: FillTools, pulling: Pulling) {
+  constructor({ core, tools, readers, pulling }: RemovalParts) {
     this.#core = core;
     this.#tools = tools;
+    this.#readers = readers;
     this.#pulling = pulling;
+  }
+
+  /** Takes the image out of the cache: all that there is of it. @throws whatever R2 throws when it is looked at */
+  async remove(imageId: string, rule: "always" | "unless-read"): Promise<RemoveAnswer> {
+    const { objects } = this.#tools;
+    const there = await objects.head(imageId);
+    // Only now: while R2 was asked an attempt may have begun, and have readers.
+    const { phase } = this.#core.of(imageId);
+    const read = rule === "unless-read" && this.#readers.count(Date.now()) > 0;
+    if (read && isRunning(phase)) return "busy";
+    const found = there === null || there === "foreign" ? {} : { found: there.attempt };
+    await this.#core.apply(imageId, { on: "stop", read, ...found });
+    if (there === null) return phase.is === "idle" ? "nothing" : "removed";
+    // What an event asks for fails silently; who asked for the removal is to know.
+    const left = await objects.head(imageId);
+    return left !== null && isSameObject(left, there) ? "failed" : "removed";
   }
 
   /** Removes all that an attempt has stored, then gives its room back. @throws whatever R2 or D1 throw */

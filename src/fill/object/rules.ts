@@ -6,17 +6,9 @@ import { sliceCount } from "../../store/slice-plan.ts";
 import type { FillProblem } from "../protocol.ts";
 import { isSame } from "./compare.ts";
 import type { Effect, Event, Kept, Step } from "./events.ts";
-import {
-  attemptOf,
-  type Filling,
-  type FillState,
-  isRunning,
-  isStopped,
-  type Phase,
-  rangesFrom,
-  type Tombstone,
-} from "./state.ts";
+import { attemptOf, type Filling, type FillState, isRunning, isStopped, type Phase, rangesFrom } from "./state.ts";
 import { COMMIT_AFTER_MS, FAILED_MS, PUT_AGAIN_MS, REOPEN_MS, TOMBSTONE_MS } from "./times.ts";
+import { bury, dropped, later, leave, without } from "./tombstones.ts";
 
 /** An attempt may take so many times the image from the origin: one that must begin at byte 0 each time would go on for ever. */
 export const ORIGIN_BYTES_FACTOR = 3;
@@ -81,18 +73,11 @@ export function step(state: FillState, event: Event, now: number): Step {
       return phase.is === "kept" && phase.attempt === event.attempt
         ? { state: { ...state, phase: { is: "idle" } }, effects: [] }
         : same();
-    case "burying": {
+    case "burying":
       // Before, not behind it: one that can't be removed must not keep another attempt from its pull, its put and its end.
-      const at = now + TOMBSTONE_MS;
-      const tombstones = state.tombstones.map((stone) =>
-        event.attempts.includes(stone.attempt) ? { ...stone, at } : stone,
-      );
-      return { state: { ...state, tombstones }, effects: [] };
-    }
-    case "buried": {
-      const tombstones = state.tombstones.filter(({ attempt }) => !event.attempts.includes(attempt));
-      return { state: { ...state, tombstones }, effects: [] };
-    }
+      return { state: { ...state, tombstones: later(state.tombstones, event.attempts, now) }, effects: [] };
+    case "buried":
+      return { state: { ...state, tombstones: without(state.tombstones, event.attempts) }, effects: [] };
     case "stop":
       return stop(state, event, now);
   }
@@ -247,21 +232,6 @@ function stop(state: FillState, { read, found }: Extract<Event, { on: "stop" }>,
   // It holds its place in the queue no longer.
   if (state.queued) all.push({ do: "queue-failed", why: "fill-stopped" });
   return { state: { ...state, phase: { is: "idle" }, tombstones, queued: false }, effects: all };
-}
-
-/** Leaves the attempt that there is, if any: what it has stored goes, now and once more later, also what is still being put. */
-function leave({ phase, tombstones }: FillState, now: number): Pick<FillState, "tombstones"> & Pick<Step, "effects"> {
-  const attempt = attemptOf(phase);
-  if (attempt === null) return { tombstones, effects: [] };
-  return { tombstones: bury(tombstones, attempt, now), effects: dropped(attempt) };
-}
-
-function dropped(attempt: string): Effect[] {
-  return [{ do: "drop", attempt }];
-}
-
-function bury(tombstones: readonly Tombstone[], attempt: string, now: number): readonly Tombstone[] {
-  return [...tombstones.filter((stone) => stone.attempt !== attempt), { attempt, at: now + TOMBSTONE_MS }];
 }
 
 function strip(phase: Filling): Filling {

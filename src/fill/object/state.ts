@@ -3,7 +3,7 @@
  * in one look is here too.
  */
 import { sliceStart } from "../../store/slice-plan.ts";
-import type { Cut, FillProblem, Subject } from "../protocol.ts";
+import type { Cut, FillProblem, Progress, Subject } from "../protocol.ts";
 import { RANGES_AFTER_MISMATCH_MS } from "./times.ts";
 
 /** One attempt to fetch the image, from its plan on. */
@@ -68,6 +68,13 @@ export function newFill(imageId: string): FillState {
 /** The image's byte up to which slices are stored. */
 export function storedBytes(filling: Filling): number {
   return Math.min(filling.size, sliceStart(filling, filling.stored));
+}
+
+/** @returns null when no attempt has anything to show */
+export function progressOf({ phase, queued }: FillState, readers: number): Progress | null {
+  if (phase.is === "idle" || phase.is === "failed") return null;
+  const { attempt, size } = phase;
+  return { attempt, state: phase.is, bytesStored: storedBytes(phase), size, readers, queued };
 }
 
 /** Until when ranges of an image that is kept now are refused, ms since the epoch; 0 where its data never was wrong. */

@@ -5,7 +5,7 @@
 import { DeadlineExceeded, withDeadline } from "../lib/deadline.ts";
 import type { Log } from "../lib/log.ts";
 import { retry } from "../lib/retry.ts";
-import type { Answer, Ask, CleanAnswer, Errand, FillCalls, FillLook, RemoveAnswer } from "./protocol.ts";
+import type { Answer, Ask, CleanAnswer, FillCalls, FillLook, RemoveAnswer, Rights } from "./protocol.ts";
 
 /** A call that does not wait takes some ms, even from another continent well below a second. */
 const CALL_MS = 5_000;
@@ -52,8 +52,8 @@ export class FillClient {
     return told ?? false;
   }
 
-  async lend(errand: Errand): Promise<void> {
-    await this.#call("lend", 0, (fill) => fill.lend(this.#imageId, errand));
+  async lend(rights: Rights): Promise<void> {
+    await this.#call("lend", 0, (fill) => fill.lend(this.#imageId, rights));
   }
 
   /** The image's turn in the queue has come. @returns whether the Fill knows of it */

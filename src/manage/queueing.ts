@@ -10,11 +10,11 @@ import { endFetching } from "./clear.ts";
  * @returns false when what was cleared can't be removed: it would be found in its turn, not fetched
  */
 export async function enqueue(edge: Edge, request: Request, imageId: string): Promise<boolean> {
-  const standing = await edge.catalog.standing(imageId);
+  const state = await edge.catalog.stateOf(imageId);
   // It is stored already: its turn will not come, and nobody's rights are needed.
-  if (standing === "kept") return true;
+  if (state === "kept") return true;
   const fill = new FillClient(edge.fills, imageId, edge.log);
-  if (standing === "cleared" && (await fill.remove("unless-read")) === null) return false;
+  if (state === "cleared" && (await fill.remove("unless-read")) === null) return false;
   // The rights first: the image's turn may come at once, by somebody else's doing.
   await fill.lend({
     target: { api: "v2", imageId },

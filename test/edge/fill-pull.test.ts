@@ -36,7 +36,7 @@ async function jobFor(image: Image, stored = 0, change: Partial<PullJob> = {}): 
   } as const;
   const job: PullJob = {
     filling: attempt(stored, { ...PLAN, subject, fetched: 0 }),
-    errand: { target: { api: "v2", imageId: image.id }, headers: [["x-auth-token", "demo"]] },
+    rights: { target: { api: "v2", imageId: image.id }, headers: [["x-auth-token", "demo"]] },
     at: { origin: inject("originUrl"), publicUrl: null },
     stallMs: 3_000,
     slices,

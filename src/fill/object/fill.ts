@@ -17,7 +17,7 @@ import { PrefetchQueue } from "../../store/queue.ts";
 import { RoomBook } from "../../store/room.ts";
 import { SliceStore } from "../../store/slices.ts";
 import { queueMoved } from "../next.ts";
-import type { Answer, Ask, CleanAnswer, Errand, FillCalls, Progress, RemoveAnswer } from "../protocol.ts";
+import type { Answer, Ask, CleanAnswer, FillCalls, Progress, RemoveAnswer, Rights } from "../protocol.ts";
 import { Admission } from "./admission.ts";
 import { answer } from "./answer.ts";
 import { AttemptStorage } from "./attempt.ts";
@@ -107,11 +107,11 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   async follow(ask: Ask, waitMs: number): Promise<Answer> {
-    const { reader, subject, errand } = ask;
+    const { reader, subject, rights } = ask;
     let asking = ask;
     const deadline = Date.now() + waitMs;
-    if (errand !== undefined) {
-      this.#lent.lend(reader, errand);
+    if (rights !== undefined) {
+      this.#lent.lend(reader, rights);
       this.#pulling.rightsLent();
     }
     // Should an alarm have been lost, this is what brings it back.
@@ -171,8 +171,8 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       await this.#apply(imageId, { on: "stop", read: false });
   }
 
-  async lend(imageId: string, errand: Errand): Promise<void> {
-    this.#lent.lendForQueue(errand);
+  async lend(imageId: string, rights: Rights): Promise<void> {
+    this.#lent.lendForQueue(rights);
     this.#pulling.rightsLent();
     this.#awaited.begin(Date.now());
     await this.#clock.schedule(this.#of(imageId));

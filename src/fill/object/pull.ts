@@ -13,7 +13,7 @@ import type { Log } from "../../lib/log.ts";
 import { retry } from "../../lib/retry.ts";
 import { sliceCount, sliceLength, sliceStart } from "../../store/slice-plan.ts";
 import type { SliceStore } from "../../store/slices.ts";
-import { type Errand, errandHeaders } from "../protocol.ts";
+import { type Rights, rightsHeaders } from "../protocol.ts";
 import { PartSums } from "./parts.ts";
 import type { BufferPool } from "./pool.ts";
 import { endOf, NotAdmitted, type PullEnd, PutHangs, SlicesLost, StoreFailed } from "./pull-end.ts";
@@ -28,7 +28,7 @@ const REOPEN_ONCE_MS = [200];
 
 export interface PullJob {
   readonly filling: Filling;
-  readonly errand: Errand;
+  readonly rights: Rights;
   readonly at: EdgeAddress;
   readonly stallMs: number;
   readonly slices: SliceStore;
@@ -49,10 +49,10 @@ export interface PullJob {
 
 /** Pulls from the first slice that is not stored to the end. Never throws. */
 export async function pull(job: PullJob): Promise<PullEnd & { readonly fetched: number }> {
-  const { filling, errand, at, stallMs, signal } = job;
+  const { filling, rights, at, stallMs, signal } = job;
   const body = new ImageBody({
-    target: errand.target,
-    caller: errandHeaders(errand),
+    target: rights.target,
+    caller: rightsHeaders(rights),
     at,
     size: filling.size,
     stallMs,

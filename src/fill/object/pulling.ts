@@ -112,7 +112,7 @@ export class Pulling {
     const admitted = filling.room === "had" ? Promise.resolve(true) : admission.admit(filling);
     const { fetched, ...ending } = await pull({
       filling,
-      errand: taken.errand,
+      rights: taken.rights,
       at: settings,
       stallMs: settings.stallMs,
       slices,

@@ -3,7 +3,7 @@
  * origin's, or a lone download.
  */
 import { FillClient } from "../fill/client.ts";
-import type { Errand, Subject } from "../fill/protocol.ts";
+import type { Rights, Subject } from "../fill/protocol.ts";
 import { NO_RANDOM_ACCESS } from "../glance/ask-right.ts";
 import type { CacheOutcome } from "../http/cache-status.ts";
 import { lentHeaders } from "../http/headers.ts";
@@ -24,7 +24,7 @@ export async function answerFollow(call: Call, { head, range }: PlanOf<"follow">
   const reader = new Reader({
     subject: subjectOf(call, head),
     range,
-    errand: () => errandOf(call),
+    rights: () => rightsOf(call),
     fill: new FillClient(edge.fills, target.imageId, edge.log),
     slices: edge.slices,
     objects: edge.objects,
@@ -89,6 +89,6 @@ function subjectOf({ target }: Call, { record, digest, size }: ImageHead): Subje
   return { imageId: target.imageId, size, digest, checksum: record.checksum };
 }
 
-function errandOf({ request, target }: Call): Errand {
+function rightsOf({ request, target }: Call): Rights {
   return { target, headers: lentHeaders(request.headers) };
 }

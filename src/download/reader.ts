@@ -5,7 +5,7 @@
  */
 import { Digester } from "../digest/digester.ts";
 import type { FillClient } from "../fill/client.ts";
-import type { Answer, Ask, Cut, Errand, FillProblem, Subject } from "../fill/protocol.ts";
+import type { Answer, Ask, Cut, FillProblem, Rights, Subject } from "../fill/protocol.ts";
 import type { Log } from "../lib/log.ts";
 import { isCopyOf, type ObjectStore } from "../store/objects.ts";
 import type { PartStore } from "../store/parts.ts";
@@ -30,7 +30,7 @@ export interface ReaderJob {
   readonly subject: Subject;
   /** Null: the whole image. */
   readonly range: ByteRange | null;
-  readonly errand: () => Errand;
+  readonly rights: () => Rights;
   readonly fill: FillClient;
   readonly slices: SliceStore;
   readonly objects: ObjectStore;
@@ -169,7 +169,7 @@ export class Reader {
   }
 
   async #ask(): Promise<Answer> {
-    const { fill, subject, errand } = this.#job;
+    const { fill, subject, rights } = this.#job;
     const pause = this.#askAgainAt - Date.now();
     if (pause > 0) await scheduler.wait(pause);
     const ask: Ask = {
@@ -183,7 +183,7 @@ export class Reader {
     };
     this.#missed = null;
     let answer = await fill.follow(ask, this.#waitMs);
-    if (answer.do === "lend") answer = await fill.follow({ ...ask, errand: errand() }, WAIT_MS);
+    if (answer.do === "lend") answer = await fill.follow({ ...ask, rights: rights() }, WAIT_MS);
     this.#waitMs = WAIT_MS;
     if (answer.do === "read") {
       // Only one that has no bytes yet may begin with another attempt.

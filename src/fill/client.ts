@@ -5,7 +5,7 @@
 import { DeadlineExceeded, withDeadline } from "../lib/deadline.ts";
 import type { Log } from "../lib/log.ts";
 import { retry } from "../lib/retry.ts";
-import type { Answer, Ask, CleanAnswer, Errand, FillCalls, FillLook, RemoveAnswer } from "./protocol.ts";
+import type { Answer, Ask, CleanAnswer, FillCalls, FillLook, RemoveAnswer, Rights } from "./protocol.ts";
 
 /** A call that does not wait takes some ms, even from another continent well below a second. */
 const CALL_MS = 5_000;
@@ -37,9 +37,10 @@ export class FillClient {
     await this.#call("left", 0, (fill) => fill.left(reader));
   }
 
-  /** Takes the image out of the cache. @returns null when the Fill can't be reached */
-  remove(rule: "always" | "unless-read"): Promise<RemoveAnswer | null> {
-    return this.#call("remove", 0, (fill) => fill.remove(this.#imageId, rule));
+  /** Takes the image out of the cache. @returns null when the Fill can't be reached, or R2 does not remove it */
+  async remove(rule: "always" | "unless-read"): Promise<Exclude<RemoveAnswer, "failed"> | null> {
+    const answer = await this.#call("remove", 0, (fill) => fill.remove(this.#imageId, rule));
+    return answer === "failed" ? null : answer;
   }
 
   /** Ends what is being fetched for the queue alone. @returns whether the Fill was told */
@@ -51,8 +52,8 @@ export class FillClient {
     return told ?? false;
   }
 
-  async lend(errand: Errand): Promise<void> {
-    await this.#call("lend", 0, (fill) => fill.lend(this.#imageId, errand));
+  async lend(rights: Rights): Promise<void> {
+    await this.#call("lend", 0, (fill) => fill.lend(this.#imageId, rights));
   }
 
   /** The image's turn in the queue has come. @returns whether the Fill knows of it */

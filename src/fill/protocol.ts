@@ -16,13 +16,13 @@ export interface Subject {
 }
 
 /** Rights that a caller lends to the fill of its image, in memory only. */
-export interface Errand {
+export interface Rights {
   readonly target: ImageTarget;
   readonly headers: readonly (readonly [string, string])[];
 }
 
-/** The errand's headers, for a request. */
-export function errandHeaders({ headers }: Errand): Headers {
+/** Their headers, for a request. */
+export function rightsHeaders({ headers }: Rights): Headers {
   return new Headers(headers.map(([name, value]) => [name, value]));
 }
 
@@ -41,7 +41,7 @@ export interface Ask {
   /** The attempt whose object or slices it was told of and did not find. */
   readonly missed?: string;
   /** Its rights, when the Fill has asked for them. */
-  readonly errand?: Errand;
+  readonly rights?: Rights;
 }
 
 /** How an attempt's bytes are cut into slices; the reader never takes this from its own settings. */
@@ -113,8 +113,11 @@ export type FillLook =
 /** What became of what the clean has found. */
 export type CleanAnswer = "in-use" | "removed" | "failed";
 
-/** What became of a kept image that was to go. `"busy"`: it stays, clients download through its fill. */
-export type RemoveAnswer = "removed" | "nothing" | "busy";
+/**
+ * What became of a kept image that was to go. `"busy"`: it stays, clients download through its fill; `"failed"`: R2 did not
+ * remove it, and the Fill tries again by itself in some minutes.
+ */
+export type RemoveAnswer = "removed" | "nothing" | "busy" | "failed";
 
 /** The calls of a Fill. Each names the image: an object does not know its own name. */
 export interface FillCalls {
@@ -127,7 +130,7 @@ export interface FillCalls {
   /** Ends what is being fetched for the queue alone. */
   unqueue(imageId: string): Promise<void>;
   /** Lends the rights of who queued the image, for its turn. */
-  lend(imageId: string, errand: Errand): Promise<void>;
+  lend(imageId: string, rights: Rights): Promise<void>;
   /** The image's turn in the queue has come. How it goes the queue is told, not the caller. */
   prefetch(imageId: string): Promise<void>;
   /** @returns null when no fill runs */

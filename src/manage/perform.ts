@@ -25,13 +25,11 @@ export async function perform(edge: Edge, request: Request, operation: Operation
     case "list-fills":
       return fillsPage(edge, request);
     case "queue":
-      await enqueue(edge, request, operation.imageId);
-      return empty(edge, 202);
+      return (await enqueue(edge, request, operation.imageId)) ? empty(edge, 202) : stays(edge, request);
     case "delete":
       // The queue first: what is fetched for it is nobody's wish any more.
       if (!(await dequeue(edge, operation.imageId))) return goesOn(edge, request);
-      await uncache(edge, operation.imageId);
-      return empty(edge, 204);
+      return (await uncache(edge, operation.imageId)) ? empty(edge, 204) : stays(edge, request);
     case "clear":
       if (target !== "queue") await clearCache(edge);
       if (target !== "cache" && (await clearQueue(edge)).untold.length > 0) return goesOn(edge, request);
@@ -46,7 +44,7 @@ export async function perform(edge: Edge, request: Request, operation: Operation
     case "nodes":
       return json(edge, edge.url !== null && (await edge.catalog.has(operation.imageId)) ? [edge.url] : []);
     case "legacy-cached":
-      return json(edge, await legacyCached(edge, operation.verb));
+      return legacyCached(edge, request, operation.verb);
     case "legacy-queued":
       return legacyQueued(edge, request, operation.verb);
   }
@@ -54,15 +52,14 @@ export async function perform(edge: Edge, request: Request, operation: Operation
 
 type LegacyQueued = Extract<Operation, { do: "legacy-queued" }>["verb"];
 
-async function legacyCached(edge: Edge, verb: LegacyVerb): Promise<unknown> {
+async function legacyCached(edge: Edge, request: Request, verb: LegacyVerb): Promise<Response> {
   switch (verb.do) {
     case "list":
-      return { cached_images: await cachedImages(edge) };
+      return json(edge, { cached_images: await cachedImages(edge) });
     case "delete-all":
-      return { num_deleted: await clearCache(edge) };
+      return json(edge, { num_deleted: await clearCache(edge) });
     case "delete":
-      await uncache(edge, verb.imageId);
-      return null;
+      return (await uncache(edge, verb.imageId)) ? json(edge, null) : stays(edge, request);
   }
 }
 
@@ -78,8 +75,8 @@ async function legacyQueued(edge: Edge, request: Request, verb: LegacyQueued): P
       return (await dequeue(edge, verb.imageId)) ? json(edge, null) : goesOn(edge, request);
     case "add":
       // Glance looks at the id only when its turn comes. What is no id of an image would never have one.
-      if (downloadTarget(`/v2/images/${verb.imageId}/file`) !== null) await enqueue(edge, request, verb.imageId);
-      return json(edge, null);
+      if (downloadTarget(`/v2/images/${verb.imageId}/file`) === null) return json(edge, null);
+      return (await enqueue(edge, request, verb.imageId)) ? json(edge, null) : stays(edge, request);
   }
 }
 
@@ -101,9 +98,16 @@ function goesOn(edge: Edge, request: Request): Response {
   return glanceError(request, 503, "Not all that is being fetched could be ended. Try again later.", common(edge));
 }
 
-async function uncache({ fills, log }: Edge, imageId: string): Promise<void> {
+/** Its Fill, or R2, did not answer. */
+function stays(edge: Edge, request: Request): Response {
+  return glanceError(request, 503, "The image could not be removed from the cache. Try again later.", common(edge));
+}
+
+/** @returns whether its Fill has seen to it */
+async function uncache({ fills, log }: Edge, imageId: string): Promise<boolean> {
   const removed = await new FillClient(fills, imageId, log).remove("unless-read");
   if (removed === "removed") log.info("image.evicted", { image_id: imageId, why: "an operator removed it" });
+  return removed !== null;
 }
 
 /** Glance gives times as seconds, and glanceclient formats them as such. */

@@ -5,14 +5,16 @@ import { queueMoved } from "../fill/next.ts";
 import { lentHeaders } from "../http/headers.ts";
 import { endFetching } from "./clear.ts";
 
-/** Queues an image and starts it if it's its turn, under the rights of who queued it where the edge has none itself. */
-export async function enqueue(edge: Edge, request: Request, imageId: string): Promise<void> {
-  const standing = await edge.catalog.standing(imageId);
+/**
+ * Queues an image and starts it if it's its turn, under the rights of who queued it where the edge has none itself.
+ * @returns false when what was cleared can't be removed: it would be found in its turn, not fetched
+ */
+export async function enqueue(edge: Edge, request: Request, imageId: string): Promise<boolean> {
+  const state = await edge.catalog.stateOf(imageId);
   // It is stored already: its turn will not come, and nobody's rights are needed.
-  if (standing === "kept") return;
+  if (state === "kept") return true;
   const fill = new FillClient(edge.fills, imageId, edge.log);
-  // What was cleared would be found, not fetched, and go afterwards.
-  if (standing === "cleared") await fill.remove("unless-read");
+  if (state === "cleared" && (await fill.remove("unless-read")) === null) return false;
   // The rights first: the image's turn may come at once, by somebody else's doing.
   await fill.lend({
     target: { api: "v2", imageId },
@@ -20,6 +22,7 @@ export async function enqueue(edge: Edge, request: Request, imageId: string): Pr
   });
   await edge.queue.add(imageId, edge.now());
   edge.background(queueMoved(edge, edge.now()));
+  return true;
 }
 
 /**

@@ -54,11 +54,11 @@ export class Catalog {
   }
 
   async has(imageId: string): Promise<boolean> {
-    return (await this.standing(imageId)) === "kept";
+    return (await this.stateOf(imageId)) === "kept";
   }
 
   /** @returns `"cleared"`: it is not in the cache any more, though its Fill has not removed it yet */
-  async standing(imageId: string): Promise<"kept" | "cleared" | "none"> {
+  async stateOf(imageId: string): Promise<"kept" | "cleared" | "none"> {
     const listed = await this.#db
       .prepare(`SELECT ${LISTED} AS listed FROM images WHERE image_id = ?1`)
       .bind(imageId)

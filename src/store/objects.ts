@@ -54,6 +54,11 @@ export function isCopyOf(image: StoredImage, digest: Digest, size: number | null
   return image.digests[digest.algorithm] === digest.hex && (size === null || size === image.size);
 }
 
+/** Whether two looks at an image's key have seen the same. */
+export function isSameObject(one: StoredImage | "foreign", other: StoredImage | "foreign"): boolean {
+  return one === "foreign" || other === "foreign" ? one === other : one.attempt === other.attempt;
+}
+
 export class ObjectStore {
   readonly #bucket: R2Bucket;
 

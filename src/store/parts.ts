@@ -50,9 +50,9 @@ export class PartStore {
     });
   }
 
-  /** Removes all parts of an attempt, or of all attempts at an image. Safe to call again. @throws whatever R2 throws */
-  async removeAll(imageId: string, attempt: string | null): Promise<void> {
-    await removePrefix(this.#bucket, attempt === null ? `${ROOT}${imageId}/` : `${ROOT}${imageId}/${attempt}/`);
+  /** Removes all parts of an attempt. Safe to call again. @throws whatever R2 throws */
+  async removeAll(imageId: string, attempt: string): Promise<void> {
+    await removePrefix(this.#bucket, `${ROOT}${imageId}/${attempt}/`);
   }
 }
 

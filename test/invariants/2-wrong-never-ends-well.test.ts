@@ -1,10 +1,10 @@
 /** Invariant 2: no download ends well with wrong bytes, and no client gets bytes of two attempts. */
 
 import { describe, expect, it } from "vitest";
-import { bytesOf, expectKept, expectNothingLeft, startReaders, takeData } from "../support/fills.ts";
+import { bytesOf, expectKept, expectNothingLeft, remembered, SOON, startReaders, takeData } from "../support/fills.ts";
 import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
-import { createImage, download, type Image, setFaults, settled, trueBytes } from "../support/scenario.ts";
+import { calls, createImage, download, type Image, setFaults, settled, trueBytes } from "../support/scenario.ts";
 import { RANGES_AFTER_MISMATCH_MS } from "../support/times.ts";
 
 const SIZE = 3_000_000;
@@ -66,9 +66,25 @@ describe("an image whose data at the origin is wrong", () => {
     await expectNothingLeft(image);
   });
 
+  it("behind an error of the origin is told as what it is, not as that error", async () => {
+    const image = await createImage({ size: 50_000 });
+    const env = await remembered(image);
+    await setFaults(image.id, { status: 503 });
+    const answering = download(image.id, { env });
+    // A pull asks twice before it ends by that.
+    const refused = async () => (await calls()).filter(({ status }) => status === 503).length;
+    await expect.poll(refused, SOON).toBeGreaterThanOrEqual(2);
+    await setFaults(image.id, { corruptAt: 5 });
+    const answer = await answering;
+    expect(await answer.text()).toContain("does not match its digest");
+    expect(answer.status).toBe(502);
+    await settled();
+    await takeData(image);
+  });
+
   it("gives no part to who would complete a file with it, until ten minutes after an attempt agreed", async () => {
     const image = await createImage({ size: SIZE });
-    await setFaults(image.id, { corruptAt: 5 });
+    await setFaults(image.id, { rate: 3_000_000, corruptAt: 5 });
     const first = await startReader(image.id);
     expect(await first.ended).toBe("cut");
     for (const value of ["bytes=2000000-", "bytes=0-99", "bytes=-100"])
@@ -100,7 +116,8 @@ describe("an image whose data at the origin is wrong", () => {
 
   it("time after time costs each whole download one image, and never ends well", async () => {
     const image = await createImage({ size: SIZE });
-    await setFaults(image.id, { corruptAt: 5 });
+    // Slow enough for the answer to begin before the end is known, on any machine.
+    await setFaults(image.id, { rate: 3_000_000, corruptAt: 5 });
     for (let time = 0; time < 3; time++) {
       const reader = await startReader(image.id);
       expect(await reader.ended).toBe("cut");

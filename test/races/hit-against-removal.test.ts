@@ -105,22 +105,6 @@ describe("64 readers that see one stale object", () => {
   });
 });
 
-describe("a kept image that is replaced by hand under a Fill that knows it", () => {
-  it("is put again from the slices", async () => {
-    const image = await createImage({ size: SIZE });
-    await expectImage(await startReader(image.id), image);
-    await objectPut(image);
-    await bindings.BUCKET.put(`images/${image.id}`, new Uint8Array(SIZE));
-    for (const reader of await startReaders(image, 4)) await expectImage(reader, image);
-    await expectOnce(image);
-    await expectKept(image);
-    const hit = await startReader(image.id);
-    expect(hit.cacheStatus).toBe("glance-edge; hit");
-    await expectImage(hit, image);
-    await takeData(image);
-  });
-});
-
 it("an object that breaks off in the middle cuts the download", async () => {
   const image = await keptImage({ size: SIZE });
   const get = async (key: string, options: R2GetOptions) => {

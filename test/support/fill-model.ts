@@ -345,11 +345,12 @@ export class World {
         if (this.state.phase.is === "complete") this.#commit(this.state.phase.attempt);
         return true;
       case "sweep-slices":
-        if (this.state.phase.is === "kept") this.#drop(this.state.phase.attempt);
-        this.apply({ on: "swept" });
+        this.#drop(due.attempt);
+        this.apply({ on: "swept", attempt: due.attempt });
         return true;
       case "bury": {
         const attempts = due.attempts.filter((attempt) => attempt !== this.put);
+        this.apply({ on: "burying", attempts: due.attempts });
         this.#removeStopped(attempts);
         this.apply({ on: "buried", attempts });
         return true;

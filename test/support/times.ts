@@ -11,4 +11,5 @@ export const TOMBSTONE_MS = 1_000;
 export const HEARTBEAT_MS = 250;
 export const SLICE_AGAIN_MS = [50, 100, 200];
 export const PUT_MS = 2_000;
+export const BUFFER_MS = 5_000;
 export const ROOM_AGAIN_MS = 300;

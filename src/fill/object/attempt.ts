@@ -1,5 +1,6 @@
 /** The Fill's state in its own SQLite: written as it goes, since an object gets no word before it is put away. */
 import { type FillState, newFill } from "./state.ts";
+import { HEARTBEAT_MS } from "./times.ts";
 
 const KEY = "fill";
 
@@ -26,9 +27,10 @@ export class AttemptStorage {
     this.#storage.kv.put(KEY, state);
   }
 
-  /** Sets the alarm, unless it rings before anyway. @param at ms since the epoch */
-  async wakeAt(at: number): Promise<void> {
-    if (this.#alarmAt !== null && this.#alarmAt <= at) return;
+  /** Sets the alarm, unless it rings before anyway. @param at ms since the epoch, as is now */
+  async wakeAt(at: number, now: number): Promise<void> {
+    // One that should have rung by now is late, or lost: the platform gives an alarm up that failed six times.
+    if (this.#alarmAt !== null && this.#alarmAt <= at && now < this.#alarmAt + HEARTBEAT_MS) return;
     this.#alarmAt = at;
     await this.#storage.setAlarm(at);
   }

@@ -1,6 +1,6 @@
 /** How an attempt begins: with a look at what R2 holds, which may be the image already, or may be gone though it was kept. */
 
-import { isCopyOf } from "../../store/objects.ts";
+import { isCopyOf, type StoredImage } from "../../store/objects.ts";
 import { planSlices, sliceAt, sliceLength } from "../../store/slice-plan.ts";
 import type { Answer, Subject } from "../protocol.ts";
 import type { FillCore } from "./core.ts";
@@ -37,6 +37,8 @@ export class Beginning {
         await this.#core.apply(imageId, { on: "found", kept: { attempt: there.attempt, subject } });
         return null;
       }
+      // v1 knows the MD5 alone, which nobody knows of an image in parts: fetched anew for v1, v2 would have it fetched once more.
+      if (known && there.size === subject.size && isWeaker(subject, there)) return { do: "alone", why: "fill-weaker" };
       if (there !== null) {
         log.info("image.evicted", { image_id: imageId, why: "what is kept is stale, or of a stopped fill" });
         await objects.remove(imageId);
@@ -81,4 +83,9 @@ export class Beginning {
     log.error("fill.slice-lost", new Error(`slice ${slice} is gone`), { image_id: imageId, attempt });
     await this.#core.apply(imageId, { on: "failed", attempt, why: "fill-stopped", keep: false });
   }
+}
+
+/** Whether less is known of what is asked for than of what is kept, and nothing that both know tells them apart. */
+function isWeaker({ digest }: Subject, { digests, digest: kept }: StoredImage): boolean {
+  return digest.algorithm === "md5" && digests.md5 === undefined && kept.algorithm !== "md5";
 }

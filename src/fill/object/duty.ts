@@ -8,7 +8,7 @@ export type Duty =
   | { readonly do: "wait"; readonly until: number }
   | { readonly do: "pull" }
   | { readonly do: "put" }
-  | { readonly do: "sweep-slices" }
+  | { readonly do: "sweep-slices"; readonly attempt: string }
   | { readonly do: "bury"; readonly attempts: readonly string[] }
   /** Nothing of the attempt moved for so long that it goes. */
   | { readonly do: "stop" }
@@ -36,7 +36,7 @@ export function duty(state: FillState, staleMs: number, now: number, readers = 0
     case "kept": {
       if (!phase.slices) return rest(state, now);
       const until = phase.since + SLICES_LINGER_MS;
-      return now >= until ? { do: "sweep-slices" } : { do: "wait", until };
+      return now >= until ? { do: "sweep-slices", attempt: phase.attempt } : { do: "wait", until };
     }
     case "failed": {
       if (phase.resume === null) return now < phase.until ? { do: "wait", until: phase.until } : rest(state, now);

@@ -20,7 +20,7 @@ export type Event =
       readonly fetched: number;
       readonly sums: readonly string[];
     }
-  /** The origin broke off, stalled or failed; or a put hangs, and only a new object can go on. */
+  /** The origin broke off, stalled or failed; or a put hangs, and only a new object can go on; or there is no memory. */
   | { readonly on: "broken"; readonly attempt: string; readonly fetched: number; readonly by: "origin" | "store" }
   /** The attempt can't go on: the store refused, or its slices are gone. `keep`: what is stored is good. */
   | { readonly on: "failed"; readonly attempt: string; readonly why: FillProblem; readonly keep: boolean }
@@ -36,10 +36,15 @@ export type Event =
   /** All that was in memory is gone: pull, put, readers, rights. */
   | { readonly on: "restarted" }
   /** The slices of a kept image have had their time. */
-  | { readonly on: "swept" }
+  | { readonly on: "swept"; readonly attempt: string }
+  /** What stopped attempts have put is removed once more now; where that fails, again later. */
+  | { readonly on: "burying"; readonly attempts: readonly string[] }
   | { readonly on: "buried"; readonly attempts: readonly string[] }
-  /** The image is to go. `read`: clients read its slices, which stay for them until the tombstone is due. */
-  | { readonly on: "stop"; readonly read: boolean };
+  /**
+   * The image is to go. `read`: clients read its slices, which stay for them until the tombstone is due; `found`: the attempt
+   * that R2 holds it of.
+   */
+  | { readonly on: "stop"; readonly read: boolean; readonly found?: string };
 
 /** A kept image that this Fill knows only from R2. */
 export interface Kept {

@@ -3,7 +3,7 @@
  * R2 holds of it, so that no other part of the edge ever races with it there.
  *
  * What happens is an event; ./rules.ts says what it changes and what is to be done, and `#apply` sees to it. Here is what may be
- * called, that one step, and the clock; who does what is asked for stands beside: pulling, putting, removal, admission. All that
+ * called, and that one step; who does what is asked for stands beside: clock, pulling, putting, removal, admission. All that
  * must outlive the object is in its SQLite. States and races: docs/fills.md.
  */
 import { DurableObject } from "cloudflare:workers";
@@ -17,14 +17,14 @@ import { PrefetchQueue } from "../../store/queue.ts";
 import { RoomBook } from "../../store/room.ts";
 import { SliceStore } from "../../store/slices.ts";
 import { queueMoved } from "../next.ts";
-import type { Answer, Ask, CleanAnswer, Errand, FillCalls, Progress, RemoveAnswer } from "../protocol.ts";
+import type { Answer, Ask, CleanAnswer, FillCalls, Progress, RemoveAnswer, Rights } from "../protocol.ts";
 import { Admission } from "./admission.ts";
 import { answer } from "./answer.ts";
 import { AttemptStorage } from "./attempt.ts";
 import { AwaitedTurn } from "./awaited.ts";
 import { Beginning } from "./begin.ts";
+import { Clock } from "./clock.ts";
 import type { FillCore } from "./core.ts";
-import { type Duty, duty } from "./duty.ts";
 import { doEffect, type EffectParts } from "./effects.ts";
 import type { Event } from "./events.ts";
 import { LentRights } from "./lent.ts";
@@ -35,8 +35,7 @@ import { Putting } from "./putting.ts";
 import { Readers } from "./readers.ts";
 import { Removal } from "./removal.ts";
 import { step } from "./rules.ts";
-import { type FillState, isRunning, storedBytes } from "./state.ts";
-import { HEARTBEAT_MS } from "./times.ts";
+import { type FillState, isRunning, progressOf } from "./state.ts";
 import type { FillTools } from "./tools.ts";
 
 /** One for all Fills of an isolate: each would else log in, and take memory, for itself. */
@@ -53,7 +52,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   readonly #prefetch: Prefetch;
   readonly #pulling: Pulling;
   readonly #removal: Removal;
-  readonly #putting: Putting;
+  readonly #clock: Clock;
   readonly #parts: EffectParts;
   #state: FillState | null = null;
   /** The reader that the attempt was begun for; in memory only, for Cache-Status. */
@@ -94,24 +93,29 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const prefetch = new Prefetch({ core, tools, lent, readers, beginning, awaited });
     const owner = ctx.id.toString();
     const pulling = new Pulling({ core, tools, lent, readers, prefetch, admission, pool, owner });
-    const removal = new Removal(core, tools, pulling);
+    const removal = new Removal({ core, tools, readers, pulling });
     this.#parts = { core, tools, pulling, removal, awaited };
     this.#beginning = beginning;
     this.#awaited = awaited;
     this.#prefetch = prefetch;
     this.#pulling = pulling;
     this.#removal = removal;
-    this.#putting = new Putting({ core, tools, readers, admission, removal });
+    const putting = new Putting({ core, tools, readers, admission, removal });
+    const storage = this.#storage;
+    const forget = () => this.#forget();
+    this.#clock = new Clock({ core, tools, storage, lent, readers, awaited, pulling, putting, removal, forget });
   }
 
   async follow(ask: Ask, waitMs: number): Promise<Answer> {
-    const { reader, subject, errand } = ask;
+    const { reader, subject, rights } = ask;
     let asking = ask;
     const deadline = Date.now() + waitMs;
-    if (errand !== undefined) {
-      this.#lent.lend(reader, errand);
+    if (rights !== undefined) {
+      this.#lent.lend(reader, rights);
       this.#pulling.rightsLent();
     }
+    // Should an alarm have been lost, this is what brings it back.
+    await this.#clock.schedule(this.#of(subject.imageId));
     if (ask.missed !== undefined) await this.#beginning.look(subject.imageId, ask.missed, ask.at);
     for (;;) {
       const now = Date.now();
@@ -128,7 +132,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
           await this.#apply(subject.imageId, { on: "stop", read: false });
           break;
         case "failed":
-          return { ...say, relay: this.#pulling.relay };
+          return { ...say, relay: this.#pulling.relayFor(subject.imageId, say.why) };
         case "read":
           return { ...say, began: this.#beganBy === reader, askAgainMs: this.#readers.turn(now) };
         case "wait":
@@ -155,15 +159,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   async remove(imageId: string, rule: "always" | "unless-read"): Promise<RemoveAnswer> {
-    const kept = (await this.#tools.objects.head(imageId)) !== null;
-    // Only now: while R2 was asked an attempt may have begun, and have readers.
-    const { phase } = this.#of(imageId);
-    const running = isRunning(phase);
-    const read = rule === "unless-read" && this.#readers.count(Date.now()) > 0;
-    if (read && running) return "busy";
-    const there = kept || phase.is !== "idle";
-    await this.#apply(imageId, { on: "stop", read });
-    return there ? "removed" : "nothing";
+    return this.#removal.remove(imageId, rule);
   }
 
   async unqueue(imageId: string): Promise<void> {
@@ -175,11 +171,11 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       await this.#apply(imageId, { on: "stop", read: false });
   }
 
-  async lend(imageId: string, errand: Errand): Promise<void> {
-    this.#lent.lendForQueue(errand);
+  async lend(imageId: string, rights: Rights): Promise<void> {
+    this.#lent.lendForQueue(rights);
     this.#pulling.rightsLent();
     this.#awaited.begin(Date.now());
-    await this.#schedule(this.#of(imageId));
+    await this.#clock.schedule(this.#of(imageId));
   }
 
   async prefetch(imageId: string): Promise<void> {
@@ -190,18 +186,9 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const imageId = this.#state?.imageId ?? this.#storage.imageId();
     if (imageId === null) return null;
     const state = this.#of(imageId);
-    // Should an alarm have been lost, after the platform's last try of it, this is what brings it back.
-    await this.#schedule(state);
-    const { phase, queued } = state;
-    if (phase.is !== "filling" && phase.is !== "complete" && phase.is !== "kept") return null;
-    return {
-      attempt: phase.attempt,
-      state: phase.is,
-      bytesStored: storedBytes(phase),
-      size: phase.size,
-      readers: this.#readers.count(Date.now()),
-      queued,
-    };
+    // As a reader's question does.
+    await this.#clock.schedule(state);
+    return progressOf(state, this.#readers.count(Date.now()));
   }
 
   async clean(imageId: string, attempt: string | null): Promise<CleanAnswer> {
@@ -210,52 +197,16 @@ export class Fill extends DurableObject<Env> implements FillCalls {
 
   override async alarm(): Promise<void> {
     this.#storage.rang();
+    pool.heard(this.ctx.id.toString());
     const imageId = this.#state?.imageId ?? this.#storage.imageId();
     if (imageId === null) return;
     try {
-      if (await this.#attend(imageId)) return;
+      if (await this.#clock.attend(imageId)) return;
     } catch (cause) {
       // Thrown on, the platform would try six times, and then never again.
       this.#tools.log.error("fill.alarm-failed", cause, { image_id: imageId });
     }
-    await this.#schedule(this.#of(imageId));
-  }
-
-  /** Does what is due by the clock. @returns whether nothing is left of this fill @throws whatever R2 or D1 throw */
-  async #attend(imageId: string): Promise<boolean> {
-    if (this.#putting.hangs(Date.now())) await this.#startAnew(imageId);
-    const state = this.#of(imageId);
-    const due = this.#duty(state, Date.now());
-    switch (due.do) {
-      case "wait":
-        break;
-      case "pull":
-        this.#pulling.start();
-        break;
-      case "put":
-        this.ctx.waitUntil(this.#putting.put(state));
-        break;
-      case "sweep-slices":
-        if (state.phase.is === "kept") await this.#removal.dropSlices(imageId, state.phase.attempt);
-        await this.#apply(imageId, { on: "swept" });
-        break;
-      case "bury":
-        await this.#bury(imageId, due.attempts);
-        break;
-      case "stop":
-        this.#tools.log.info("fill.dropped", { image_id: imageId, why: "stalled" });
-        await this.#apply(imageId, { on: "stop", read: false });
-        break;
-      case "forget":
-        if (await this.#awaited.isAwaited(imageId)) break;
-        // Somebody may have asked meanwhile, and begun an attempt.
-        if (this.#duty(this.#of(imageId), Date.now()).do !== "forget") break;
-        this.#lent.clear();
-        this.#state = null;
-        await this.#storage.forget();
-        return true;
-    }
-    return false;
+    await this.#clock.schedule(this.#of(imageId));
   }
 
   #of(imageId: string): FillState {
@@ -276,30 +227,16 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       this.#storage.write(state);
       this.#readers.wake();
     }
-    const scheduled = this.#schedule(state);
+    const scheduled = this.#clock.schedule(state);
     // In their order: an object goes before the parts that it names.
     for (const effect of effects) await doEffect(imageId, effect, this.#parts);
     await scheduled;
   }
 
-  #duty(state: FillState, now: number): Duty {
-    return duty(state, this.#tools.settings.cleanStallMs, now, this.#readers.count(now));
-  }
-
-  async #schedule(state: FillState): Promise<void> {
-    const now = Date.now();
-    const due = this.#duty(state, now);
-    const busy = isRunning(state.phase);
-    const awake = this.#awaited.keeps(now);
-    const beat = now + HEARTBEAT_MS;
-    if (due.do === "pull" && !this.#lent.any && this.#readers.count(now) === 0 && state.phase.is === "filling") {
-      // Nobody's rights, and nobody to ask for them: the next reader wakes it, or its end.
-      return this.#storage.wakeAt(state.phase.storedAt + this.#tools.settings.cleanStallMs);
-    }
-    if (due.do === "wait") return this.#storage.wakeAt(busy || awake ? Math.min(due.until, beat) : due.until);
-    if (due.do === "forget" && !awake && this.#storage.imageId() === null) return;
-    // What is due is under way, or is done when the alarm rings.
-    return this.#storage.wakeAt(due.do === "put" && this.#putting.attempt === null ? now : beat);
+  async #forget(): Promise<void> {
+    this.#lent.clear();
+    this.#state = null;
+    await this.#storage.forget();
   }
 
   /** The next life of this object goes on from what is on disk. */
@@ -308,13 +245,5 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     await this.#storage.sync();
     this.ctx.abort("a put to R2 hangs: only a new object can go on");
     throw new Error("this object is gone");
-  }
-
-  /** Removes once more what stopped attempts may have put after they were stopped. */
-  async #bury(imageId: string, attempts: readonly string[]): Promise<void> {
-    // One that is still being put is seen to when that has ended.
-    const ended = attempts.filter((attempt) => attempt !== this.#putting.attempt);
-    await this.#removal.removeStopped(imageId, ended);
-    await this.#apply(imageId, { on: "buried", attempts: ended });
   }
 }

@@ -5,7 +5,7 @@
 import { seesAllImages } from "../../keystone/identity.ts";
 import type { ServiceTokens } from "../../keystone/service-tokens.ts";
 import type { Log } from "../../lib/log.ts";
-import type { Errand } from "../protocol.ts";
+import type { Rights } from "../protocol.ts";
 
 /** Rights of readers that are kept, the newest ones: one may be refused where another is good. */
 const READERS = 4;
@@ -13,7 +13,7 @@ const READERS = 4;
 const QUEUER = "queuer";
 
 export interface Taken {
-  readonly errand: Errand;
+  readonly rights: Rights;
   readonly from: "service" | "caller";
   /** Whose they are; null for the service account. */
   readonly reader: string | null;
@@ -25,7 +25,7 @@ export class LentRights {
   readonly #service: ServiceTokens | null;
   readonly #log: Log;
   /** The newest last. */
-  readonly #lent = new Map<string, Errand>();
+  readonly #lent = new Map<string, Rights>();
   /** Readers whose rights the origin has refused. */
   readonly #refused = new Set<string>();
   /** The service account was refused this image: a caller may still have the right. */
@@ -48,16 +48,16 @@ export class LentRights {
     return this.#lent.has(QUEUER);
   }
 
-  lend(reader: string, errand: Errand): void {
+  lend(reader: string, rights: Rights): void {
     this.#lent.delete(reader);
-    this.#lent.set(reader, errand);
+    this.#lent.set(reader, rights);
     const readers = [...this.#lent.keys()].filter((name) => name !== QUEUER);
     const oldest = readers[0];
     if (readers.length > READERS && oldest !== undefined) this.#lent.delete(oldest);
   }
 
-  lendForQueue(errand: Errand): void {
-    this.#lent.set(QUEUER, errand);
+  lendForQueue(rights: Rights): void {
+    this.#lent.set(QUEUER, rights);
   }
 
   wasRefused(reader: string): boolean {
@@ -77,22 +77,22 @@ export class LentRights {
     if (own !== null) return own;
     const newest = [...this.#lent].at(-1);
     if (newest === undefined) return null;
-    const [reader, errand] = newest;
-    return { errand, from: "caller", reader, seesAll: true };
+    const [reader, rights] = newest;
+    return { rights, from: "caller", reader, seesAll: true };
   }
 
   /** The origin refused what was asked under these rights. @param status of its answer */
-  refused({ from, reader, errand }: Taken, status: number): void {
+  refused({ from, reader, rights }: Taken, status: number): void {
     if (from === "service") {
       // A token may have been revoked before its time: another one is asked for, once.
-      const token = errand.headers.find(([name]) => name === "x-auth-token")?.[1];
+      const token = rights.headers.find(([name]) => name === "x-auth-token")?.[1];
       if (status === 401 && token !== undefined) this.#service?.forget(token);
       this.#serviceRefused = status !== 401 || this.#serviceRenewed;
       this.#serviceRenewed = true;
       return;
     }
     // It will not get better: the token has ended, or the right was withdrawn. One lent meanwhile is none of this.
-    if (reader !== null && this.#lent.get(reader) === errand) this.#lent.delete(reader);
+    if (reader !== null && this.#lent.get(reader) === rights) this.#lent.delete(reader);
     if (reader !== null) this.#refused.add(reader);
   }
 
@@ -102,7 +102,7 @@ export class LentRights {
       const { token, identity } = await this.#service.get();
       const api = [...this.#lent.values()].at(-1)?.target.api ?? "v2";
       return {
-        errand: { target: { api, imageId }, headers: [["x-auth-token", token]] },
+        rights: { target: { api, imageId }, headers: [["x-auth-token", token]] },
         from: "service",
         reader: null,
         seesAll: seesAllImages(identity),

@@ -2,7 +2,7 @@
 
 import { askRecord, isGlance, type RecordAnswer } from "../../glance/ask-record.ts";
 import { describe } from "../../lib/log.ts";
-import { errandHeaders, type Subject } from "../protocol.ts";
+import { rightsHeaders, type Subject } from "../protocol.ts";
 import type { AwaitedTurn } from "./awaited.ts";
 import type { Beginning } from "./begin.ts";
 import type { FillCore } from "./core.ts";
@@ -137,8 +137,8 @@ export class Prefetch {
     for (let tries = 0; tries < 6; tries++) {
       const taken = await this.#lent.take(imageId);
       if (taken === null) break;
-      const headers = errandHeaders(taken.errand);
-      const record = await askRecord(taken.errand.target, headers, settings);
+      const headers = rightsHeaders(taken.rights);
+      const record = await askRecord(taken.rights.target, headers, settings);
       if (record.kind === "not-found" && taken.seesAll && !(await isGlance(headers, settings))) {
         throw new Error("the image seems to be gone, but what says so at ORIGIN_URL is not Glance");
       }

@@ -5,18 +5,18 @@
  */
 
 import { Digester } from "../../digest/digester.ts";
-import { DigestGate, DigestMismatch } from "../../digest/gate.ts";
-import { ImageBody, ImageBodyError } from "../../glance/image-body.ts";
+import { DigestGate } from "../../digest/gate.ts";
+import { ImageBody } from "../../glance/image-body.ts";
 import type { EdgeAddress } from "../../http/loop.ts";
-import { DeadlineExceeded, withDeadline } from "../../lib/deadline.ts";
+import { DeadlineExceeded, unlessAborted, withDeadline } from "../../lib/deadline.ts";
 import type { Log } from "../../lib/log.ts";
 import { retry } from "../../lib/retry.ts";
 import { sliceCount, sliceLength, sliceStart } from "../../store/slice-plan.ts";
 import type { SliceStore } from "../../store/slices.ts";
-import { type Errand, errandHeaders, type Relay } from "../protocol.ts";
+import { type Rights, rightsHeaders } from "../protocol.ts";
 import { PartSums } from "./parts.ts";
 import type { BufferPool } from "./pool.ts";
-import { readRelay } from "./relay.ts";
+import { endOf, NotAdmitted, type PullEnd, PutHangs, SlicesLost, StoreFailed } from "./pull-end.ts";
 import { ORIGIN_BYTES_FACTOR } from "./rules.ts";
 import type { Filling } from "./state.ts";
 import { PUT_MS, SLICE_AGAIN_MS } from "./times.ts";
@@ -26,27 +26,9 @@ const MAX_PUTS = 3;
 /** A connection that broke is opened again once, which keeps what was digested; more than that is a new pull's. */
 const REOPEN_ONCE_MS = [200];
 
-export type PullEnd =
-  /** All is stored, and the digest agreed. */
-  | { readonly end: "complete" }
-  | { readonly end: "mismatch"; readonly cause: unknown }
-  /** The origin refused this right. */
-  | { readonly end: "refused"; readonly status: number }
-  /** The origin sends the data encoded, which is not what its digest is about. */
-  | { readonly end: "encoded" }
-  /** The origin failed, again and again. */
-  | { readonly end: "broken"; readonly cause: unknown; readonly relay: Relay | null }
-  /** R2 does not take a slice, or has another in its place. */
-  | { readonly end: "store-failed"; readonly cause: unknown }
-  /** A put hangs: its buffer stays taken until this object is made anew. */
-  | { readonly end: "store-hangs" }
-  /** What was stored before is not there any more. */
-  | { readonly end: "slices-lost" }
-  | { readonly end: "aborted" };
-
 export interface PullJob {
   readonly filling: Filling;
-  readonly errand: Errand;
+  readonly rights: Rights;
   readonly at: EdgeAddress;
   readonly stallMs: number;
   readonly slices: SliceStore;
@@ -67,10 +49,10 @@ export interface PullJob {
 
 /** Pulls from the first slice that is not stored to the end. Never throws. */
 export async function pull(job: PullJob): Promise<PullEnd & { readonly fetched: number }> {
-  const { filling, errand, at, stallMs, signal } = job;
+  const { filling, rights, at, stallMs, signal } = job;
   const body = new ImageBody({
-    target: errand.target,
-    caller: errandHeaders(errand),
+    target: rights.target,
+    caller: rightsHeaders(rights),
     at,
     size: filling.size,
     stallMs,
@@ -86,22 +68,6 @@ export async function pull(job: PullJob): Promise<PullEnd & { readonly fetched: 
     signal.removeEventListener("abort", abort);
     body.cancel();
   }
-}
-
-class StoreFailed extends Error {
-  override readonly name = "StoreFailed";
-}
-
-class PutHangs extends Error {
-  override readonly name = "PutHangs";
-}
-
-class NotAdmitted extends Error {
-  override readonly name = "NotAdmitted";
-}
-
-class SlicesLost extends Error {
-  override readonly name = "SlicesLost";
 }
 
 class Pull {
@@ -131,20 +97,21 @@ class Pull {
     try {
       // Before the origin is opened: waiting for memory is no stall of the origin's.
       const giveBack = await pool.take(sliceLength(filling, filling.stored), this.#signal, owner);
-      const prefix = await this.#prefix().catch((cause: unknown) => {
+      const prefix = await unlessAborted(this.#signal, this.#prefix()).catch((cause: unknown) => {
         giveBack();
         throw cause;
       });
       const gate = new DigestGate({ digest: filling.subject.digest, size: filling.size, prefix });
       // Both have ended then: no put begins, and no memory is taken, behind the end of a pull.
       await Promise.all([
-        this.#unlessStopped(this.#feed(gate, prefix.bytes)).catch((cause: unknown) => this.#fail(cause)),
+        // An origin that does not answer holds nobody up who has been stopped.
+        unlessAborted(this.#signal, this.#feed(gate, prefix.bytes)).catch((cause: unknown) => this.#fail(cause)),
         this.#cut(gate, giveBack).catch((cause: unknown) => this.#fail(cause)),
       ]);
       await Promise.all(this.#puts);
-      return this.#failure === null ? { end: "complete" } : await this.#endOf(this.#failure);
+      return this.#failure === null ? { end: "complete" } : await endOf(this.#failure, this.#job.signal);
     } catch (cause) {
-      return this.#endOf(cause);
+      return endOf(cause, this.#job.signal);
     }
   }
 
@@ -152,13 +119,6 @@ class Pull {
   #fail(cause: unknown): void {
     this.#failure ??= cause;
     this.#stop.abort(cause);
-  }
-
-  /** An origin that does not answer holds nobody up who has been stopped. */
-  #unlessStopped(promise: Promise<void>): Promise<void> {
-    const { promise: stopped, reject } = Promise.withResolvers<never>();
-    this.#signal.addEventListener("abort", () => reject(this.#signal.reason), { once: true });
-    return Promise.race([promise, stopped]);
   }
 
   /** A digester that has seen what is stored already. */
@@ -249,32 +209,6 @@ class Pull {
     const bytes = storedBytes(filling, this.#stored);
     const whole = bytes === filling.size ? this.#parts.sums.length : Math.floor(bytes / filling.partBytes);
     return this.#parts.sums.slice(0, whole);
-  }
-
-  async #endOf(cause: unknown): Promise<PullEnd> {
-    // Also of one that was stopped: the hanging put has memory.
-    if (cause instanceof PutHangs) return { end: "store-hangs" };
-    if (this.#job.signal.aborted || cause instanceof NotAdmitted) return { end: "aborted" };
-    if (cause instanceof StoreFailed) return { end: "store-failed", cause };
-    if (cause instanceof SlicesLost) return { end: "slices-lost" };
-    if (cause instanceof DigestMismatch) return { end: "mismatch", cause };
-    if (!(cause instanceof ImageBodyError)) return { end: "broken", cause, relay: null };
-    const { problem } = cause;
-    switch (problem.reason) {
-      case "long":
-        return { end: "mismatch", cause };
-      case "encoded":
-        return { end: "encoded" };
-      case "short":
-      case "dear":
-        return { end: "broken", cause, relay: null };
-      case "refused": {
-        const { response } = problem;
-        if (response.status >= 500) return { end: "broken", cause, relay: await readRelay(response) };
-        await response.body?.cancel();
-        return { end: "refused", status: response.status };
-      }
-    }
   }
 }
 

@@ -1,13 +1,14 @@
 /** The pull of a Fill, one at a time: begun where there are rights to ask the origin under, and its end told to the rules. */
 
-import type { Relay } from "../protocol.ts";
+import type { FillProblem, Relay } from "../protocol.ts";
 import type { Admission } from "./admission.ts";
 import type { FillCore } from "./core.ts";
 import type { Event } from "./events.ts";
 import type { LentRights } from "./lent.ts";
 import type { BufferPool } from "./pool.ts";
 import type { Prefetch } from "./prefetch.ts";
-import { type PullEnd, pull } from "./pull.ts";
+import { pull } from "./pull.ts";
+import type { PullEnd } from "./pull-end.ts";
 import type { Readers } from "./readers.ts";
 import { type Filling, isCurrent } from "./state.ts";
 import type { FillTools } from "./tools.ts";
@@ -30,7 +31,7 @@ export class Pulling {
   #running: { readonly attempt: string; readonly ended: Promise<void>; readonly abort: AbortController } | null = null;
   /** The last pull found nobody's rights to ask the origin under. */
   #withoutRights = false;
-  #relay: Relay | null = null;
+  #relay: { readonly attempt: string; readonly said: Relay } | null = null;
 
   constructor(parts: PullingParts) {
     this.#parts = parts;
@@ -45,9 +46,11 @@ export class Pulling {
     return this.#running === null && (this.#withoutRights || !this.#parts.lent.any);
   }
 
-  /** What the origin said when it broke the attempt, for those who are told of its failure. */
-  get relay(): Relay | null {
-    return this.#relay;
+  /** What the origin said, for those who are told of a failure: where that, and nothing else, is why the attempt failed. */
+  relayFor(imageId: string, why: FillProblem): Relay | null {
+    const { phase } = this.#parts.core.of(imageId);
+    if (why !== "fill-failed" || phase.is !== "failed" || phase.attempt !== this.#relay?.attempt) return null;
+    return this.#relay.said;
   }
 
   /** Somebody has lent rights. */
@@ -109,7 +112,7 @@ export class Pulling {
     const admitted = filling.room === "had" ? Promise.resolve(true) : admission.admit(filling);
     const { fetched, ...ending } = await pull({
       filling,
-      errand: taken.errand,
+      rights: taken.rights,
       at: settings,
       stallMs: settings.stallMs,
       slices,
@@ -118,8 +121,11 @@ export class Pulling {
       signal,
       log,
       admitted,
-      stored: (stored, bytes, sums) =>
-        core.background(core.apply(imageId, { on: "stored", attempt, stored, fetched: bytes, sums })),
+      stored: (stored, bytes, sums) => {
+        // It gives data by now: its refusal is not what the attempt fails by later.
+        this.#relay = null;
+        core.background(core.apply(imageId, { on: "stored", attempt, stored, fetched: bytes, sums }));
+      },
     });
     // Its puts have ended: what is to be done about its end may wait for that.
     this.#running = null;
@@ -135,7 +141,7 @@ export class Pulling {
       await core.apply(imageId, { on: "broken", attempt, fetched, by: "store" });
       await core.startAnew(imageId);
     }
-    if (ending.end === "broken") this.#relay = ending.relay;
+    if (ending.end === "broken") this.#relay = ending.relay === null ? null : { attempt, said: ending.relay };
     const event = eventOf(ending, attempt, fetched);
     if (event === null) return "over";
     log.error(`fill.${ending.end}`, "cause" in ending ? ending.cause : new Error(ending.end), {
@@ -156,6 +162,8 @@ function eventOf(ending: PullEnd, attempt: string, fetched: number): Event | nul
       return { on: "failed", attempt, why: "encoded", keep: false };
     case "broken":
       return { on: "broken", attempt, fetched, by: "origin" };
+    case "no-memory":
+      return { on: "broken", attempt, fetched, by: "store" };
     case "store-failed":
       return { on: "failed", attempt, why: "store-unavailable", keep: false };
     case "slices-lost":

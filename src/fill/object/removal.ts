@@ -2,21 +2,49 @@
  * What a Fill removes from R2, and which room it gives back then: of attempts that were stopped, of the image itself, and what
  * the clean has found to be nobody's.
  */
-import type { CleanAnswer } from "../protocol.ts";
+import { isSameObject } from "../../store/objects.ts";
+import type { CleanAnswer, RemoveAnswer } from "../protocol.ts";
 import type { FillCore } from "./core.ts";
 import type { Pulling } from "./pulling.ts";
-import { isCurrent } from "./state.ts";
+import type { Readers } from "./readers.ts";
+import { attemptOf, isCurrent, isRunning } from "./state.ts";
 import type { FillTools } from "./tools.ts";
+
+/** What a removal needs of its Fill. */
+export interface RemovalParts {
+  readonly core: FillCore;
+  readonly tools: FillTools;
+  readonly readers: Readers;
+  readonly pulling: Pulling;
+}
 
 export class Removal {
   readonly #core: FillCore;
   readonly #tools: FillTools;
+  readonly #readers: Readers;
   readonly #pulling: Pulling;
 
-  constructor(core: FillCore, tools: FillTools, pulling: Pulling) {
+  constructor({ core, tools, readers, pulling }: RemovalParts) {
     this.#core = core;
     this.#tools = tools;
+    this.#readers = readers;
     this.#pulling = pulling;
+  }
+
+  /** Takes the image out of the cache: all that there is of it. @throws whatever R2 throws when it is looked at */
+  async remove(imageId: string, rule: "always" | "unless-read"): Promise<RemoveAnswer> {
+    const { objects } = this.#tools;
+    const there = await objects.head(imageId);
+    // Only now: while R2 was asked an attempt may have begun, and have readers.
+    const { phase } = this.#core.of(imageId);
+    const read = rule === "unless-read" && this.#readers.count(Date.now()) > 0;
+    if (read && isRunning(phase)) return "busy";
+    const found = there === null || there === "foreign" ? {} : { found: there.attempt };
+    await this.#core.apply(imageId, { on: "stop", read, ...found });
+    if (there === null) return phase.is === "idle" ? "nothing" : "removed";
+    // What an event asks for fails silently; who asked for the removal is to know.
+    const left = await objects.head(imageId);
+    return left !== null && isSameObject(left, there) ? "failed" : "removed";
   }
 
   /** Removes all that an attempt has stored, then gives its room back. @throws whatever R2 or D1 throw */
@@ -34,24 +62,29 @@ export class Removal {
     await this.#tools.room.release(attempt);
   }
 
-  /** Removes the image from R2 and from lists. @throws whatever R2 or D1 throw */
+  /** Removes the image's object and its row. Its parts are its attempt's. @throws whatever R2 or D1 throw */
   async removeImage(imageId: string): Promise<void> {
-    const { objects, parts, catalog } = this.#tools;
-    // First what names the parts.
-    await objects.remove(imageId);
-    await parts.removeAll(imageId, null);
-    await catalog.remove(imageId);
+    await this.#tools.objects.remove(imageId);
+    await this.#tools.catalog.remove(imageId);
   }
 
   /** Removes what stopped attempts have put after they were stopped. @throws whatever R2 or D1 throw */
   async removeStopped(imageId: string, attempts: readonly string[]): Promise<void> {
-    const { objects, catalog } = this.#tools;
-    const there = await objects.head(imageId);
+    const there = await this.#tools.objects.head(imageId);
     if (there !== null && there !== "foreign" && attempts.includes(there.attempt)) {
-      await objects.remove(imageId);
-      await catalog.remove(imageId);
+      await this.removeImage(imageId);
     }
     for (const attempt of attempts) await this.drop(imageId, attempt);
+  }
+
+  /** Removes once more what stopped attempts may have put after they were stopped. Never rejects. */
+  async bury(imageId: string, attempts: readonly string[]): Promise<void> {
+    try {
+      await this.removeStopped(imageId, attempts);
+      await this.#core.apply(imageId, { on: "buried", attempts });
+    } catch (cause) {
+      this.#tools.log.error("fill.not-done", cause, { image_id: imageId, what: "bury" });
+    }
   }
 
   /** Removes what the clean has found, unless it is in use. @param attempt null: the object under the image's own key */
@@ -67,8 +100,7 @@ export class Removal {
 
   async #cleanAttempt(imageId: string, attempt: string): Promise<CleanAnswer> {
     const { phase, tombstones } = this.#core.of(imageId);
-    const current = phase.is === "failed" ? phase.resume?.attempt : phase.is === "idle" ? undefined : phase.attempt;
-    if (current === attempt || tombstones.some((stone) => stone.attempt === attempt)) return "in-use";
+    if (attemptOf(phase) === attempt || tombstones.some((stone) => stone.attempt === attempt)) return "in-use";
     const there = await this.#tools.objects.head(imageId);
     // What is kept names its parts, and is done with its slices.
     const kept = there !== null && there !== "foreign" && there.attempt === attempt;
@@ -77,10 +109,8 @@ export class Removal {
   }
 
   async #cleanForeign(imageId: string): Promise<CleanAnswer> {
-    const { objects, catalog } = this.#tools;
-    if ((await objects.head(imageId)) !== "foreign") return "in-use";
-    await objects.remove(imageId);
-    await catalog.remove(imageId);
+    if ((await this.#tools.objects.head(imageId)) !== "foreign") return "in-use";
+    await this.removeImage(imageId);
     return "removed";
   }
 }

@@ -6,8 +6,9 @@ import { sliceCount } from "../../store/slice-plan.ts";
 import type { FillProblem } from "../protocol.ts";
 import { isSame } from "./compare.ts";
 import type { Effect, Event, Kept, Step } from "./events.ts";
-import { type Filling, type FillState, isRunning, isStopped, type Phase, rangesFrom, type Tombstone } from "./state.ts";
+import { attemptOf, type Filling, type FillState, isRunning, isStopped, type Phase, rangesFrom } from "./state.ts";
 import { COMMIT_AFTER_MS, FAILED_MS, PUT_AGAIN_MS, REOPEN_MS, TOMBSTONE_MS } from "./times.ts";
+import { bury, dropped, later, leave, without } from "./tombstones.ts";
 
 /** An attempt may take so many times the image from the origin: one that must begin at byte 0 each time would go on for ever. */
 export const ORIGIN_BYTES_FACTOR = 3;
@@ -69,13 +70,16 @@ export function step(state: FillState, event: Event, now: number): Step {
     case "restarted":
       return restarted(state, now);
     case "swept":
-      return phase.is === "kept" ? { state: { ...state, phase: { is: "idle" } }, effects: [] } : same();
-    case "buried": {
-      const tombstones = state.tombstones.filter(({ attempt }) => !event.attempts.includes(attempt));
-      return { state: { ...state, tombstones }, effects: [] };
-    }
+      return phase.is === "kept" && phase.attempt === event.attempt
+        ? { state: { ...state, phase: { is: "idle" } }, effects: [] }
+        : same();
+    case "burying":
+      // Before, not behind it: one that can't be removed must not keep another attempt from its pull, its put and its end.
+      return { state: { ...state, tombstones: later(state.tombstones, event.attempts, now) }, effects: [] };
+    case "buried":
+      return { state: { ...state, tombstones: without(state.tombstones, event.attempts) }, effects: [] };
     case "stop":
-      return stop(state, event.read, now);
+      return stop(state, event, now);
   }
 }
 
@@ -112,8 +116,10 @@ function restarted(state: FillState, now: number): Step {
   // A put that the object before had under way may land still: nobody waits for its end any more.
   const tombstones = state.tombstones.map(({ attempt, at }) => ({ attempt, at: Math.max(at, now + TOMBSTONE_MS) }));
   const next = tombstones.length === 0 ? state : { ...state, tombstones };
-  // Counted as a reopening: what ends the object each time would else be tried for ever.
-  return phase.is === "filling" ? reopen(next, phase, "origin", now) : { state: next, effects: [] };
+  // What ends the object each time would else be tried for ever: a pull counts as a reopening, puts are counted as they begin.
+  if (phase.is === "filling") return reopen(next, phase, "origin", now);
+  const inVain = phase.is === "complete" && phase.puts > PUT_AGAIN_MS.length;
+  return inVain ? fail(next, phase, "store-unavailable", false, now) : { state: next, effects: [] };
 }
 
 /** The pull has to begin again. @param by what broke */
@@ -204,38 +210,28 @@ function lost(state: FillState, attempt: string, now: number): Step {
   const { phase } = state;
   if (phase.is !== "kept" || phase.attempt !== attempt) return { state, effects: [] };
   // Whatever is in its place is none of this image, and lists must not name it.
-  const effects: Effect[] = [{ do: "remove-object" }];
-  if (!phase.slices) return { state: { ...state, phase: { is: "idle" } }, effects };
-  // Not what it was made of.
+  if (!phase.slices)
+    return { state: { ...state, phase: { is: "idle" } }, effects: [{ do: "remove-object" }, ...dropped(attempt)] };
+  // Not what it was made of. The put sees to what is in its place: a removal now could end behind it, and take what it has put.
   const complete: Phase = { ...strip(phase), is: "complete", putAt: now + COMMIT_AFTER_MS, puts: 0 };
-  return { state: { ...state, phase: complete }, effects };
+  return { state: { ...state, phase: complete }, effects: [] };
 }
 
-/** @param read clients read what is kept of the attempt: its slices stay for them until the tombstone is due */
-function stop(state: FillState, read: boolean, now: number): Step {
+function stop(state: FillState, { read, found }: Extract<Event, { on: "stop" }>, now: number): Step {
   const all: Effect[] = [{ do: "remove-object" }];
-  if (state.phase.is === "idle" && !state.queued) return { state, effects: all };
-  const { tombstones, effects } = leave(state, now);
-  if (!read) all.push(...effects);
+  if (state.phase.is === "idle" && !state.queued && found === undefined) return { state, effects: all };
+  const left = leave(state, now);
+  if (!read) all.push(...left.effects);
+  let { tombstones } = left;
+  if (found !== undefined && found !== attemptOf(state.phase)) {
+    // Should R2 not remove it now, it goes when the tombstone is due.
+    tombstones = bury(tombstones, found, now);
+    all.push(...dropped(found));
+  }
   if (state.phase.is === "filling") all.unshift({ do: "abort-pull" });
   // It holds its place in the queue no longer.
   if (state.queued) all.push({ do: "queue-failed", why: "fill-stopped" });
   return { state: { ...state, phase: { is: "idle" }, tombstones, queued: false }, effects: all };
-}
-
-/** Leaves the attempt that there is, if any: what it has stored goes, now and once more later, also what is still being put. */
-function leave({ phase, tombstones }: FillState, now: number): Pick<FillState, "tombstones"> & Pick<Step, "effects"> {
-  const attempt = phase.is === "idle" ? null : phase.is === "failed" ? (phase.resume?.attempt ?? null) : phase.attempt;
-  if (attempt === null) return { tombstones, effects: [] };
-  return { tombstones: bury(tombstones, attempt, now), effects: dropped(attempt) };
-}
-
-function dropped(attempt: string): Effect[] {
-  return [{ do: "drop", attempt }];
-}
-
-function bury(tombstones: readonly Tombstone[], attempt: string, now: number): readonly Tombstone[] {
-  return [...tombstones.filter((stone) => stone.attempt !== attempt), { attempt, at: now + TOMBSTONE_MS }];
 }
 
 function strip(phase: Filling): Filling {

@@ -3,7 +3,7 @@
  * in one look is here too.
  */
 import { sliceStart } from "../../store/slice-plan.ts";
-import type { Cut, FillProblem, Subject } from "../protocol.ts";
+import type { Cut, FillProblem, Progress, Subject } from "../protocol.ts";
 import { RANGES_AFTER_MISMATCH_MS } from "./times.ts";
 
 /** One attempt to fetch the image, from its plan on. */
@@ -70,6 +70,13 @@ export function storedBytes(filling: Filling): number {
   return Math.min(filling.size, sliceStart(filling, filling.stored));
 }
 
+/** @returns null when no attempt has anything to show */
+export function progressOf({ phase, queued }: FillState, readers: number): Progress | null {
+  if (phase.is === "idle" || phase.is === "failed") return null;
+  const { attempt, size } = phase;
+  return { attempt, state: phase.is, bytesStored: storedBytes(phase), size, readers, queued };
+}
+
 /** Until when ranges of an image that is kept now are refused, ms since the epoch; 0 where its data never was wrong. */
 export function rangesFrom(state: FillState, now: number): number {
   return now < state.leftAloneUntil ? now + RANGES_AFTER_MISMATCH_MS : 0;
@@ -83,6 +90,12 @@ export function isStopped(state: FillState, attempt: string): boolean {
 /** Whether an attempt is under way: its data is fetched, or its object put. */
 export function isRunning(phase: Phase): phase is Extract<Phase, { is: "filling" | "complete" }> {
   return phase.is === "filling" || phase.is === "complete";
+}
+
+/** The attempt that has, or may have, something in R2; null when there is none. */
+export function attemptOf(phase: Phase): string | null {
+  if (phase.is === "idle") return null;
+  return phase.is === "failed" ? (phase.resume?.attempt ?? null) : phase.attempt;
 }
 
 /** Whether this attempt is what the fill is about, still: none that was stopped, or has failed. */

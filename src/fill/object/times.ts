@@ -25,5 +25,7 @@ export const HEARTBEAT_MS = 5_000;
 export const SLICE_AGAIN_MS = [250, 1_000, 4_000];
 /** A put of 8 MiB takes well below a second. One that does not move for so long can't be called back: only a new object can go on. */
 export const PUT_MS = 60_000;
+/** How long a pull waits for memory: all of the pool is put and given back in some seconds. */
+export const BUFFER_MS = 60_000;
 /** When room is asked for again, or a put that waits for it. */
 export const ROOM_AGAIN_MS = 15_000;

@@ -5,11 +5,12 @@ import { type PullJob, pull } from "../../../src/fill/object/pull.ts";
 import { createLog } from "../../../src/lib/log.ts";
 import { sliceCount, sliceLength, sliceStart } from "../../../src/store/slice-plan.ts";
 import { SliceStore } from "../../../src/store/slices.ts";
-import { bucketBut } from "../../support/bindings.ts";
+import { bucketBut, sliceOf } from "../../support/bindings.ts";
 import { attempt } from "../../support/fill-states.ts";
 import { RANDOM_ACCESS } from "../../support/fills.ts";
 import { createImage, type Image, setFaults, trueBytes } from "../../support/scenario.ts";
 import { bucket, bytesOf, slices } from "../../support/stored.ts";
+import { BUFFER_MS, PUT_MS } from "../../support/times.ts";
 
 const SLICE_BYTES = 512 * 1024;
 const SIZE = 3 * SLICE_BYTES + 12_345;
@@ -35,7 +36,7 @@ async function jobFor(image: Image, stored = 0, change: Partial<PullJob> = {}): 
   } as const;
   const job: PullJob = {
     filling: attempt(stored, { ...PLAN, subject, fetched: 0 }),
-    errand: { target: { api: "v2", imageId: image.id }, headers: [["x-auth-token", "demo"]] },
+    rights: { target: { api: "v2", imageId: image.id }, headers: [["x-auth-token", "demo"]] },
     at: { origin: inject("originUrl"), publicUrl: null },
     stallMs: 3_000,
     slices,
@@ -74,6 +75,23 @@ async function storeFirst(image: Image, count: number, change = (bytes: Uint8Arr
 /** The bucket's slices, stored by a put of the test's own. */
 const putting = (put: (key: string, value: Uint8Array, options: R2PutOptions) => Promise<unknown>) =>
   new SliceStore(bucketBut({ put }));
+
+/** A pull that goes on behind three slices, one of which R2 begins to give and never ends. */
+async function stalledAt(stalled: number, change: Partial<PullJob> = {}): Promise<Pulled> {
+  const image = await createImage({ size: SIZE });
+  await storeFirst(image, 3);
+  const get = async (key: string, options: R2GetOptions) => {
+    const object = await bucket.get(key, options);
+    if (object === null || sliceOf(key) !== stalled) return object;
+    const { readable, writable } = new IdentityTransformStream();
+    writable
+      .getWriter()
+      .write(new Uint8Array(10))
+      .catch(() => undefined);
+    return { size: object.size, body: readable };
+  };
+  return jobFor(image, 3, { ...change, slices: new SliceStore(bucketBut({ get })) });
+}
 
 beforeEach(() => {
   // Pauses before further tries: what is tried again is what is tested, not when.
@@ -120,6 +138,11 @@ describe("a pull from an origin that is right", () => {
     await setFaults(image.id, { ignoreRange: true });
     await storeFirst(image, 9);
     const pulled = await jobFor(image, 9);
+    expect(await pull(pulled.job)).toEqual({ end: "complete", fetched: SIZE });
+  });
+
+  it("does not wait for ever for the end of one that has all and does not end", async () => {
+    const pulled = await newJob({ contentLength: false, stallAt: SIZE }, { stallMs: 300 });
     expect(await pull(pulled.job)).toEqual({ end: "complete", fetched: SIZE });
   });
 
@@ -235,6 +258,14 @@ describe("a pull whose store fails", () => {
   });
 });
 
+describe("a pull whose stored slice", () => {
+  it("begins and does not end when it is read again is broken", async () => {
+    const pulled = await stalledAt(1);
+    expect(await pull(pulled.job)).toMatchObject({ end: "broken", fetched: 0 });
+    expect(pulled.pool.used).toBe(0);
+  });
+});
+
 describe("a pull that is not to go on", () => {
   it("because there is no room stores nothing", async () => {
     const pulled = await newJob({}, { admitted: Promise.resolve(false) });
@@ -268,6 +299,18 @@ describe("a pull that is not to go on", () => {
 });
 
 describe("a pull that was stopped", () => {
+  it("does not wait for a slice of its own that it reads again", async () => {
+    const stopping = new AbortController();
+    const pulled = await stalledAt(1, { signal: stopping.signal });
+    const began = Date.now();
+    const pulling = pull(pulled.job);
+    await scheduler.wait(20);
+    stopping.abort(new Error("stopped"));
+    expect(await pulling).toEqual({ end: "aborted", fetched: 0 });
+    expect(Date.now() - began).toBeLessThan(PUT_MS);
+    expect(pulled.pool.used).toBe(0);
+  });
+
   it("does not wait for an origin that does not answer", async () => {
     const stopping = new AbortController();
     const pulled = await newJob({ delayMs: 5_000 }, { signal: stopping.signal });
@@ -303,6 +346,15 @@ describe("the memory of pulls", () => {
     expect(pulled.told).toEqual([]);
     give();
     expect(await pulling).toMatchObject({ end: "complete" });
+  });
+
+  it("that does not come in time ends it, and is tried again", async () => {
+    const set = globalThis.setTimeout;
+    vi.spyOn(globalThis, "setTimeout").mockImplementation(((run: () => void, ms: number) =>
+      set(run, ms === BUFFER_MS ? 50 : ms)) as unknown as typeof setTimeout);
+    const pulled = await newJob();
+    await pulled.job.pool.take(4 * SLICE_BYTES, new AbortController().signal);
+    expect(await pull(pulled.job)).toMatchObject({ end: "no-memory", fetched: 0 });
   });
 
   it("stays within its bound, and three puts at a time, however slow they are", async () => {

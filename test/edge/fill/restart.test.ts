@@ -1,6 +1,6 @@
-import { abortAllDurableObjects, evictDurableObject } from "cloudflare:test";
+import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { fillStub, resetFill } from "../../support/bindings.ts";
+import { fillClient, fillStub, resetFill } from "../../support/bindings.ts";
 import {
   bytesOf,
   costOf,
@@ -10,6 +10,7 @@ import {
   objectPut,
   RANDOM_ACCESS,
   rangesOf,
+  SOON,
   slicesOf,
   startReaders,
   takeData,
@@ -136,6 +137,23 @@ describe("a Fill that is reset when all is stored", () => {
     await resetFill(image.id);
     await expectKept(image);
     await expectOnce(image);
+  });
+});
+
+describe("a Fill whose alarm is lost", () => {
+  it("while it lives sets another one as soon as anybody asks it", async () => {
+    const image = await createImage({ size: SIZE });
+    const [reader] = await startReaders(image, 1);
+    if (reader !== undefined) await expectImage(reader, image);
+    await objectPut(image);
+    await runInDurableObject(fillStub(image.id), (_, { storage }) => storage.deleteAlarm());
+    const left = async () => {
+      await fillClient(image.id).progress();
+      return slicesOf(image.id);
+    };
+    await expect.poll(left, SOON).toEqual([]);
+    await expectOnce(image);
+    await expectKept(image);
   });
 });
 

@@ -1,8 +1,13 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
+import { CALM, fillEnv } from "../../support/fill-env.ts";
 import { bytesOf, costOf, expectKept, objectPut, takeData } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
-import { expectImage, startReader } from "../../support/readers.ts";
+import { expectImage, type ReaderOptions, startReader } from "../../support/readers.ts";
 import { bindings, createImage, type Image, setFaults, settled } from "../../support/scenario.ts";
+
+afterEach(() => {
+  fillEnv.changes = CALM;
+});
 
 const SIZE = 3_000_000;
 const v1 = { api: "v1" } as const;
@@ -55,6 +60,41 @@ describe("a fill that a v2 download began", () => {
     expect(await other.ended).toBe("cut");
     await settled();
     expect(bytesOf(await takeData(image))).toBe(SIZE);
+  });
+});
+
+describe("an image that is kept in parts", () => {
+  const inParts = { ...CALM, OBJECT_MAX_BYTES: String(2 ** 20) };
+  const attemptOf = async ({ id }: Image) => (await bindings.BUCKET.head(`images/${id}`))?.customMetadata?.attempt;
+  const download = async (image: Image, options: ReaderOptions = {}) => {
+    const reader = await startReader(image.id, options);
+    await expectImage(reader, image);
+    await settled();
+    return { status: reader.cacheStatus, bytes: bytesOf(await takeData(image)) };
+  };
+
+  it("by v2 is no copy for v1, which goes alone and does not have it fetched anew", async () => {
+    fillEnv.changes = inParts;
+    const image = await createImage({ size: SIZE });
+    await download(image);
+    await expectKept(image);
+    const kept = await attemptOf(image);
+    const other = await download(image, v1);
+    expect(other).toEqual({ status: "glance-edge; fwd=uri-miss; detail=fill-weaker", bytes: SIZE });
+    expect(await attemptOf(image)).toBe(kept);
+    expect(await download(image)).toEqual({ status: "glance-edge; hit", bytes: 0 });
+  });
+
+  it("by v1 is fetched by v2 once, and then stays", async () => {
+    fillEnv.changes = inParts;
+    const image = await createImage({ size: SIZE });
+    await download(image, v1);
+    await expectKept(image);
+    expect(await download(image, v1)).toEqual({ status: "glance-edge; hit", bytes: 0 });
+    expect(await download(image)).toEqual({ status: "glance-edge; fwd=uri-miss; stored", bytes: SIZE });
+    await expectKept(image);
+    expect((await download(image, v1)).bytes).toBe(SIZE);
+    expect(await download(image)).toEqual({ status: "glance-edge; hit", bytes: 0 });
   });
 });
 

@@ -31,7 +31,7 @@ describe("an alarm", () => {
 
   it("sweeps the slices of a kept image after a minute", () => {
     expect(dutyOf(fillIn("kept"))).toEqual({ do: "wait", until: NOW + SLICES_LINGER_MS });
-    expect(dutyOf(fillIn("kept"), NOW + SLICES_LINGER_MS)).toEqual({ do: "sweep-slices" });
+    expect(dutyOf(fillIn("kept"), NOW + SLICES_LINGER_MS)).toEqual({ do: "sweep-slices", attempt: "mine" });
   });
 
   it("forgets a fill that has nothing left to do", () => {

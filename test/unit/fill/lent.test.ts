@@ -1,18 +1,18 @@
 /** Under whose rights a fill asks the origin. */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { LentRights, type Taken } from "../../../src/fill/object/lent.ts";
-import type { Errand } from "../../../src/fill/protocol.ts";
+import type { Rights } from "../../../src/fill/protocol.ts";
 import { ServiceTokenMemory, ServiceTokens } from "../../../src/keystone/service-tokens.ts";
 import { createLog } from "../../../src/lib/log.ts";
 import { IMAGE_ID } from "../../support/fill-states.ts";
 
-const errand = (token: string, api: "v1" | "v2" = "v2"): Errand => ({
+const rights = (token: string, api: "v1" | "v2" = "v2"): Rights => ({
   target: { api, imageId: IMAGE_ID, query: `?of=${token}` },
   headers: [["x-auth-token", token]],
 });
 const log = createLog({ test: true });
 const readers = () => new LentRights(null, log);
-const tokenOf = (taken: Taken | null) => taken?.errand.headers.find(([name]) => name === "x-auth-token")?.[1] ?? null;
+const tokenOf = (taken: Taken | null) => taken?.rights.headers.find(([name]) => name === "x-auth-token")?.[1] ?? null;
 
 /** A service account whose Keystone gives a new token to each log-in. */
 class Account extends ServiceTokens {
@@ -50,21 +50,21 @@ describe("rights that readers lend", () => {
 
   it("are used as they were lent, the newest first", async () => {
     const lent = readers();
-    lent.lend("a", errand("token a"));
-    lent.lend("b", errand("token b"));
+    lent.lend("a", rights("token a"));
+    lent.lend("b", rights("token b"));
     expect(await lent.take(IMAGE_ID)).toEqual({
-      errand: errand("token b"),
+      rights: rights("token b"),
       from: "caller",
       reader: "b",
       seesAll: true,
     });
-    lent.lend("a", errand("token a again"));
+    lent.lend("a", rights("token a again"));
     expect(tokenOf(await lent.take(IMAGE_ID))).toBe("token a again");
   });
 
   it("are kept of the newest four", async () => {
     const lent = readers();
-    for (const name of "abcdef") lent.lend(name, errand(name));
+    for (const name of "abcdef") lent.lend(name, rights(name));
     const order: (string | null)[] = [];
     for (let taken = await lent.take(IMAGE_ID); taken !== null; taken = await lent.take(IMAGE_ID)) {
       order.push(taken.reader);
@@ -76,8 +76,8 @@ describe("rights that readers lend", () => {
 
   it("are dropped when the origin has refused them, and their reader is told", async () => {
     const lent = readers();
-    lent.lend("a", errand("good"));
-    lent.lend("b", errand("bad"));
+    lent.lend("a", rights("good"));
+    lent.lend("b", rights("bad"));
     const taken = await lent.take(IMAGE_ID);
     if (taken === null) throw new Error("nobody's");
     lent.refused(taken, 401);
@@ -87,18 +87,18 @@ describe("rights that readers lend", () => {
 
   it("that were lent anew meanwhile are not dropped with the old ones", async () => {
     const lent = readers();
-    lent.lend("a", errand("old"));
+    lent.lend("a", rights("old"));
     const taken = await lent.take(IMAGE_ID);
     if (taken === null) throw new Error("nobody's");
-    lent.lend("a", errand("new"));
+    lent.lend("a", rights("new"));
     lent.refused(taken, 401);
     expect(tokenOf(await lent.take(IMAGE_ID))).toBe("new");
   });
 
   it("are all forgotten at the end", async () => {
     const lent = readers();
-    lent.lend("a", errand("a"));
-    lent.lendForQueue(errand("queuer"));
+    lent.lend("a", rights("a"));
+    lent.lendForQueue(rights("queuer"));
     const taken = await lent.take(IMAGE_ID);
     if (taken !== null) lent.refused(taken, 403);
     lent.clear();
@@ -114,8 +114,8 @@ describe("rights that readers lend", () => {
 describe("rights of who queued the image", () => {
   it("are kept beside those of however many readers", async () => {
     const lent = readers();
-    lent.lendForQueue(errand("queuer"));
-    for (const name of "abcdef") lent.lend(name, errand(name));
+    lent.lendForQueue(rights("queuer"));
+    for (const name of "abcdef") lent.lend(name, rights(name));
     expect(lent.queuerLent).toBe(true);
     for (let times = 0; times < 4; times++) {
       const taken = await lent.take(IMAGE_ID);
@@ -130,13 +130,13 @@ describe("a service account", () => {
     const lent = new LentRights(new Account("admin"), log);
     expect(lent.any).toBe(true);
     expect(await lent.take(IMAGE_ID)).toEqual({
-      errand: { target: { api: "v2", imageId: IMAGE_ID }, headers: [["x-auth-token", "service 1"]] },
+      rights: { target: { api: "v2", imageId: IMAGE_ID }, headers: [["x-auth-token", "service 1"]] },
       from: "service",
       reader: null,
       seesAll: true,
     });
-    lent.lend("a", errand("a", "v1"));
-    expect((await lent.take(IMAGE_ID))?.errand.target.api).toBe("v1");
+    lent.lend("a", rights("a", "v1"));
+    expect((await lent.take(IMAGE_ID))?.rights.target.api).toBe("v1");
   });
 
   it("that is no admin's does not know that an image is gone", async () => {
@@ -146,7 +146,7 @@ describe("a service account", () => {
   it("whose token was revoked logs in again, once", async () => {
     const account = new Account("admin");
     const lent = new LentRights(account, log);
-    lent.lend("a", errand("caller"));
+    lent.lend("a", rights("caller"));
     const order: (string | null)[] = [];
     for (let times = 0; times < 3; times++) {
       const taken = await lent.take(IMAGE_ID);
@@ -162,7 +162,7 @@ describe("a service account", () => {
   it.each([403, 404])("that has no right to the image (%i) leaves it to callers at once", async (status) => {
     const account = new Account("admin");
     const lent = new LentRights(account, log);
-    lent.lend("a", errand("caller"));
+    lent.lend("a", rights("caller"));
     const taken = await lent.take(IMAGE_ID);
     if (taken !== null) lent.refused(taken, status);
     expect(tokenOf(await lent.take(IMAGE_ID))).toBe("caller");
@@ -184,7 +184,7 @@ describe("a service account", () => {
     const account = new Account("admin");
     account.down = true;
     const lent = new LentRights(account, log);
-    lent.lend("a", errand("caller"));
+    lent.lend("a", rights("caller"));
     expect(tokenOf(await lent.take(IMAGE_ID))).toBe("caller");
     expect(lines).toEqual([expect.stringContaining("service.no-token")]);
   });

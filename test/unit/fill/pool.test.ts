@@ -1,6 +1,6 @@
 /** The bound on memory for slices that are being stored. */
-import { describe, expect, it } from "vitest";
-import { BufferPool } from "../../../src/fill/object/pool.ts";
+import { describe, expect, it, vi } from "vitest";
+import { BufferPool, NoBuffer } from "../../../src/fill/object/pool.ts";
 
 const never = new AbortController().signal;
 
@@ -95,6 +95,48 @@ describe("the pool of slice buffers", () => {
     expect(pool.used).toBe(5);
     give();
     expect(pool.used).toBe(0);
+  });
+
+  it("frees what was granted to an owner that is gone before it could go on", async () => {
+    const pool = new BufferPool(10);
+    const give = await pool.take(8, never, "first");
+    void pool.take(8, never, "gone");
+    give();
+    expect(pool.used).toBe(8);
+    pool.release("gone");
+    expect(pool.used).toBe(0);
+  });
+
+  it("frees what an owner has that is not heard of for a minute, and nothing of one that is", async () => {
+    let now = 1_000_000;
+    const pool = new BufferPool(10, () => now);
+    const late = await pool.take(5, never, "silent");
+    await pool.take(4, never, "alive");
+    now += 59_000;
+    pool.heard("alive");
+    const next = pool.take(5, never, "next");
+    expect(pool.used).toBe(9);
+    now += 1_000;
+    pool.heard("alive");
+    await next;
+    expect(pool.used).toBe(9);
+    // What comes back after all is not counted twice.
+    late();
+    expect(pool.used).toBe(9);
+  });
+
+  it("is waited for no longer than a minute, and those behind have their turn", async () => {
+    const set = globalThis.setTimeout;
+    vi.spyOn(globalThis, "setTimeout").mockImplementation(((run: () => void, ms: number) =>
+      set(run, ms === 60_000 ? 20 : ms)) as unknown as typeof setTimeout);
+    const pool = new BufferPool(10);
+    asking(pool, 8);
+    const large = pool.take(9, never);
+    vi.restoreAllMocks();
+    const small = asking(pool, 2);
+    await expect(large).rejects.toThrow(NoBuffer);
+    await small.taking;
+    expect(pool.used).toBe(10);
   });
 
   it("holds its bound with twelve fills of three slow puts each, and all of them end", async () => {

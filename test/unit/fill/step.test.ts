@@ -1,6 +1,7 @@
 /** What each event changes in each phase of a fill, and what is to be done then. */
 import { describe, expect, it } from "vitest";
-import type { Effect, Event } from "../../../src/fill/object/events.ts";
+import { duty } from "../../../src/fill/object/duty.ts";
+import type { Event } from "../../../src/fill/object/events.ts";
 import { LEFT_ALONE_MS, step } from "../../../src/fill/object/rules.ts";
 import { type FillState, newFill } from "../../../src/fill/object/state.ts";
 import {
@@ -18,6 +19,7 @@ import {
   NOW,
   OTHER_SUBJECT,
   PHASE_NAMES,
+  PHASES,
   type PhaseName,
   SLICES,
   SUBJECT,
@@ -49,6 +51,7 @@ const about = (name: string): Event[] => [
   { on: "put", attempt: name, answer: "wrong-digest" },
   { on: "put", attempt: name, answer: "unknown" },
   { on: "lost", attempt: name },
+  { on: "swept", attempt: name },
 ];
 
 describe.each(PHASE_NAMES)("a fill that is %s", (name) => {
@@ -67,8 +70,8 @@ describe.each(PHASE_NAMES)("a fill that is %s", (name) => {
     idle: [],
     filling: ["room", "stored", "broken", "failed", "mismatched"],
     complete: ["room", "failed", "putting", "postponed", "put"],
-    kept: ["lost"],
-    "kept without slices": ["lost"],
+    kept: ["lost", "swept"],
+    "kept without slices": ["lost", "swept"],
     failed: [],
     "failed, to be resumed": [],
     mismatched: [],
@@ -100,6 +103,13 @@ describe.each(PHASE_NAMES)("a fill that is %s", (name) => {
     ]);
   });
 
+  it("remembers what R2 has of another attempt when it is stopped: should that not be removed now, it goes later", () => {
+    const { state, effects } = stepped(fillIn(name), { on: "stop", read: false, found: "other" });
+    expect(state.tombstones).toContainEqual({ attempt: "other", at: T + TOMBSTONE_MS });
+    expect(effects).toContainEqual({ do: "remove-object" });
+    expect(effects).toContainEqual({ do: "drop", attempt: "other" });
+  });
+
   it("gives its place in the queue back when it was stopped", () => {
     expect(effectsOf(fillIn(name, { queued: true }), { on: "stop", read: false })).toContainEqual({
       do: "queue-failed",
@@ -114,6 +124,16 @@ describe.each(PHASE_NAMES)("a fill that is %s", (name) => {
     const next = stepped(state, { on: "stop", read: false }).state;
     expect(next.leftAloneUntil).toBe(NOW + 5);
     expect(next.tombstones).toContainEqual(other);
+  });
+
+  it("looks for what stopped attempts have put again later, and has its own duty meanwhile", () => {
+    const tombstones = ["a", "b"].map((stone) => ({ attempt: stone, at: NOW }));
+    const { state, effects } = stepped(fillIn(name, { tombstones }), { on: "burying", attempts: ["a", "b"] });
+    expect(state).toEqual(
+      fillIn(name, { tombstones: tombstones.map((stone) => ({ ...stone, at: T + TOMBSTONE_MS })) }),
+    );
+    expect(effects).toEqual([]);
+    expect(duty(state, 10 ** 9, T).do).not.toBe("bury");
   });
 
   it("forgets the tombstones that have been seen to, and no other", () => {
@@ -304,6 +324,17 @@ describe("an object that was made anew", () => {
     ]);
   });
 
+  it("fails when the put was begun as often as it may be, and hung each time", () => {
+    const complete = (puts: number) => fillIn({ ...PHASES.complete, puts }, { queued: true });
+    const last = complete(PUT_AGAIN_MS.length);
+    expect(stepped(last, { on: "restarted" })).toEqual({ state: last, effects: [] });
+    const { state, effects } = stepped(complete(PUT_AGAIN_MS.length + 1), { on: "restarted" });
+    expect(state.phase).toMatchObject({ is: "failed", why: "store-unavailable", resume: null });
+    expect(state.tombstones).toEqual([STONE]);
+    expect(effects).toContainEqual({ do: "drop", attempt: "mine" });
+    expect(effects).toContainEqual({ do: "queue-failed", why: "store-unavailable" });
+  });
+
   it.each(PHASE_NAMES.filter((name) => name !== "filling"))("goes on where it was: %s", (name) => {
     const state = fillIn(name);
     expect(stepped(state, { on: "restarted" })).toEqual({ state, effects: [] });
@@ -449,27 +480,29 @@ describe("what R2 holds already", () => {
 
 describe("a kept image that is lost", () => {
   const event: Event = { on: "lost", attempt: "mine" };
-  const removed: Effect[] = [{ do: "remove-object" }];
 
-  it("is put again from its slices", () => {
+  it("is put again from its slices, and nothing is removed beside that put", () => {
     expect(stepped(fillIn("kept"), event)).toEqual({
       state: fillIn({ ...attempt(SLICES), is: "complete", putAt: T + COMMIT_AFTER_MS, puts: 0 }),
-      effects: removed,
+      effects: [],
     });
   });
 
-  it("is begun anew where they have gone", () => {
-    expect(stepped(fillIn("kept without slices"), event)).toEqual({ state: fillIn("idle"), effects: removed });
+  it("is begun anew where they have gone, and its parts go", () => {
+    expect(stepped(fillIn("kept without slices"), event)).toEqual({
+      state: fillIn("idle"),
+      effects: [{ do: "remove-object" }, { do: "drop", attempt: "mine" }],
+    });
   });
 });
 
 describe("the end of a kept image's slices", () => {
   it.each<PhaseName>(["kept", "kept without slices"])("ends the fill: %s", (name) => {
-    expect(stepped(fillIn(name), { on: "swept" })).toEqual({ state: fillIn("idle"), effects: [] });
+    expect(stepped(fillIn(name), { on: "swept", attempt: "mine" })).toEqual({ state: fillIn("idle"), effects: [] });
   });
 
   it.each(PHASE_NAMES.filter((name) => !name.startsWith("kept")))("changes no other: %s", (name) => {
     const state = fillIn(name);
-    expect(stepped(state, { on: "swept" }).state).toBe(state);
+    expect(stepped(state, { on: "swept", attempt: "mine" }).state).toBe(state);
   });
 });

@@ -142,7 +142,7 @@ describe("a pull from an origin that is right", () => {
   });
 
   it("does not wait for ever for the end of one that has all and does not end", async () => {
-    const pulled = await newJob({ contentLength: false, stallAt: SIZE }, { stallMs: 300 });
+    const pulled = await newJob({ chunked: true, stallAt: SIZE }, { stallMs: 300 });
     expect(await pull(pulled.job)).toEqual({ end: "complete", fetched: SIZE });
   });
 

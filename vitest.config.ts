@@ -81,6 +81,7 @@ export default defineConfig({
       edge("edge-sequential", false, DEPENDS_ON_STORE),
       { test: { name: "check", include: ["test/check/**/*.test.ts"], testTimeout: 30_000 } },
       { test: { name: "demo", include: ["test/{demo-origin,contract}/**/*.test.ts"], testTimeout: 30_000 } },
+      { test: { name: "large", include: ["test/large/**/*.test.ts"] } },
       {
         test: {
           name: "wire",

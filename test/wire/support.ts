@@ -18,6 +18,7 @@ export interface Image {
 export interface LoggedRequest {
   readonly method: string;
   readonly path: string;
+  readonly status: number;
   readonly bytes: number;
   readonly aborted: boolean;
 }

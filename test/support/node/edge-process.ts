@@ -39,6 +39,8 @@ export interface EdgeProcess {
   logs(): readonly string[];
   /** What ended in the dead-letter queue so far. @throws without queues */
   deadLetters(): Promise<unknown[]>;
+  /** Runs what wrangler.toml has for this cron expression, and waits for its end. @throws when the Worker does */
+  runCron(cron: string): Promise<void>;
   /** Ends it; all that was written stays. Safe to call again, and after kill(). */
   stop(): Promise<void>;
   /** SIGKILL to workerd, as in a crash. */
@@ -71,6 +73,7 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
       resourcePersistencePath: options.persist,
       // Request.cf is made up otherwise, with data from the network.
       cf: false,
+      unsafeTriggerHandlers: true,
       unsafeRuntimeEnv: { [MARK]: mark },
       handleStructuredLogs: ({ message }) => lines.push(message),
     }),
@@ -89,6 +92,11 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
       pid,
       logs: () => lines,
       deadLetters: () => readDeadLetters(miniflare),
+      runCron: async (cron) => {
+        const query = new URLSearchParams({ cron });
+        const response = await miniflare.dispatchFetch(`http://localhost/cdn-cgi/handler/scheduled?${query}`);
+        if (!response.ok) throw new Error(`the cron ${cron} ended with ${await response.text()}`);
+      },
       stop,
       kill: () => {
         if (ended === null) process.kill(pid, "SIGKILL");

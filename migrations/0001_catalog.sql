@@ -3,6 +3,7 @@
 
 CREATE TABLE images (
   image_id      TEXT PRIMARY KEY,
+  name          TEXT,                        -- as the origin's record last said; null: nobody knows (the index was rebuilt)
   attempt       TEXT NOT NULL,               -- as in the metadata of the object in R2
   size          INTEGER NOT NULL,            -- bytes
   -- Times in ms since the epoch.

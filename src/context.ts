@@ -22,6 +22,8 @@ import { PartStore } from "./store/parts.ts";
 import { PrefetchQueue } from "./store/queue.ts";
 import { RoomBook } from "./store/room.ts";
 import { SliceStore } from "./store/slices.ts";
+import type { Tally } from "./store/tally.ts";
+import { Traffic } from "./store/traffic.ts";
 import type { Usage } from "./store/usage.ts";
 
 export interface Edge {
@@ -33,10 +35,12 @@ export interface Edge {
   readonly room: RoomBook;
   readonly queue: PrefetchQueue;
   readonly cursors: Cursors;
+  readonly traffic: Traffic;
   readonly fills: Env["FILL"];
   readonly permissions: Permissions;
   readonly policyOrder: PolicyOrder;
   readonly usage: Usage;
+  readonly tally: Tally;
   readonly alone: AloneDownloads;
   readonly seldom: Seldom;
   /** The edge's own account at Keystone, or null: it has none. */
@@ -63,7 +67,7 @@ export function createEdge(
   memory: Memory,
   call: Pick<Edge, "requestId" | "url" | "log">,
 ): Edge {
-  const { permissions, policyOrder, usage, alone, receivers, seldom } = memory;
+  const { permissions, policyOrder, usage, tally, alone, receivers, seldom } = memory;
   const { keystone } = settings;
   const now = Date.now;
   const service = serviceTokens(settings, memory.serviceTokens, now);
@@ -88,10 +92,12 @@ export function createEdge(
     room: new RoomBook(env.CATALOG),
     queue: new PrefetchQueue(env.CATALOG),
     cursors: new Cursors(env.CATALOG),
+    traffic: new Traffic(env.CATALOG),
     fills: env.FILL,
     permissions,
     policyOrder,
     usage,
+    tally,
     alone,
     seldom,
     service,

@@ -8,12 +8,14 @@ import { Permissions } from "./glance/remembered.ts";
 import { ServiceTokenMemory } from "./keystone/service-tokens.ts";
 import { Seldom } from "./lib/seldom.ts";
 import { Receivers } from "./notify/receivers.ts";
+import { Tally } from "./store/tally.ts";
 import { Usage } from "./store/usage.ts";
 
 export interface Memory {
   readonly permissions: Permissions;
   readonly policyOrder: PolicyOrder;
   readonly usage: Usage;
+  readonly tally: Tally;
   readonly alone: AloneDownloads;
   readonly serviceTokens: ServiceTokenMemory;
   readonly receivers: Receivers;
@@ -24,6 +26,7 @@ export const memory: Memory = {
   permissions: new Permissions(),
   policyOrder: new PolicyOrder(),
   usage: new Usage(),
+  tally: new Tally(),
   alone: new AloneDownloads(),
   serviceTokens: new ServiceTokenMemory(),
   receivers: new Receivers(),

@@ -86,7 +86,7 @@ async function lacksRandomAccess(response: Response): Promise<boolean> {
 }
 
 function subjectOf({ target }: Call, { record, digest, size }: ImageHead): Subject {
-  return { imageId: target.imageId, size, digest, checksum: record.checksum };
+  return { imageId: target.imageId, size, digest, checksum: record.checksum, name: record.name };
 }
 
 function rightsOf({ request, target }: Call): Rights {

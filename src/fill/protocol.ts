@@ -13,6 +13,8 @@ export interface Subject {
   readonly digest: Digest;
   /** MD5 of the record, hex: all that v1 knows an image by. */
   readonly checksum: string | null;
+  /** For lists. */
+  readonly name?: string | null;
 }
 
 /** Rights that a caller lends to the fill of its image, in memory only. */
@@ -94,6 +96,7 @@ export type Answer =
 /** How far a fill is, for those who look on. */
 export interface Progress {
   readonly attempt: string;
+  readonly name: string | null;
   readonly state: "filling" | "complete" | "kept";
   readonly bytesStored: number;
   /** Bytes of the whole image. */

@@ -15,7 +15,12 @@ export interface ImageRecord {
   readonly checksum: string | null;
   readonly hash: { readonly algorithm: string; readonly value: string } | null;
   readonly owner: string | null;
+  /** At most {@link MAX_NAME} signs of it. */
+  readonly name: string | null;
 }
+
+/** Glance allows no more (glance/api/v2/images.py, `maxLength`). */
+const MAX_NAME = 255;
 
 /** A text; whatever else a field holds counts as nothing. */
 const Text = v.fallback(v.nullish(v.pipe(v.string(), v.nonEmpty())), null);
@@ -31,15 +36,16 @@ const RecordV2 = v.object({
   os_hash_algo: Text,
   os_hash_value: Text,
   owner: Text,
+  name: Text,
 });
 
 /** @throws TypeError when the text is no image record, or another image's */
 export function parseRecordV2(text: string, imageId: string): ImageRecord {
   const read = v.safeParse(RecordV2, parseJson(text));
   if (!read.success || read.output.id !== imageId) throw new TypeError("not this image's record");
-  const { status, size, checksum, os_hash_algo, os_hash_value, owner } = read.output;
+  const { status, size, checksum, os_hash_algo, os_hash_value, owner, name } = read.output;
   const hash = os_hash_algo && os_hash_value ? { algorithm: os_hash_algo, value: os_hash_value } : null;
-  return { status, size: size ?? null, checksum: checksum ?? null, hash, owner: owner ?? null };
+  return { status, size: size ?? null, checksum: checksum ?? null, hash, owner: owner ?? null, name: named(name) };
 }
 
 /** @throws TypeError when the headers are no image record */
@@ -54,7 +60,13 @@ export function parseRecordV1(headers: Headers, imageId: string): ImageRecord {
     checksum: text(headers.get("x-image-meta-checksum")),
     hash: null,
     owner: text(headers.get("x-image-meta-owner")),
+    name: named(headers.get("x-image-meta-name")),
   };
+}
+
+/** Signs, not UTF-16 units: half of one is none. */
+function named(value: string | null | undefined): string | null {
+  return value ? [...value.slice(0, 2 * MAX_NAME)].slice(0, MAX_NAME).join("") : null;
 }
 
 function text(value: string | null): string | null {

@@ -43,6 +43,12 @@ export interface Indexed {
   readonly size: number;
 }
 
+/** A newly kept image. */
+export interface Kept extends Indexed {
+  /** As the origin's record says. */
+  readonly name?: string | null;
+}
+
 /** Rows of one statement's answer: some 100 bytes each. */
 const PAGE = 10_000;
 
@@ -96,16 +102,17 @@ export class Catalog {
    * An image is kept. Nothing waits in the queue for it then, and of its fill's room the half for the slices is left.
    * @param now ms since the epoch
    */
-  async keep({ imageId, attempt, size }: Indexed, now: number): Promise<void> {
+  async keep({ imageId, attempt, size, name }: Kept, now: number): Promise<void> {
     await this.#db.batch([
       this.#db
         .prepare(
-          `INSERT INTO images (image_id, attempt, size, committed_at, last_accessed, in_use_until, verified_at, scrubbed_at)
-           VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?4, ?4)
-           ON CONFLICT (image_id) DO UPDATE SET attempt = ?2, size = ?3, committed_at = ?4,
+          `INSERT INTO images (image_id, attempt, size, name, committed_at, last_accessed, in_use_until, verified_at,
+                               scrubbed_at)
+           VALUES (?1, ?2, ?3, ?6, ?4, ?4, ?5, ?4, ?4)
+           ON CONFLICT (image_id) DO UPDATE SET attempt = ?2, size = ?3, name = COALESCE(?6, name), committed_at = ?4,
              last_accessed = MAX(last_accessed, ?4), in_use_until = ?5, verified_at = ?4, scrubbed_at = ?4`,
         )
-        .bind(imageId, attempt, size, now, now + FRESH_MS),
+        .bind(imageId, attempt, size, now, now + FRESH_MS, name ?? null),
       this.#db.prepare("UPDATE fills SET bytes = size WHERE attempt = ?1").bind(attempt),
       // One that was queued a moment ago is listed a little longer: who queued it looks for it there.
       this.#db.prepare("DELETE FROM queue WHERE image_id = ?1 AND queued_at <= ?2").bind(imageId, now - LISTED_MS),
@@ -247,11 +254,18 @@ export class Catalog {
     return results.map((row) => row.image_id);
   }
 
-  /** Notes that the origin was asked about these images, whatever it said. @param now ms since the epoch */
-  async reconciled(imageIds: readonly string[], now: number): Promise<void> {
+  /**
+   * Notes that the origin was asked about these images, and what it calls them now; null: it did not say.
+   * @param now ms since the epoch
+   */
+  async reconciled(asked: readonly (readonly [imageId: string, name: string | null])[], now: number): Promise<void> {
     await this.#db
-      .prepare("UPDATE images SET reconciled_at = ?2 WHERE image_id IN (SELECT value FROM json_each(?1))")
-      .bind(JSON.stringify(imageIds), now)
+      .prepare(
+        `UPDATE images SET reconciled_at = ?2, name = COALESCE(asked.name, images.name)
+           FROM (SELECT value ->> 0 AS image_id, value ->> 1 AS name FROM json_each(?1)) AS asked
+          WHERE images.image_id = asked.image_id`,
+      )
+      .bind(JSON.stringify(asked), now)
       .run();
   }
 }

@@ -1,29 +1,23 @@
-/**
- * Hits of one isolate, counted in memory and written to the catalog in batches: a hit costs no
- * write on its path, and a thousand of them cost a handful. Pure: no clock, no I/O. src/download/count-hit.ts writes.
- */
+/** Hits of one isolate, counted in memory until they are written to the catalog. Pure: no clock, no I/O. */
 import type { Use } from "./catalog.ts";
+import { type Counted, WriteTurns } from "./write-behind.ts";
 
 /** No more than one write of an isolate in so long. */
 const INTERVAL_MS = 1_000;
-/** A request that was to write and has not by then is gone. */
-const PATIENCE_MS = 2_000;
 /** How long an image counts as in use at the least after a download of it began. */
 const IN_USE_MS = 60_000;
 /** The pace of a slow client, bytes a ms: about 1 MB/s. */
 const SLOW_PACE = 1_000;
 
-interface Counted {
+interface Hits {
   hits: number;
   lastAccessed: number;
   inUseUntil: number;
 }
 
-export class Usage {
-  readonly #counted = new Map<string, Counted>();
-  #lastWrite = 0;
-  /** When the request that took it on writes; null when nobody has. */
-  #planned: number | null = null;
+export class Usage implements Counted<Use> {
+  readonly #counted = new Map<string, Hits>();
+  readonly #turns = new WriteTurns(INTERVAL_MS);
 
   /**
    * A download of a kept image begins: counted, and the image is in use for as long as a slow client takes for it.
@@ -34,20 +28,13 @@ export class Usage {
     this.#add(imageId, 1, now, now + Math.max(IN_USE_MS, bytes / SLOW_PACE));
   }
 
-  /**
-   * Whether the asking request is the one to write what is counted.
-   * @returns ms that it waits before it does; null when another one does it
-   */
   planWrite(now: number): number | null {
-    if (this.#planned !== null && now < this.#planned + PATIENCE_MS) return null;
-    this.#planned = Math.max(now, this.#lastWrite + INTERVAL_MS);
-    return this.#planned - now;
+    return this.#turns.plan(now);
   }
 
   /** What is to be written now. @param now ms since the epoch */
   take(now: number): Use[] {
-    this.#planned = null;
-    this.#lastWrite = now;
+    this.#turns.begin(now);
     const uses = Array.from(this.#counted, ([imageId, counted]) => ({ imageId, ...counted }));
     this.#counted.clear();
     return uses;

@@ -22,7 +22,10 @@ export interface Reconciled {
   readonly unanswered: number;
 }
 
-type Finding = "there" | "gone" | "hidden" | "unanswered";
+interface Finding {
+  readonly is: "there" | "gone" | "hidden" | "unanswered";
+  readonly name: string | null;
+}
 
 /**
  * @param deadline ms since the epoch
@@ -40,20 +43,21 @@ export async function reconcile(edge: Edge, deadline: number): Promise<Reconcile
     const batch = due.slice(at, at + AT_ONCE);
     const token = await service.get();
     const findings = await Promise.all(batch.map((imageId) => look(edge, imageId, token)));
-    if (findings.includes("gone") && !sure) {
+    if (findings.some(({ is }) => is === "gone") && !sure) {
       sure = await isGlance(new Headers({ "x-auth-token": token.token }), edge.settings);
       if (!sure) throw new Error("images seem to be gone, but what says so at ORIGIN_URL is not Glance");
     }
-    for (const [index, finding] of findings.entries()) {
-      counts[finding]++;
+    for (const [index, { is }] of findings.entries()) {
+      counts[is]++;
       const imageId = batch[index];
-      if (finding !== "gone" || imageId === undefined) continue;
+      if (is !== "gone" || imageId === undefined) continue;
       await queue.remove(imageId);
       log.info("image.evicted", { image_id: imageId, why: "the origin has it no more, or not as an active image" });
       await new FillClient(fills, imageId, log).remove("always");
     }
     // Also of those that were not answered: they must not keep the others from their turn.
-    await catalog.reconciled(batch, now());
+    const names = batch.map((imageId, index) => [imageId, findings[index]?.name ?? null] as const);
+    await catalog.reconciled(names, now());
   }
   const asked = counts.there + counts.gone + counts.hidden + counts.unanswered;
   return { asked, evicted: counts.gone, hidden: counts.hidden, unanswered: counts.unanswered };
@@ -67,15 +71,15 @@ async function look(edge: Edge, imageId: string, { token, identity }: ServiceTok
   } catch (cause) {
     if (cause instanceof OriginUnreachable) throw cause;
     edge.log.error("reconcile.unreadable", cause, { image_id: imageId });
-    return "unanswered";
+    return { is: "unanswered", name: null };
   }
   switch (answer.kind) {
     case "found":
-      return answer.record.status === "active" ? "there" : "gone";
+      return { is: answer.record.status === "active" ? "there" : "gone", name: answer.record.name };
     case "not-found":
-      return seesAllImages(identity) ? "gone" : "hidden";
+      return { is: seesAllImages(identity) ? "gone" : "hidden", name: null };
     case "refused":
       if (answer.status === 401) edge.service?.forget(token);
-      return "unanswered";
+      return { is: "unanswered", name: null };
   }
 }

@@ -13,6 +13,7 @@ import { createLog } from "../../src/lib/log.ts";
 import { Seldom } from "../../src/lib/seldom.ts";
 import { Receivers } from "../../src/notify/receivers.ts";
 import { type Env, readSettings, type Settings } from "../../src/settings.ts";
+import { Tally } from "../../src/store/tally.ts";
 import { Usage } from "../../src/store/usage.ts";
 import { bindings } from "./env.ts";
 import { storeImage } from "./store.ts";
@@ -98,6 +99,7 @@ export function edgeBefore(
     permissions: new Permissions(),
     policyOrder: new PolicyOrder(),
     usage: new Usage(),
+    tally: new Tally(),
     alone: new AloneDownloads(),
     seldom: new Seldom(),
     serviceTokens: new ServiceTokenMemory(),

@@ -28,7 +28,7 @@ export const objects = new ObjectStore(bucket);
 export const slices = new SliceStore(bucket);
 
 export async function emptied(): Promise<void> {
-  await db.batch(["images", "fills", "queue", "upkeep"].map((table) => db.prepare(`DELETE FROM ${table}`)));
+  await db.batch(["images", "fills", "queue", "upkeep", "traffic"].map((table) => db.prepare(`DELETE FROM ${table}`)));
   for (;;) {
     const page = await bucket.list();
     if (page.objects.length === 0) return;

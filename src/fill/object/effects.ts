@@ -34,7 +34,7 @@ export async function doEffect(imageId: string, effect: Effect, parts: EffectPar
         const { attempt, size, subject } = effect.filling;
         log.info("fill.kept", { image_id: imageId, attempt, size, digest: subject.digest.algorithm });
         awaited.end();
-        await catalog.keep({ imageId, attempt, size }, Date.now());
+        await catalog.keep({ imageId, attempt, size, name: subject.name ?? null }, Date.now());
         return core.queueMoved();
       }
       case "queue-failed":

@@ -38,12 +38,12 @@ export function judge(
   const digest = strongestDigest(record);
   // An image that was made from a location is active before its digest is known: the origin computes it behind.
   if (digest === null) return { do: "wait", reason: "the image's record states no digest that can be checked" };
-  const { size, checksum } = record;
+  const { size, checksum, name } = record;
   if (kept !== null && isCopyOf(kept, digest, size)) return { do: "done" };
   if (size === null) return fail("the image's record states no size");
   if (size > settings.imageMaxBytes) return fail("the image is larger than IMAGE_MAX_BYTES");
   if (roomFor(size) > settings.cacheMaxBytes) return fail("the image is larger than half of CACHE_MAX_BYTES");
-  return { do: "fill", subject: { imageId, digest, checksum, size } };
+  return { do: "fill", subject: { imageId, digest, checksum, size, name } };
 }
 
 function fail(reason: string): Verdict {

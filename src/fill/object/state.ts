@@ -73,8 +73,9 @@ export function storedBytes(filling: Filling): number {
 /** @returns null when no attempt has anything to show */
 export function progressOf({ phase, queued }: FillState, readers: number): Progress | null {
   if (phase.is === "idle" || phase.is === "failed") return null;
-  const { attempt, size } = phase;
-  return { attempt, state: phase.is, bytesStored: storedBytes(phase), size, readers, queued };
+  const { attempt, size, subject } = phase;
+  const name = subject.name ?? null;
+  return { attempt, name, state: phase.is, bytesStored: storedBytes(phase), size, readers, queued };
 }
 
 /** Until when ranges of an image that is kept now are refused, ms since the epoch; 0 where its data never was wrong. */

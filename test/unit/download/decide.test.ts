@@ -16,6 +16,7 @@ const RECORD: ImageRecord = {
   checksum: MD5,
   hash: { algorithm: "sha512", value: SHA512 },
   owner: "demo",
+  name: null,
 };
 const COPY: StoredImage = {
   imageId: "image",

@@ -5,7 +5,7 @@ import { dataInit, imageHeaders, siteHeaders } from "../../../src/download/heade
 const MD5 = "0".repeat(32);
 
 function headOf(headers: HeadersInit, checksum: string | null = MD5): ImageHead {
-  const record = { status: "active", size: 10, checksum, hash: null, owner: "demo" };
+  const record = { status: "active", size: 10, checksum, hash: null, owner: "demo", name: null };
   return {
     record,
     found: { kind: "found", record, headers: new Headers(headers) },

@@ -10,7 +10,7 @@ const asking = (method = "GET") => ({
   request: new Request("https://edge.test/", { method, headers: { accept: "application/json" } }),
 });
 
-const record = { status: "active", size: 10, checksum: null, hash: null, owner: null };
+const record = { status: "active", size: 10, checksum: null, hash: null, owner: null, name: null };
 const head: ImageHead = {
   record,
   found: { kind: "found", record, headers: new Headers({ ...PAGE, etag: '"record"', "content-length": "700" }) },

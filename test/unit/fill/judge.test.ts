@@ -18,6 +18,7 @@ const found = (change: Partial<ImageRecord> = {}): RecordAnswer => ({
     checksum: MD5,
     hash: { algorithm: "sha512", value: SHA512 },
     owner: "demo",
+    name: "Debian 13",
     ...change,
   },
   headers: new Headers(),
@@ -40,7 +41,13 @@ describe("a queued image", () => {
   it("that is active is filled", () => {
     expect(verdict(found())).toEqual({
       do: "fill",
-      subject: { imageId: ID, digest: { algorithm: "sha512", hex: SHA512 }, checksum: MD5, size: 100 },
+      subject: {
+        imageId: ID,
+        name: "Debian 13",
+        digest: { algorithm: "sha512", hex: SHA512 },
+        checksum: MD5,
+        size: 100,
+      },
     });
   });
 

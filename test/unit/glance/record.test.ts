@@ -9,6 +9,7 @@ const V2 = {
   os_hash_algo: "sha512",
   os_hash_value: "h",
   owner: "o",
+  name: "n",
 };
 const v2 = (change: Readonly<Record<string, unknown>>) => parseRecordV2(JSON.stringify({ ...V2, ...change }), "a");
 
@@ -18,6 +19,7 @@ const V1 = {
   "x-image-meta-size": "26",
   "x-image-meta-checksum": "c",
   "x-image-meta-owner": "o",
+  "x-image-meta-name": "n",
   "x-image-meta-deleted": "False",
 };
 const v1 = (change: Readonly<Record<string, string>>) => parseRecordV1(new Headers({ ...V1, ...change }), "a");
@@ -25,12 +27,12 @@ const v1 = (change: Readonly<Record<string, string>>) => parseRecordV1(new Heade
 describe("a v2 record", () => {
   it("is read", () => {
     const hash = { algorithm: "sha512", value: "h" };
-    expect(v2({})).toEqual({ status: "active", size: 26, checksum: "c", hash, owner: "o" });
+    expect(v2({})).toEqual({ status: "active", size: 26, checksum: "c", hash, owner: "o", name: "n" });
   });
 
   it("of an image without data says so", () => {
     const empty = { status: "queued", size: null, checksum: null, os_hash_algo: null, os_hash_value: null };
-    expect(v2(empty)).toEqual({ status: "queued", size: null, checksum: null, hash: null, owner: "o" });
+    expect(v2(empty)).toEqual({ status: "queued", size: null, checksum: null, hash: null, owner: "o", name: "n" });
   });
 
   it("may say no more than id and status", () => {
@@ -40,7 +42,14 @@ describe("a v2 record", () => {
       checksum: null,
       hash: null,
       owner: null,
+      name: null,
     });
+  });
+
+  it("has no more than 255 signs of a name, each of them whole", () => {
+    const penguins = "\u{1f427}".repeat(300);
+    expect(v2({ name: penguins }).name).toBe("\u{1f427}".repeat(255));
+    expect(v2({ name: "" }).name).toBeNull();
   });
 
   it.each([0, -1, 1.5, "26", null, true, 2 ** 53, []])("has no size when that is %j", (size) => {
@@ -68,7 +77,7 @@ describe("a v2 record", () => {
 
 describe("a v1 record", () => {
   it("is read", () => {
-    expect(v1({})).toEqual({ status: "active", size: 26, checksum: "c", hash: null, owner: "o" });
+    expect(v1({})).toEqual({ status: "active", size: 26, checksum: "c", hash: null, owner: "o", name: "n" });
   });
 
   it.each(["True", "true", "TRUE"])("of a deleted image (%s) is deleted whatever its status says", (deleted) => {

@@ -4,7 +4,7 @@ import { Permissions, permissionKey } from "../../../src/glance/remembered.ts";
 
 const answer = (owner: string): Extract<RecordAnswer, { kind: "found" }> => ({
   kind: "found",
-  record: { status: "active", size: 1, checksum: null, hash: null, owner },
+  record: { status: "active", size: 1, checksum: null, hash: null, owner, name: null },
   headers: new Headers(),
 });
 

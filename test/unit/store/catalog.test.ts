@@ -80,6 +80,30 @@ describe("a kept image", () => {
   });
 });
 
+describe("an image's name", () => {
+  const nameOf = async (imageId: string) => (await row(imageId))?.name;
+  const NAME = "Ubuntu 24.04 – <img src=x> 日本語 \u{1f427}";
+
+  it("is what the origin's record said at the fill, and says when it is asked again", async () => {
+    await catalog.keep({ imageId: "a", attempt: "one", size: 1, name: NAME }, NOW);
+    expect(await nameOf("a")).toBe(NAME);
+    await catalog.reconciled([["a", "renamed"]], NOW);
+    expect(await nameOf("a")).toBe("renamed");
+  });
+
+  it("stays where the origin does not say", async () => {
+    await catalog.keep({ imageId: "a", attempt: "one", size: 1, name: NAME }, NOW);
+    await catalog.reconciled([["a", null]], NOW);
+    await index("a", NOW + 1, 1, "two");
+    expect(await nameOf("a")).toBe(NAME);
+  });
+
+  it("is nothing in an index that was built anew", async () => {
+    await catalog.adopt([{ imageId: "a", attempt: "one", size: 10, storedAt: 5 }]);
+    expect(await nameOf("a")).toBeNull();
+  });
+});
+
 describe("the list of kept images", () => {
   it("begins with the least recently used, and then goes by the id", async () => {
     expect(await catalog.list()).toEqual([]);
@@ -207,10 +231,16 @@ describe("those who go through all images", () => {
 
   it("ask the origin about the one first that it was not asked about for the longest time", async () => {
     for (const imageId of ["a", "b", "c"]) await index(imageId, NOW);
-    await catalog.reconciled(["a", "c"], 7_000);
+    await catalog.reconciled(
+      [
+        ["a", null],
+        ["c", null],
+      ],
+      7_000,
+    );
     expect(await catalog.leastReconciled(2)).toEqual(["b", "a"]);
     await catalog.reconciled([], 8_000);
-    await catalog.reconciled(["b"], 8_000);
+    await catalog.reconciled([["b", null]], 8_000);
     expect(await catalog.leastReconciled(9)).toEqual(["a", "c", "b"]);
   });
 });

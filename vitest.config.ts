@@ -19,6 +19,12 @@ const DEPENDS_ON_STORE = [
 /** All that runs the whole Worker. */
 const EDGE = ["test/invariants/*.test.ts", "test/races/*.test.ts", "test/edge/**/*.test.ts"];
 
+/** A module of times of which test/support has shorter ones. */
+function shorter(file: string): { find: RegExp; replacement: string } {
+  const replacement = fileURLToPath(new URL(`test/support/${file}`, import.meta.url));
+  return { find: new RegExp(`^\\./${file.replaceAll(".", "\\.")}$`), replacement };
+}
+
 /** The whole Worker in front of a demo origin whose store can read from the middle, as files can, or not, as Ceph. */
 function edge(name: string, randomAccess: boolean, include: string[]): TestProjectInlineConfiguration {
   return {
@@ -36,12 +42,8 @@ function edge(name: string, randomAccess: boolean, include: string[]): TestProje
         },
       })),
     ],
-    // A fill's pauses, without which most tests would wait for seconds.
-    resolve: {
-      alias: [
-        { find: /^\.\/times\.ts$/, replacement: fileURLToPath(new URL("test/support/times.ts", import.meta.url)) },
-      ],
-    },
+    // Pauses of fills and figures, without which most tests would wait for seconds.
+    resolve: { alias: [shorter("times.ts"), shorter("tally-times.ts")] },
     test: {
       name,
       include,

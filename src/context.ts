@@ -13,16 +13,17 @@ import type { Log } from "./lib/log.ts";
 import type { Seldom } from "./lib/seldom.ts";
 import type { Memory } from "./memory.ts";
 import { publisherOf } from "./notify/envelope.ts";
+import type { Receivers } from "./notify/receivers.ts";
 import type { Notifier } from "./notify/send.ts";
 import type { Env, Settings } from "./settings.ts";
 import { Catalog } from "./store/catalog.ts";
 import { Cursors } from "./store/cursors.ts";
+import { Meter } from "./store/meter.ts";
 import { ObjectStore } from "./store/objects.ts";
 import { PartStore } from "./store/parts.ts";
 import { PrefetchQueue } from "./store/queue.ts";
 import { RoomBook } from "./store/room.ts";
 import { SliceStore } from "./store/slices.ts";
-import type { Tally } from "./store/tally.ts";
 import { Traffic } from "./store/traffic.ts";
 import type { Usage } from "./store/usage.ts";
 
@@ -40,8 +41,9 @@ export interface Edge {
   readonly permissions: Permissions;
   readonly policyOrder: PolicyOrder;
   readonly usage: Usage;
-  readonly tally: Tally;
+  readonly meter: Meter;
   readonly alone: AloneDownloads;
+  readonly receivers: Receivers;
   readonly seldom: Seldom;
   /** The edge's own account at Keystone, or null: it has none. */
   readonly service: ServiceTokens | null;
@@ -70,6 +72,8 @@ export function createEdge(
   const { permissions, policyOrder, usage, tally, alone, receivers, seldom } = memory;
   const { keystone } = settings;
   const now = Date.now;
+  const background = (work: Promise<unknown>) => ctx.waitUntil(work);
+  const traffic = new Traffic(env.CATALOG);
   const service = serviceTokens(settings, memory.serviceTokens, now);
   const notifier =
     env.NOTIFICATIONS === undefined
@@ -92,19 +96,20 @@ export function createEdge(
     room: new RoomBook(env.CATALOG),
     queue: new PrefetchQueue(env.CATALOG),
     cursors: new Cursors(env.CATALOG),
-    traffic: new Traffic(env.CATALOG),
+    traffic,
     fills: env.FILL,
     permissions,
     policyOrder,
     usage,
-    tally,
+    meter: new Meter({ tally, traffic, background, log: call.log, now }),
     alone,
+    receivers,
     seldom,
     service,
     notifier,
     ...call,
     now,
-    background: (work) => ctx.waitUntil(work),
+    background,
   };
 }
 

@@ -10,10 +10,12 @@ import { glanceError } from "./glance/errors.ts";
 import { OriginUnreachable } from "./glance/forward.ts";
 import { edgeName, hasPassed } from "./http/loop.ts";
 import { createLog } from "./lib/log.ts";
+import { SettingError } from "./lib/read-setting.ts";
 import { memory } from "./memory.ts";
 import { deliver, retryDelay } from "./notify/deliver.ts";
+import { unsettled } from "./observe/health.ts";
 import { route } from "./router.ts";
-import { type Env, readSettings, SettingError } from "./settings.ts";
+import { type Env, readSettings } from "./settings.ts";
 import { runUpkeep } from "./upkeep/cron.ts";
 
 export { Fill } from "./fill/object/fill.ts";
@@ -49,6 +51,8 @@ export default {
     } catch (cause) {
       if (cause instanceof SettingError) {
         log.error("setting.wrong", cause, { setting: cause.setting });
+        // Wherever the edge is mounted: that is one of the settings.
+        if (/\/edge\/(health|ready)$/.test(path)) return unsettled(cause, Date.now(), requestId);
         return Response.json(
           { error: { setting: cause.setting, message: cause.message } },
           { status: 500, headers: id },

@@ -8,10 +8,16 @@ import { download } from "./download/download.ts";
 import { FillClient } from "./fill/client.ts";
 import { pathForOrigin, pathOnly } from "./glance/base-url.ts";
 import { changeOf } from "./glance/changes.ts";
+import { methodNotAllowed } from "./glance/errors.ts";
 import { forward } from "./glance/forward.ts";
+import { originErrorOf } from "./glance/origin-error.ts";
 import { downloadTarget } from "./glance/target.ts";
 import { manage } from "./manage/manage.ts";
+import { refuseMetrics } from "./manage/metrics-access.ts";
 import { dequeue } from "./manage/queueing.ts";
+import { health } from "./observe/health.ts";
+import { metrics } from "./observe/metrics.ts";
+import { ready } from "./observe/ready.ts";
 
 const router = Router<IRequest & Request, [Edge]>()
   // A pattern tells which requests a handler is for; whether the path is exactly one of Glance's (no trailing slash, a
@@ -23,6 +29,7 @@ const router = Router<IRequest & Request, [Edge]>()
   .all("*/v2/cache/*", answerManagement)
   .all("*/v2/cached_images/*", answerManagement)
   .all("*/v2/queued_images/*", answerManagement)
+  .all("*/edge/*", answerObserver)
   .all("*", forwardOther);
 
 /** Answers a request. @throws OriginUnreachable, BadOriginAnswer */
@@ -39,6 +46,21 @@ async function answerManagement(request: Request, edge: Edge): Promise<Response 
   return manage(edge, request, originPath(request, edge));
 }
 
+/** What those who watch the edge ask. */
+async function answerObserver(request: Request, edge: Edge): Promise<Response | undefined> {
+  const observer = OBSERVERS[originPath(request, edge)];
+  if (observer === undefined) return undefined;
+  if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed(request, "GET, HEAD");
+  const response = await observer(edge, request);
+  return request.method === "HEAD" ? new Response(null, response) : response;
+}
+
+const OBSERVERS: Readonly<Record<string, (edge: Edge, request: Request) => Promise<Response>>> = {
+  "/edge/metrics": async (edge, request) => (await refuseMetrics(edge, request)) ?? metrics(edge),
+  "/edge/health": (edge) => health(edge),
+  "/edge/ready": (edge) => ready(edge),
+};
+
 async function forwardOther(request: Request, edge: Edge): Promise<Response> {
   const { images, deleted } = changeOf(request.method, originPath(request, edge));
   // At once, and not only behind the answer: a client that hangs up ends this invocation, and the origin may go on.
@@ -48,6 +70,8 @@ async function forwardOther(request: Request, edge: Edge): Promise<Response> {
     response = await forward(request, edge.settings);
   } catch (cause) {
     edge.permissions.forget(images);
+    const error = originErrorOf(cause);
+    if (error !== null && !request.signal.aborted) edge.meter.add("origin_errors", error);
     throw cause;
   }
   // A 4xx says that nothing was done. Behind any other answer, or none, it may have been, whoever answered in Glance's place:

@@ -2,6 +2,9 @@
  * The settings of the edge, read from `[vars]`, secrets and bindings and checked in this one place, so that a wrong
  * one gives one clear error that names it, and no other code has to doubt a setting.
  */
+
+import { readAboveZero, readSwitch, readText, readUrl, readWhole, SettingError } from "./lib/read-setting.ts";
+
 /** What wrangler.toml binds. Everything is checked by {@link readSettings} before it is used. */
 export interface Env {
   readonly BUCKET: R2Bucket;
@@ -27,6 +30,10 @@ export interface Env {
   /** A Cloudflare Queue; optional. */
   readonly NOTIFICATIONS?: Queue;
   readonly NOTIFICATIONS_URL?: string;
+  readonly SERVER_TIMING?: string | number;
+  readonly AUDIT?: string | number;
+  /** A secret. */
+  readonly METRICS_TOKEN?: string;
 }
 
 export interface Settings {
@@ -59,23 +66,18 @@ export interface Settings {
   readonly scrubBytes: number;
   /** Where the queue's consumer posts notifications; may hold credentials and a query. */
   readonly notificationsUrl: string | null;
+  /** Whether downloads say in Server-Timing what they waited for. */
+  readonly serverTiming: boolean;
+  /** Whether the log says whose each download was. */
+  readonly audit: boolean;
+  /** A Bearer token that may read the metrics beside administrators; null: there is none. */
+  readonly metricsToken: string | null;
 }
 
 /** An application credential of Keystone. */
 export interface ServiceCredential {
   readonly id: string;
   readonly secret: string;
-}
-
-/** A setting that the operator has to mend. Its message is meant for the operator and holds no secret. */
-export class SettingError extends Error {
-  override readonly name = "SettingError";
-  readonly setting: string;
-
-  constructor(setting: string, problem: string) {
-    super(`${setting} ${problem}`);
-    this.setting = setting;
-  }
 }
 
 const GIB = 2 ** 30;
@@ -144,6 +146,9 @@ export function readSettings(env: Env): Settings {
     cleanStallMs: readAboveZero("CLEAN_STALL_SECONDS", env.CLEAN_STALL_SECONDS, DEFAULT_CLEAN_STALL_SECONDS) * 1000,
     scrubBytes: readWhole("SCRUB_BYTES", env.SCRUB_BYTES, DEFAULT_SCRUB_BYTES),
     notificationsUrl: readNotificationsUrl(env.NOTIFICATIONS_URL),
+    serverTiming: readSwitch("SERVER_TIMING", env.SERVER_TIMING),
+    audit: readSwitch("AUDIT", env.AUDIT),
+    metricsToken: readMetricsToken(env.METRICS_TOKEN),
   };
 }
 
@@ -194,6 +199,19 @@ function readNotificationsUrl(value: unknown): string | null {
   return text;
 }
 
+/** Short ones can be guessed. */
+const MIN_METRICS_TOKEN = 16;
+
+function readMetricsToken(value: unknown): string | null {
+  const token = readText("METRICS_TOKEN", value);
+  if (token === "") return null;
+  // As RFC 6750 section 2.1 writes a Bearer token.
+  if (token.length < MIN_METRICS_TOKEN || !/^[A-Za-z0-9._~+/-]+=*$/.test(token)) {
+    throw new SettingError("METRICS_TOKEN", `must be ${MIN_METRICS_TOKEN} or more letters, digits, or of -._~+/`);
+  }
+  return token;
+}
+
 function requireBinding(
   env: Env,
   name: "BUCKET" | "CATALOG" | "FILL" | "NOTIFICATIONS",
@@ -205,36 +223,4 @@ function requireBinding(
   if (typeof bound !== "object" || bound === null || !(method in bound)) {
     throw new SettingError(name, `is not bound: wrangler.toml must bind ${kind} under this name`);
   }
-}
-
-/** The runtime hands over whatever wrangler.toml holds, whatever Env says. @returns "" for what is not set */
-function readText(name: string, value: unknown): string {
-  if (value === undefined) return "";
-  if (typeof value !== "string") throw new SettingError(name, "must be text, in quotes");
-  return value.trim();
-}
-
-function readUrl(name: string, value: unknown): string | null {
-  const text = readText(name, value);
-  if (text === "") return null;
-  if (!URL.canParse(text)) throw new SettingError(name, "is not a URL");
-  const url = new URL(text);
-  if (url.protocol !== "http:" && url.protocol !== "https:") throw new SettingError(name, "must be http or https");
-  if (url.username !== "" || url.password !== "") throw new SettingError(name, "must not hold credentials");
-  if (url.search !== "" || url.hash !== "") throw new SettingError(name, "must not have a query or a fragment");
-  return (url.origin + url.pathname).replace(/\/+$/, "");
-}
-
-function readWhole(name: string, value: unknown, fallback: number): number {
-  if (value === undefined || (typeof value === "string" && value.trim() === "")) return fallback;
-  const digits = typeof value === "number" || typeof value === "string" ? String(value).trim() : "";
-  const number = /^\d+$/.test(digits) ? Number(digits) : Number.NaN;
-  if (!Number.isSafeInteger(number)) throw new SettingError(name, "must be a whole number, 0 or more");
-  return number;
-}
-
-function readAboveZero(name: string, value: unknown, fallback: number): number {
-  const number = readWhole(name, value, fallback);
-  if (number === 0) throw new SettingError(name, "must be at least 1");
-  return number;
 }

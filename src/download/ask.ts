@@ -32,24 +32,37 @@ export interface Asked {
   readonly permission: Permission;
   readonly copy: Copy;
   readonly opening: Opening;
+  readonly took: Took;
+}
+
+/** How long the answers took, ms; null: nothing was asked. */
+interface Took {
+  readonly originMs: number | null;
+  readonly storeMs: number | null;
 }
 
 /** Asks all three. Never throws: whatever fails is a no, or no copy. */
 export async function askAll(edge: Edge, request: Request, target: ImageTarget): Promise<Asked> {
   const opening = openingFor(request.headers);
-  const [permission, copy] = await Promise.all([
+  const began = edge.now();
+  const looking = request.method === "HEAD" ? headCopy(edge, target) : openCopy(edge, target, opening);
+  const [[permission, originMs], [copy, storeMs]] = await Promise.all([
     askPermission(edge, request, target),
-    request.method === "HEAD" ? headCopy(edge, target) : openCopy(edge, target, opening),
+    looking.then((found) => [found, edge.now() - began] as const),
   ]);
-  return { permission, copy, opening };
+  return { permission, copy, opening, took: { originMs, storeMs } };
 }
 
-async function askPermission(edge: Edge, request: Request, target: ImageTarget): Promise<Permission> {
+/** The permission, and how long the origin took for it. */
+type Answered = readonly [permission: Permission, originMs: number | null];
+
+async function askPermission(edge: Edge, request: Request, target: ImageTarget): Promise<Answered> {
   const { settings, permissions, policyOrder, seldom, log, now } = edge;
   const { imageId } = target;
   const key = await permissionKey(request.headers, target);
   const recalled = permissions.recall(key, settings.authorizationTtlMs, now());
-  if (recalled !== null) return { kind: "seen", answer: recalled, right: true };
+  if (recalled !== null) return [{ kind: "seen", answer: recalled, right: true }, null];
+  const began = now();
   const asking = permissions.asking(now());
   const isPolicyFirst = () => policyOrder.isPolicyFirst(settings, now(), log, edge.background);
   const onStrange416 = () => {
@@ -65,14 +78,15 @@ async function askPermission(edge: Edge, request: Request, target: ImageTarget):
       return false;
     }),
   ]);
+  const tookMs = now() - began;
   const deleted = record.kind === "found" && record.record.status === "deleted";
   if (record.kind !== "found" || deleted) {
     // Glance gives the same 404 for a deleted and for a hidden image: only who was allowed before can tell them apart.
     const gone = (record.kind === "not-found" || deleted) && permissions.wasAllowed(key);
-    return { kind: "refused", gone };
+    return [{ kind: "refused", gone }, tookMs];
   }
   if (right) permissions.allow(key, imageId, record, asking);
-  return { kind: "seen", answer: record, right };
+  return [{ kind: "seen", answer: record, right }, tookMs];
 }
 
 /** What R2 holds, opened. Never throws. */

@@ -2,14 +2,15 @@
 import type { Edge } from "../context.ts";
 import { writeBehind } from "../store/write-behind.ts";
 
-/** Never rejects: a hit that can't be written now is written with the next one. @param bytes of the answer */
-export async function countHit(edge: Edge, imageId: string, bytes: number): Promise<void> {
-  const { usage, catalog, log, now } = edge;
+/** A hit that can't be written now is written with the next one. @param bytes of the answer */
+export function countHit(edge: Edge, imageId: string, bytes: number): void {
+  const { usage, catalog, background, log, now } = edge;
   usage.hit(imageId, bytes, now());
-  await writeBehind(
+  const written = writeBehind(
     usage,
     (uses) => catalog.recordUse(uses),
     now,
     (cause, images) => log.error("usage.not-written", cause, { images }),
   );
+  if (written !== null) background(written);
 }

@@ -7,12 +7,26 @@ import { FillClient } from "../fill/client.ts";
 import type { ImageTarget } from "../glance/target.ts";
 import { answer } from "./answer.ts";
 import { askAll } from "./ask.ts";
+import type { Call } from "./call.ts";
 import { decide } from "./decide.ts";
+import { Watch } from "./watch.ts";
 
 /** Answers GET and HEAD of an image's data. @throws OriginUnreachable, BadOriginAnswer */
 export async function download(edge: Edge, request: Request, target: ImageTarget): Promise<Response> {
+  const watch = new Watch(edge, request, target);
+  try {
+    return watch.answered(await answerDownload({ edge, request, target, watch }));
+  } catch (cause) {
+    watch.failed(cause);
+    throw cause;
+  }
+}
+
+async function answerDownload(call: Call): Promise<Response> {
+  const { edge, request, target, watch } = call;
   // 1. Ask: the record and the right as the caller, and the copy.
   const asked = await askAll(edge, request, target);
+  watch.asked(asked);
   const { permission, copy } = asked;
   if (permission.kind === "refused" && permission.gone) forget(edge, target);
 
@@ -33,7 +47,7 @@ export async function download(edge: Edge, request: Request, target: ImageTarget
 
   // 3. Answer. What was opened and is not sent would hold a connection to the store.
   if (plan.do !== "hit" && copy.kind === "there") await copy.body?.cancel();
-  return answer({ edge, request, target }, plan, asked);
+  return answer(call, plan, asked);
 }
 
 /** The image was deleted without passing this edge. */

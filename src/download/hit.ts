@@ -28,7 +28,7 @@ export async function answerHit(call: Call, plan: PlanOf<"hit">, asked: Asked): 
     return answerFollow(call, { do: "follow", head, range });
   }
   const length = part.to - part.from;
-  edge.background(countHit(edge, target.imageId, length));
+  countHit(edge, target.imageId, length);
   if (body instanceof InParts) return sendParts(call, body, head, length, init());
   if (edge.notifier === null) return new Response(body, init());
   const sending = countedBody(body, length);

@@ -1,4 +1,4 @@
-/** Receivers are told of a download when it has ended, since only then it is known how much was sent. */
+/** Who wants to know of a download is told when it has ended, since only then it is known how much was sent. */
 
 import { callerHeaders } from "../http/headers.ts";
 import { notifyDownload } from "../notify/send.ts";
@@ -7,12 +7,13 @@ import type { ImageHead } from "./decide.ts";
 
 /** Tells of a download when it has ended. @param ended never rejects */
 export function notifyAfter(
-  { edge, request, target }: Call,
+  { edge, request, target, watch }: Call,
   { record }: ImageHead,
   expected: number,
   sent: () => number,
   ended: Promise<unknown>,
 ): void {
+  watch.sends(sent, ended);
   const { notifier } = edge;
   if (notifier === null) return;
   const told = ended.then(() =>

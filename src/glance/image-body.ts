@@ -73,6 +73,7 @@ export class ImageBody {
   /** Ends a request whose answer is not there yet. */
   #opening: AbortController | null = null;
   #fetched = 0;
+  #firstByteMs: number | null = null;
   #buffer: ArrayBuffer | null = null;
 
   constructor(source: ImageSource) {
@@ -84,6 +85,11 @@ export class ImageBody {
     return this.#fetched;
   }
 
+  /** From the first request that was answered with data to that answer, ms: Glance sends its head with the first byte. */
+  get firstByteMs(): number | null {
+    return this.#firstByteMs;
+  }
+
   /**
    * Opens the data at a byte. Needed before the first read, so that the origin's first answer can be looked at.
    * @returns the headers of the answer
@@ -91,6 +97,7 @@ export class ImageBody {
    * @throws OriginUnreachable, BadOriginAnswer, DeadlineExceeded
    */
   async open(from: number): Promise<Headers> {
+    const asked = Date.now();
     const first = this.#mayReadAtRandom ? from : 0;
     let response = await this.#request(first);
     let start = startOf(response, first);
@@ -111,6 +118,7 @@ export class ImageBody {
       await response.body.cancel();
       throw new ImageBodyError({ reason: "encoded" });
     }
+    this.#firstByteMs ??= Date.now() - asked;
     this.#reader = response.body.getReader({ mode: "byob" });
     // A failed read tells its caller; `closed` says the same once more, to nobody.
     this.#reader.closed.catch(() => undefined);

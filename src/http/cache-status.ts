@@ -54,6 +54,20 @@ export function cacheStatus(outcome: CacheOutcome): string {
   }
 }
 
+/** What a download was told by the edge: the last member is its own. Null: nothing. */
+export function toldOutcome(
+  headers: Headers,
+): { readonly kind: CacheOutcome["kind"]; readonly detail: string | null } | null {
+  const field = headers.get("cache-status") ?? "";
+  const own = new RegExp(`.*(?:^|, )${CACHE_NAME}; (hit|fwd=uri-miss|fwd=bypass)((?:; [^,]*)?)$`).exec(field);
+  if (own === null) return null;
+  const [, what, parameters = ""] = own;
+  const detail = /; detail=([a-z-]+)/.exec(parameters)?.[1] ?? null;
+  if (what === "hit") return { kind: "hit", detail };
+  if (what === "fwd=bypass") return { kind: "bypass", detail };
+  return { kind: parameters.includes("; collapsed") ? "collapsed" : "miss", detail };
+}
+
 /** Adds the edge's member behind those of caches nearer to the origin (RFC 9211 section 2). */
 export function addCacheStatus(headers: Headers, outcome: CacheOutcome): void {
   headers.append("cache-status", cacheStatus(outcome));

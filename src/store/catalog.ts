@@ -72,6 +72,10 @@ export class Catalog {
     return listed === null ? "none" : listed === 1 ? "kept" : "cleared";
   }
 
+  async count(): Promise<number> {
+    return (await this.#db.prepare("SELECT COUNT(*) AS images FROM images").first<number>("images")) ?? 0;
+  }
+
   /** All kept images, the least recently used first. */
   async list(): Promise<ListedImage[]> {
     const images: ListedImage[] = [];

@@ -1,62 +1,73 @@
 /** What the edge counts: every figure with its labels, in this one place. Table `traffic`, the metrics and the page use them. */
 
 interface CounterInfo {
+  /** Its name in the metrics, behind `glance_edge_`. */
+  readonly metric: string;
   /** What its labels tell apart. */
   readonly by: string;
   readonly labels: readonly string[];
-  readonly unit: "bytes" | null;
   readonly help: string;
 }
 
 export const COUNTERS = {
   downloads: {
+    metric: "downloads_total",
     by: "outcome",
     labels: ["hit", "miss", "collapsed", "alone", "forwarded", "not-modified", "refused", "failed"],
-    unit: null,
     help: "Downloads (GET of image data), by where their bytes came from or why there were none",
   },
   bytes: {
+    metric: "image_bytes_total",
     by: "source",
     labels: ["cache", "origin"],
-    unit: "bytes",
     help: "Image data: sent to clients from what is stored, and taken from the origin",
   },
   cuts: {
+    metric: "cut_downloads_total",
     by: "source",
     labels: ["cache", "origin"],
-    unit: null,
     help: "Downloads that the edge had to break off, by where their bytes came from",
   },
   fills: {
+    metric: "fills_total",
     by: "result",
     labels: ["kept", "mismatch", "no-room", "failed", "stopped"],
-    unit: null,
     help: "Attempts to store an image, by how they ended",
   },
   mismatches: {
+    metric: "digest_mismatches_total",
     by: "found_by",
     labels: ["fill", "download", "scrub"],
-    unit: null,
     help: "Image data that did not match its digest, by who found it",
   },
   refusals: {
+    metric: "refused_downloads_total",
     by: "status",
     labels: ["400", "401", "403", "404", "410", "412", "416", "429", "500", "502", "503", "504", "other"],
-    unit: null,
     help: "Downloads that were answered with an error, the origin's own ones included, by status",
   },
   origin_errors: {
+    metric: "origin_errors_total",
     by: "kind",
     labels: ["unreachable", "bad-answer", "server-error", "broken-off"],
-    unit: null,
     help: "Failures of the origin",
   },
 } as const satisfies Record<string, CounterInfo>;
 
+/** Times, counted in ms; the metrics have them in seconds. */
 export const HISTOGRAMS = {
-  origin_answer_ms: "Time until the origin had answered a download's questions about record and right",
-  origin_first_byte_ms: "Time from a request for image data to the origin's first byte of it",
-  store_first_byte_ms: "Time until R2 gave a kept image for a download",
+  origin_answer_ms: {
+    metric: "origin_answer_seconds",
+    help: "Time until the origin had answered a download's questions about record and right",
+  },
+  origin_first_byte_ms: {
+    metric: "origin_first_byte_seconds",
+    help: "Time from a request for image data to the origin's first byte of it",
+  },
+  store_first_byte_ms: {
+    metric: "store_first_byte_seconds",
+    help: "Time until R2 gave a kept image for a download",
+  },
 } as const;
 
 export type Counter = keyof typeof COUNTERS;

@@ -1,11 +1,10 @@
 /** Figures of one isolate, counted in memory until they are written to D1. Pure: no clock, no I/O. */
 
 import { bucketOf, type Counter, type Histogram, type LabelOf, SUM } from "./figures.ts";
+import { WRITE_FIGURES_MS } from "./tally-times.ts";
 import { type Counted, WriteTurns } from "./write-behind.ts";
 
 const HOUR_MS = 3_600_000;
-/** No more than one write of an isolate in so long. */
-const INTERVAL_MS = 5_000;
 
 /** What a figure has grown by in one hour. */
 export interface Count {
@@ -23,7 +22,7 @@ export function hourOf(now: number): number {
 
 export class Tally implements Counted<Count> {
   readonly #counts = new Map<string, Count>();
-  readonly #turns = new WriteTurns(INTERVAL_MS);
+  readonly #turns = new WriteTurns(WRITE_FIGURES_MS);
 
   /** @param now ms since the epoch */
   add<F extends Counter>(figure: F, label: LabelOf<F>, now: number, value = 1): void {

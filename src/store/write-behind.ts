@@ -43,17 +43,27 @@ export interface Counted<Row> {
 }
 
 /**
- * Writes what is counted, if it is this request's turn. Never rejects: what can't be written now is written with the next.
- * @param failed told of it
+ * Writes what is counted, if it is this request's turn.
+ * @param failed told when it could not be written, which the next write does then
+ * @returns null when it is not; never rejects
  */
-export async function writeBehind<Row>(
+export function writeBehind<Row>(
+  counted: Counted<Row>,
+  write: (rows: readonly Row[]) => Promise<void>,
+  now: () => number,
+  failed: (cause: unknown, rows: number) => void,
+): Promise<void> | null {
+  const delay = counted.planWrite(now());
+  return delay === null ? null : writeIn(delay, counted, write, now, failed);
+}
+
+async function writeIn<Row>(
+  delay: number,
   counted: Counted<Row>,
   write: (rows: readonly Row[]) => Promise<void>,
   now: () => number,
   failed: (cause: unknown, rows: number) => void,
 ): Promise<void> {
-  const delay = counted.planWrite(now());
-  if (delay === null) return;
   if (delay > 0) await scheduler.wait(delay);
   const rows = counted.take(now());
   if (rows.length === 0) return;

@@ -38,8 +38,13 @@ export async function runUpkeep(edge: Edge, cron: string): Promise<void> {
         return reconciled === null ? { skipped: "no service credentials" } : { ...reconciled };
       });
     case CRONS.hourly:
+      await run(edge, "figures", async () => ({ folded: await edge.traffic.fold(edge.now()) }));
       await run(edge, "clean", async () => ({ ...(await clean(edge, edge.now() + CLEAN_MS)) }));
-      return run(edge, "scrub", async () => ({ ...(await scrub(edge, edge.now() + SCRUB_MS)) }));
+      return run(edge, "scrub", async () => {
+        const scrubbed = await scrub(edge, edge.now() + SCRUB_MS);
+        edge.meter.add("mismatches", "scrub", scrubbed.bad);
+        return { ...scrubbed };
+      });
     default:
       edge.log.error(
         "upkeep.unknown-cron",
@@ -48,10 +53,11 @@ export async function runUpkeep(edge: Edge, cron: string): Promise<void> {
   }
 }
 
-async function run({ log, now }: Edge, task: string, work: () => Promise<Fields>): Promise<void> {
+async function run({ cursors, log, now }: Edge, task: string, work: () => Promise<Fields>): Promise<void> {
   const started = now();
   try {
     const summary = await work();
+    await cursors.succeeded(task, now());
     log.info(`upkeep.${task}`, { ...summary, ms: now() - started });
   } catch (cause) {
     log.error(`upkeep.${task}-failed`, cause, { ms: now() - started });

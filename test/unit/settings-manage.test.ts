@@ -1,6 +1,7 @@
 /** The settings that managing the cache needs. What is wrong in general: ./config.test.ts. */
 import { describe, expect, it } from "vitest";
-import { type Env, readSettings, SettingError } from "../../src/settings.ts";
+import { SettingError } from "../../src/lib/read-setting.ts";
+import { type Env, readSettings } from "../../src/settings.ts";
 import { bindings } from "../support/env.ts";
 
 const KEYSTONE = "https://cloud.example/identity/v3";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Env, readSettings, SettingError } from "../../src/settings.ts";
+import { SettingError } from "../../src/lib/read-setting.ts";
+import { type Env, readSettings } from "../../src/settings.ts";
 import { bindings } from "../support/env.ts";
 
 const wrong = (change: Readonly<Record<string, unknown>>): SettingError => {
@@ -74,6 +75,13 @@ describe("a wrong setting gives one error that names it", () => {
     ["NOTIFICATIONS_URL", "receiver.example"],
     ["NOTIFICATIONS_URL", "https://user:secret%ff@receiver.example/"],
     ["NOTIFICATIONS_URL", "amqp://user:secret@receiver.example/"],
+    ["SERVER_TIMING", "yes"],
+    ["SERVER_TIMING", "2"],
+    ["AUDIT", "true"],
+    ["AUDIT", 2],
+    ["METRICS_TOKEN", "short"],
+    ["METRICS_TOKEN", "with a blank in it, and more"],
+    ["METRICS_TOKEN", ["0123456789abcdef"]],
     ["ORIGIN_URL", ["http://glance.example"]],
     ["ORIGIN_URL", 5],
     ["ORIGIN_URL", null],
@@ -173,6 +181,9 @@ describe("a right setting", () => {
       cleanStallMs: 86_400_000,
       scrubBytes: 8 * 2 ** 30,
       notificationsUrl: null,
+      serverTiming: false,
+      audit: false,
+      metricsToken: null,
     });
   });
 

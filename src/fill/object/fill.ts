@@ -10,12 +10,6 @@ import { DurableObject } from "cloudflare:workers";
 import { ServiceTokenMemory, serviceTokens } from "../../keystone/service-tokens.ts";
 import { createLog } from "../../lib/log.ts";
 import { type Env, readSettings } from "../../settings.ts";
-import { Catalog } from "../../store/catalog.ts";
-import { ObjectStore } from "../../store/objects.ts";
-import { PartStore } from "../../store/parts.ts";
-import { PrefetchQueue } from "../../store/queue.ts";
-import { RoomBook } from "../../store/room.ts";
-import { SliceStore } from "../../store/slices.ts";
 import { queueMoved } from "../next.ts";
 import type { Answer, Ask, CleanAnswer, FillCalls, Progress, RemoveAnswer, Rights } from "../protocol.ts";
 import { Admission } from "./admission.ts";
@@ -25,6 +19,7 @@ import { AwaitedTurn } from "./awaited.ts";
 import { Beginning } from "./begin.ts";
 import { Clock } from "./clock.ts";
 import type { FillCore } from "./core.ts";
+import { countEnd } from "./count.ts";
 import { doEffect, type EffectParts } from "./effects.ts";
 import type { Event } from "./events.ts";
 import { LentRights } from "./lent.ts";
@@ -36,7 +31,7 @@ import { Readers } from "./readers.ts";
 import { Removal } from "./removal.ts";
 import { step } from "./rules.ts";
 import { type FillState, isRunning, progressOf } from "./state.ts";
-import type { FillTools } from "./tools.ts";
+import { type FillTools, fillTools } from "./tools.ts";
 
 /** One for all Fills of an isolate: each would else log in, and take memory, for itself. */
 const tokens = new ServiceTokenMemory();
@@ -64,16 +59,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const log = createLog({ fill: ctx.id.toString() });
     // What a former life of this object held died with it.
     pool.release(ctx.id.toString());
-    this.#tools = {
-      slices: new SliceStore(env.BUCKET),
-      objects: new ObjectStore(env.BUCKET),
-      parts: new PartStore(env.BUCKET),
-      catalog: new Catalog(env.CATALOG),
-      room: new RoomBook(env.CATALOG),
-      queue: new PrefetchQueue(env.CATALOG),
-      settings,
-      log,
-    };
+    this.#tools = fillTools(env, settings, log, (work) => ctx.waitUntil(work));
     this.#storage = new AttemptStorage(ctx.storage);
     this.#lent = new LentRights(serviceTokens(settings, tokens, Date.now), log);
     const tools = this.#tools;
@@ -226,6 +212,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       this.#state = state;
       this.#storage.write(state);
       this.#readers.wake();
+      countEnd(before.phase, state.phase, this.#tools.meter);
     }
     const scheduled = this.#clock.schedule(state);
     // In their order: an object goes before the parts that it names.

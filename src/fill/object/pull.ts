@@ -48,7 +48,9 @@ export interface PullJob {
 }
 
 /** Pulls from the first slice that is not stored to the end. Never throws. */
-export async function pull(job: PullJob): Promise<PullEnd & { readonly fetched: number }> {
+export async function pull(
+  job: PullJob,
+): Promise<PullEnd & { readonly fetched: number; readonly firstByteMs: number | null }> {
   const { filling, rights, at, stallMs, signal } = job;
   const body = new ImageBody({
     target: rights.target,
@@ -63,7 +65,7 @@ export async function pull(job: PullJob): Promise<PullEnd & { readonly fetched: 
   signal.addEventListener("abort", abort, { once: true });
   try {
     const end = await new Pull(job, body).run();
-    return { ...end, fetched: filling.fetched + body.fetched };
+    return { ...end, fetched: filling.fetched + body.fetched, firstByteMs: body.firstByteMs };
   } finally {
     signal.removeEventListener("abort", abort);
     body.cancel();

@@ -3,6 +3,7 @@
 import type { FillProblem, Relay } from "../protocol.ts";
 import type { Admission } from "./admission.ts";
 import type { FillCore } from "./core.ts";
+import { countPull } from "./count.ts";
 import type { Event } from "./events.ts";
 import type { LentRights } from "./lent.ts";
 import type { BufferPool } from "./pool.ts";
@@ -99,7 +100,7 @@ export class Pulling {
 
   async #pull(filling: Filling, signal: AbortSignal): Promise<"over" | "under-other-rights"> {
     const { core, tools, lent, prefetch, admission, pool, owner } = this.#parts;
-    const { settings, slices, log } = tools;
+    const { settings, slices, meter, log } = tools;
     const { imageId } = filling.subject;
     const { attempt } = filling;
     const taken = await lent.take(imageId);
@@ -110,7 +111,12 @@ export class Pulling {
       return "over";
     }
     const admitted = filling.room === "had" ? Promise.resolve(true) : admission.admit(filling);
-    const { fetched, ...ending } = await pull({
+    let counted = filling.fetched;
+    const count = (bytes: number) => {
+      meter.add("bytes", "origin", bytes - counted);
+      counted = bytes;
+    };
+    const { fetched, firstByteMs, ...ending } = await pull({
       filling,
       rights: taken.rights,
       at: settings,
@@ -124,9 +130,12 @@ export class Pulling {
       stored: (stored, bytes, sums) => {
         // It gives data by now: its refusal is not what the attempt fails by later.
         this.#relay = null;
+        count(bytes);
         core.background(core.apply(imageId, { on: "stored", attempt, stored, fetched: bytes, sums }));
       },
     });
+    count(fetched);
+    countPull(ending, firstByteMs, meter);
     // Its puts have ended: what is to be done about its end may wait for that.
     this.#running = null;
     if (ending.end === "refused") {

@@ -7,7 +7,7 @@ import wrangler from "../../../wrangler.toml?raw";
 import { bindings } from "../../support/env.ts";
 
 /** Set with `wrangler secret put`: never in wrangler.toml. */
-const SECRETS = ["OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_SECRET"];
+const SECRETS = ["OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_SECRET", "METRICS_TOKEN"];
 
 function namesInSource(): string[] {
   const env = source.split("export interface Env {")[1]?.split("\n}")[0] ?? "";

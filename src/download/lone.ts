@@ -43,7 +43,11 @@ export async function answerAlone(call: Call, head: ImageHead, why: Detail): Pro
     const ended = passed
       .then(() => edge.alone.agreed(target.imageId, edge.now()))
       .catch((cause: unknown) => {
-        if (isMismatch(cause)) edge.alone.mismatched(target.imageId, edge.now());
+        if (isMismatch(cause)) {
+          edge.alone.mismatched(target.imageId, edge.now());
+          edge.meter.add("mismatches", "download");
+        }
+        if (!request.signal.aborted) edge.meter.add("cuts", "origin");
         if (!request.signal.aborted) edge.log.error("download.cut", cause, { image_id: target.imageId });
         return "cut" as const;
       })

@@ -11,6 +11,7 @@ export function sendBehind(
 ): { readonly readable: ReadableStream<Uint8Array>; readonly ended: Promise<void> } {
   const { readable, writable } = new FixedLengthStream(length);
   const ended = write(writable).catch(async (cause: unknown) => {
+    if (!request.signal.aborted) edge.meter.add("cuts", "cache");
     if (!request.signal.aborted) edge.log.error("download.cut", cause, { image_id: target.imageId, sent: sent() });
     await writable.abort(cause).catch(() => undefined);
   });

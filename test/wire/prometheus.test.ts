@@ -128,9 +128,9 @@ describe("a real Prometheus", () => {
   });
 
   it("never sees a counter go back", async () => {
-    const back = "sum({__name__=~'glance_edge_.*_total'} - {__name__=~'glance_edge_.*_total'} offset 1s < bool 0)";
-    expect((await sampleOf(back)) || 0).toBe(0);
-    expect(await query("resets(glance_edge_downloads_total[5m]) > 0")).toEqual([]);
+    const counters = [...(await metrics()).matchAll(/^# TYPE (\S+) counter$/gm)].map(([, name]) => name);
+    expect(counters.length).toBeGreaterThan(5);
+    for (const name of counters) expect(await query(`resets(${name}[5m]) > 0`)).toEqual([]);
   });
 
   it("evaluates all alert rules, and none fires at a healthy edge", async () => {

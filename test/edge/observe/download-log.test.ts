@@ -58,7 +58,7 @@ describe("a download leaves one line", () => {
     const image = await createImage({ size: SIZE });
     const [, line] = await lineOf(image.id, init);
     expect(line).toMatchObject(fields);
-    if (fields.outcome === "miss") await committed(image.id);
+    if (fields.bytes === SIZE && fields.outcome === "miss") await committed(image.id);
   });
 });
 

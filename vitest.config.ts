@@ -14,7 +14,7 @@ const DEPENDS_ON_STORE = [
   "test/invariants/{2,3,4,5,6}-*.test.ts",
   "test/races/*.test.ts",
   "test/edge/download/{miss,hit,v1,alone-max}.test.ts",
-  "test/edge/fill/{leave,origin-faults,pull,ranges,restart,slow-origin,v1}.test.ts",
+  "test/edge/fill/{leave,origin-faults,prefetch,pull,ranges,restart,slow-origin,v1}.test.ts",
 ];
 /** All that runs the whole Worker. */
 const EDGE = ["test/invariants/*.test.ts", "test/races/*.test.ts", "test/edge/**/*.test.ts"];

@@ -1,12 +1,13 @@
 /** GET /edge/health and /edge/ready: what each says of what the edge needs, and how little asking costs. */
 import { createExecutionContext } from "cloudflare:test";
-import { afterEach, describe, expect, inject, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import worker from "../../../src/index.ts";
 import { Recent } from "../../../src/lib/recent.ts";
 import { health } from "../../../src/observe/health.ts";
 import { ready } from "../../../src/observe/ready.ts";
 import type { Env } from "../../../src/settings.ts";
 import { bucketBut, reachedFills } from "../../support/bindings.ts";
+import { CONTROL_URL } from "../../support/env.ts";
 import { keepLines } from "../../support/lines.ts";
 import { edgeBefore, ownOrigin } from "../../support/own-origin.ts";
 import { ask, bindings, takeCalls } from "../../support/scenario.ts";
@@ -52,7 +53,7 @@ it("many who ask cost the origin two questions, one for each path", async () => 
       await response.arrayBuffer();
     }),
   );
-  const control = `${inject("controlUrl")}${new URL(url).pathname}/_demo/requests`;
+  const control = `${CONTROL_URL}${new URL(url).pathname}/_demo/requests`;
   const asked: { path: string }[] = await (await fetch(control)).json();
   expect(asked.map(({ path }) => path)).toEqual(["/versions", "/versions"]);
 });

@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { isFree } from "../../scripts/ports.ts";
+import { isFree } from "../../../scripts/ports.ts";
 
-const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
+const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** How long its first build may take, on a busy machine. */
 const READY_MS = 45_000;

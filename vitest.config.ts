@@ -91,6 +91,8 @@ export default defineConfig({
       {
         test: {
           name: "browser",
+          // Each starts an edge, a demo origin on ports of its own, and a browser.
+          fileParallelism: false,
           include: ["test/browser/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 90_000,

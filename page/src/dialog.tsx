@@ -1,6 +1,6 @@
 /** A question before something is done, with what it is about; what goes wrong is said in it. */
 import type { ComponentChildren, TargetedSubmitEvent } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ApiFailure } from "./client.ts";
 
 interface Props {
@@ -18,7 +18,8 @@ export function Dialog({ title, action, danger = false, children, onConfirm, onC
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
   const heading = useId();
-  useEffect(() => {
+  // Before anything is drawn: the next key is the dialog's already.
+  useLayoutEffect(() => {
     const opener = document.activeElement;
     dialog.current?.showModal();
     return () => {

@@ -16,7 +16,7 @@ interface Props {
 
 type Asked = { readonly do: "add" } | { readonly do: "clear" } | { readonly do: "remove"; readonly id: string };
 
-const ID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+const ID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
 
 export function Queue({ token, queue, now, onDone }: Props) {
   const [asked, setAsked] = useState<Asked | null>(null);
@@ -62,7 +62,7 @@ export function Queue({ token, queue, now, onDone }: Props) {
               </div>
               <button
                 type="button"
-                aria-label={`Take ${inWords(row.image_id, names.get(row.image_id) ?? null)} out of the queue`}
+                aria-label={`Remove ${inWords(row.image_id, names.get(row.image_id) ?? null)} from the queue`}
                 onClick={() => setAsked({ do: "remove", id: row.image_id })}
               >
                 Remove…

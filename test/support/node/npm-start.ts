@@ -16,6 +16,8 @@ const READY_MS = 45_000;
 
 export interface Started {
   readonly port: number;
+  /** Directory of its R2, D1 and Durable Objects. */
+  readonly persist: string;
   /** What it has printed. */
   readonly output: string;
   end(): Promise<void>;
@@ -56,7 +58,7 @@ export async function npmStart(flags: readonly string[]): Promise<Started> {
     await end();
     throw error;
   }
-  return { port, output, end };
+  return { port, persist, output, end };
 }
 
 async function freePort(): Promise<number> {

@@ -15,7 +15,7 @@ interface Props {
 export function Summary({ state, hours, range, now }: Props) {
   const { images, room, fills, queue } = state;
   const total = hours === null ? null : sum(now, hours);
-  const period = range === 24 ? "last 24 hours" : "last 30 days";
+  const period = range === 24 ? "24 hours" : "30 days";
   return (
     <dl class="summary">
       <Tile
@@ -45,7 +45,7 @@ export function Summary({ state, hours, range, now }: Props) {
       <Tile
         title="Saved on the origin's link"
         value={total && bytes(saved(total))}
-        more={total && `${bytes(total.cache)} sent from the cache, ${period}`}
+        more={total && `${bytes(total.cache)} from the cache, ${period}`}
       />
       <Tile
         title="At work"

@@ -5,7 +5,7 @@
  */
 import type { Digester } from "../digest/digester.ts";
 import { DigestGate, DigestMismatch } from "../digest/gate.ts";
-import { ImageBody, ImageBodyError, type ImageSource } from "../glance/image-body.ts";
+import { type ImageBody, ImageBodyError } from "../glance/image-body.ts";
 import type { ImageHead } from "./decide.ts";
 import { copy } from "./sending.ts";
 
@@ -16,19 +16,61 @@ const AFTER_AGREED_MS = 10 * 60_000;
 /** Some 100 bytes each. The oldest go first. */
 const MAX_REMEMBERED = 4_096;
 
+/** The origin may take two minutes to its first byte (glance/image-body.ts), ms. */
+const IDLE_MS = 150_000;
+/** Of one whose bytes are not counted, ms: so long may 70 GB take at 20 MB/s. */
+const UNSEEN_MS = 3_600_000;
+
+/**
+ * The place of one download among those that go alone. One that moves nothing for long has it no more: it may have ended with
+ * its invocation, of which nobody hears.
+ */
+class Place {
+  /** When it last moved, ms since the epoch. */
+  #at: number;
+  #bytes = -1;
+  readonly #moved: (() => number) | null;
+
+  constructor(moved: (() => number) | null, now: number) {
+    this.#moved = moved;
+    this.#at = now;
+  }
+
+  isIdle(now: number): boolean {
+    if (this.#moved === null) return now - this.#at >= UNSEEN_MS;
+    const bytes = this.#moved();
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#at = now;
+    }
+    return now - this.#at >= IDLE_MS;
+  }
+}
+
 /** What one isolate knows of the downloads that go alone. A mere memory, lost without notice. */
 export class AloneDownloads {
-  #running = 0;
+  readonly #places = new Set<Place>();
   /** By image, until when its parts are refused, ms since the epoch. */
   readonly #rangesFrom = new Map<string, number>();
 
-  /** @param max 0: no bound @returns null beyond it; gives the place back */
-  take(max: number): (() => void) | null {
-    if (max > 0 && this.#running >= max) return null;
-    this.#running++;
-    return () => {
-      this.#running--;
+  /**
+   * @param max 0: no bound
+   * @param now ms since the epoch
+   * @param moved bytes of this download so far; null: they go by uncounted
+   * @param gone when its client leaves, its place is free
+   * @returns null beyond the bound; gives the place back, safe to call again
+   */
+  take(max: number, now: number, moved: (() => number) | null, gone: AbortSignal): (() => void) | null {
+    for (const place of this.#places) if (place.isIdle(now)) this.#places.delete(place);
+    if (max > 0 && this.#places.size >= max) return null;
+    const place = new Place(moved, now);
+    this.#places.add(place);
+    const giveBack = () => {
+      this.#places.delete(place);
+      gone.removeEventListener("abort", giveBack);
     };
+    gone.addEventListener("abort", giveBack);
+    return giveBack;
   }
 
   /** An image's data at the origin is not what its record says. @param now ms since the epoch */
@@ -56,21 +98,19 @@ export function isMismatch(cause: unknown): boolean {
   return cause instanceof DigestMismatch || (cause instanceof ImageBodyError && cause.problem.reason === "long");
 }
 
-export type OpenedAlone =
-  | { readonly kind: "open"; readonly body: ImageBody }
-  /** The origin does not give the data: its own answer to the original request says why. */
-  | { readonly kind: "refused" };
-
-/** Opens the origin's data from its first byte. @throws OriginUnreachable, BadOriginAnswer, DeadlineExceeded */
-export async function openAlone(source: ImageSource): Promise<OpenedAlone> {
-  const body = new ImageBody(source);
+/**
+ * Opens the origin's data at its first byte.
+ * @returns "refused" when the origin does not give it: its own answer to the original request says why
+ * @throws OriginUnreachable, BadOriginAnswer, DeadlineExceeded
+ */
+export async function openAlone(body: ImageBody): Promise<"open" | "refused"> {
   try {
     await body.open(0);
-    return { kind: "open", body };
+    return "open";
   } catch (cause) {
     if (!(cause instanceof ImageBodyError)) throw cause;
     if (cause.problem.reason === "refused") await cause.problem.response.body?.cancel();
-    return { kind: "refused" };
+    return "refused";
   }
 }
 
@@ -89,14 +129,14 @@ export function gated(
  * @throws why it could not be sent; the writable is left as it is then
  */
 export async function sendRest(
-  source: ImageSource,
+  body: ImageBody,
   head: ImageHead,
   prefix: Digester,
   writable: WritableStream<Uint8Array>,
 ): Promise<void> {
   const from = prefix.bytes;
   const gate = new DigestGate({ digest: head.digest, size: head.size, prefix });
-  const feeding = feed(new ImageBody(source), gate, from);
+  const feeding = feed(body, gate, from);
   await Promise.all([feeding, copy(gate.readable, writable)]);
 }
 

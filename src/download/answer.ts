@@ -27,7 +27,7 @@ export async function answer(call: Call, plan: Plan, asked: Asked): Promise<Resp
     case "follow":
       return answerFollow(call, plan);
     case "alone":
-      return answerAlone(call, plan.head, plan.why);
+      return answerAlone(call, plan.head, plan.range, plan.why);
   }
 }
 

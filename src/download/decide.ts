@@ -35,8 +35,8 @@ export type Plan =
   | { readonly do: "head"; readonly head: ImageHead }
   /** Through the image's fill. */
   | { readonly do: "follow"; readonly head: ImageHead; readonly range: ByteRange | null }
-  /** From the origin through a digest gate of its own. */
-  | { readonly do: "alone"; readonly head: ImageHead; readonly why: Detail };
+  /** From the origin past the cache, which can't help now. */
+  | { readonly do: "alone"; readonly head: ImageHead; readonly range: ByteRange | null; readonly why: Detail };
 
 /** The plan that does this. */
 export type PlanOf<Do extends Plan["do"]> = Extract<Plan, { do: Do }>;
@@ -97,8 +97,7 @@ export function decide(question: Question): Plan {
   if (method === "HEAD") return { do: "head", head };
   const why = whyNotKept(question, size);
   if (why === null) return { do: "follow", head, range };
-  if (range !== null) return forward(why);
-  return why === "too-large" ? forward(why) : { do: "alone", head, why };
+  return why === "too-large" ? forward(why) : { do: "alone", head, range, why };
 }
 
 function whyNotKept({ copy, imageMaxBytes, cacheMaxBytes }: Question, size: number): Detail | null {

@@ -4,6 +4,7 @@
  */
 import type { Edge } from "../context.ts";
 import { FillClient } from "../fill/client.ts";
+import { isGlance } from "../glance/ask-record.ts";
 import type { ImageTarget } from "../glance/target.ts";
 import { answer } from "./answer.ts";
 import { askAll } from "./ask.ts";
@@ -28,7 +29,7 @@ async function answerDownload(call: Call): Promise<Response> {
   const asked = await askAll(edge, request, target);
   watch.asked(asked);
   const { permission, copy } = asked;
-  if (permission.kind === "refused" && permission.gone) forget(edge, target);
+  if (permission.kind === "refused" && permission.gone) forget(edge, request, target);
 
   // 2. Decide.
   if (copy.kind === "there") edge.alone.agreed(target.imageId, edge.now());
@@ -50,9 +51,19 @@ async function answerDownload(call: Call): Promise<Response> {
   return answer(call, plan, asked);
 }
 
-/** The image was deleted without passing this edge. */
-function forget(edge: Edge, { imageId }: ImageTarget): void {
+/** The image seems to have been deleted without passing this edge. */
+function forget(edge: Edge, request: Request, { imageId }: ImageTarget): void {
   edge.permissions.forget([imageId]);
-  edge.log.info("image.evicted", { image_id: imageId, why: "its record is gone" });
-  edge.background(new FillClient(edge.fills, imageId, edge.log).remove("always"));
+  edge.background(evict(edge, request.headers, imageId));
+}
+
+/** Never rejects. Others may be reading its fill, and a 404 may be some proxy's. */
+async function evict({ settings, fills, log }: Edge, caller: Headers, imageId: string): Promise<void> {
+  try {
+    if (!(await isGlance(caller, settings))) return;
+    log.info("image.evicted", { image_id: imageId, why: "its record is gone" });
+    await new FillClient(fills, imageId, log).remove("unless-read");
+  } catch (cause) {
+    log.error("origin.record-failed", cause, { image_id: imageId });
+  }
 }

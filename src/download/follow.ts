@@ -39,8 +39,7 @@ export async function answerFollow(call: Call, { head, range }: PlanOf<"follow">
       case "send":
         return send(call, head, range, reader);
       case "alone":
-        if (range !== null) return answerForward(call, first.why);
-        return answerAlone(call, head, first.why);
+        return answerAlone(call, head, range, first.why);
       case "forward":
         return answerForward(call, "right-refused");
       case "origin": {

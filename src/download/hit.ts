@@ -1,12 +1,13 @@
 /** The answer from a kept image. What was kept a moment ago may be gone: its fill is asked then. */
 
+import { FillClient } from "../fill/client.ts";
 import { type Asked, openCopy } from "./ask.ts";
 import type { Call } from "./call.ts";
 import { countHit } from "./count-hit.ts";
-import { type ImageHead, type PlanOf, wantsOnlyCached } from "./decide.ts";
+import { type PlanOf, wantsOnlyCached } from "./decide.ts";
 import { answerFollow } from "./follow.ts";
 import { dataInit, imageHeaders } from "./headers.ts";
-import { InParts } from "./in-parts.ts";
+import { InParts, PartMissing } from "./in-parts.ts";
 import { notifyAfter } from "./notify-after.ts";
 import { type ByteRange, isOpenedAt } from "./range.ts";
 import { refuse } from "./refusal.ts";
@@ -29,7 +30,7 @@ export async function answerHit(call: Call, plan: PlanOf<"hit">, asked: Asked): 
   }
   const length = part.to - part.from;
   countHit(edge, target.imageId, length);
-  if (body instanceof InParts) return sendParts(call, body, head, length, init());
+  if (body instanceof InParts) return sendParts(call, body, plan, length, init());
   if (edge.notifier === null) return new Response(body, init());
   const sending = countedBody(body, length);
   notifyAfter(call, head, length, sending.sent, sending.ended);
@@ -72,16 +73,31 @@ async function partsOf(
   }
 }
 
-function sendParts(call: Call, parts: InParts, head: ImageHead, length: number, init: ResponseInit): Response {
+function sendParts(
+  call: Call,
+  parts: InParts,
+  { head, image }: PlanOf<"hit">,
+  length: number,
+  init: ResponseInit,
+): Response {
+  const { edge, target } = call;
   let sent = 0;
   const { readable, ended } = sendBehind(
     call,
     length,
     () => sent,
     async (writable) => {
-      await parts.send(writable, (bytes) => {
-        sent += bytes;
-      });
+      try {
+        await parts.send(writable, (bytes) => {
+          sent += bytes;
+        });
+      } catch (cause) {
+        // This client is cut; the next one is to get the image.
+        if (cause instanceof PartMissing) {
+          edge.background(new FillClient(edge.fills, target.imageId, edge.log).missed(image.attempt));
+        }
+        throw cause;
+      }
       await writable.close();
     },
   );

@@ -5,7 +5,7 @@ import type { PartStore } from "../store/parts.ts";
 import type { ByteRange } from "./range.ts";
 
 /** A part is missing, or not what the manifest says. */
-class PartMissing extends Error {
+export class PartMissing extends Error {
   override readonly name = "PartMissing";
 }
 

@@ -11,7 +11,7 @@ import { isCopyOf, type ObjectStore } from "../store/objects.ts";
 import type { PartStore } from "../store/parts.ts";
 import { partsOf, type SlicePart, sliceCount, sliceLength, sliceStart } from "../store/slice-plan.ts";
 import type { SliceStore } from "../store/slices.ts";
-import { InParts } from "./in-parts.ts";
+import { InParts, PartMissing } from "./in-parts.ts";
 import type { ByteRange } from "./range.ts";
 
 /** How long one question may wait at the Fill. */
@@ -294,6 +294,8 @@ export class Reader {
       }
       return true;
     } catch (cause) {
+      // The Fill is told, and may have it still as slices.
+      if (cause instanceof PartMissing) return false;
       throw new Unfinishable("what is kept broke off", { cause });
     }
   }

@@ -33,6 +33,11 @@ export class FillClient {
     return answer ?? { do: "alone", why: "fill-unavailable" };
   }
 
+  /** Something of what is kept of this attempt is not there. */
+  async missed(attempt: string): Promise<void> {
+    await this.#call("missed", 0, (fill) => fill.missed(this.#imageId, attempt));
+  }
+
   async left(reader: string): Promise<void> {
     await this.#call("left", 0, (fill) => fill.left(reader));
   }

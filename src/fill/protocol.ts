@@ -126,6 +126,8 @@ export type RemoveAnswer = "removed" | "nothing" | "busy" | "failed";
 export interface FillCalls {
   /** A reader asks. Waits up to `waitMs` for an answer other than `wait`. */
   follow(ask: Ask, waitMs: number): Promise<Answer>;
+  /** A download did not find all that is kept of this attempt: the Fill looks, and takes out what is broken. */
+  missed(imageId: string, attempt: string): Promise<void>;
   /** A reader is gone. */
   left(reader: string): Promise<void>;
   /** Takes the image out of the cache. `"unless-read"`: a fill that clients download through goes on. */

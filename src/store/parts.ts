@@ -23,6 +23,12 @@ export class PartStore {
     return sha256 !== undefined && toHex(sha256) === sum;
   }
 
+  /** Whether all parts are stored, as they should be. @throws whatever R2 throws */
+  async hasAll(attempt: Attempt, sums: readonly string[]): Promise<boolean> {
+    for (const [part, sum] of sums.entries()) if (!(await this.has(attempt, part, sum))) return false;
+    return true;
+  }
+
   /**
    * Stores a part; R2 refuses other bytes than the sum says.
    * @param body of known length

@@ -2,13 +2,13 @@
  * Requests to the cache's management, as whoever the demo origin's Keystone knows, and what Glance refuses them with. The
  * texts are those that a Glance 25.1 was seen to send, not what src/ says.
  */
-import { expect, inject } from "vitest";
+import { expect } from "vitest";
 import type { Env } from "../../src/settings.ts";
 import { type Ask, ask, bindings } from "./scenario.ts";
 import { TABLES } from "./store.ts";
 
 /** The Keystone of the demo origin. Its tokens: admin, demo, other. */
-export const keystoneUrl = () => `${inject("originUrl")}/v3`;
+export const keystoneUrl = () => `${bindings.ORIGIN_URL}/v3`;
 
 /** How a refusal can be asked for: the Accept field of each form. */
 export const FORMS = { html: "*/*", json: "application/json", text: null } as const;

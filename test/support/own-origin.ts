@@ -3,7 +3,6 @@
  * under the edge's own account, whose requests carry no test's mark (./scenario.ts).
  */
 import { createExecutionContext } from "cloudflare:test";
-import { inject } from "vitest";
 import { createEdge, type Edge } from "../../src/context.ts";
 import { AloneDownloads } from "../../src/download/alone.ts";
 import { PolicyOrder } from "../../src/glance/policy-order.ts";
@@ -15,7 +14,7 @@ import { Receivers } from "../../src/notify/receivers.ts";
 import { type Env, readSettings, type Settings } from "../../src/settings.ts";
 import { Tally } from "../../src/store/tally.ts";
 import { Usage } from "../../src/store/usage.ts";
-import { bindings } from "./env.ts";
+import { bindings, CONTROL_URL } from "./env.ts";
 import { storeImage } from "./store.ts";
 
 export interface OwnOrigin {
@@ -44,8 +43,8 @@ export function sharedOrigin(): OwnOrigin {
 }
 
 function originAt(prefix: string): OwnOrigin {
-  const url = inject("originUrl") + prefix;
-  const controlUrl = `${inject("controlUrl")}${prefix}/_demo`;
+  const url = bindings.ORIGIN_URL + prefix;
+  const controlUrl = `${CONTROL_URL}${prefix}/_demo`;
   const ask = async (whole: string, method: string, body: unknown) => {
     const response = await fetch(whole, {
       method,

@@ -2,7 +2,7 @@
  * Images that are fetched without a client: queues them, starts the queue as the edge does, and looks at what became of
  * them. The origin knows such calls by the image only; they carry no test's mark.
  */
-import { expect, inject } from "vitest";
+import { expect } from "vitest";
 import { advanceQueue } from "../../src/fill/next.ts";
 import { createLog } from "../../src/lib/log.ts";
 import type { Env } from "../../src/settings.ts";
@@ -13,7 +13,7 @@ import { queue } from "./store.ts";
 
 export { queue };
 
-const keystoneUrl = () => `${inject("originUrl")}/v3`;
+const keystoneUrl = () => `${bindings.ORIGIN_URL}/v3`;
 
 /** The settings of a Fill that has an account of its own. @param user of the demo Keystone */
 export function serviceAccount(user: "admin" | "demo"): Partial<Env> {

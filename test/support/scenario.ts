@@ -4,24 +4,21 @@
  * fails the test.
  */
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
-import { env } from "cloudflare:workers";
-import { afterEach, expect, inject } from "vitest";
+import { afterEach, expect } from "vitest";
 import worker from "../../src/index.ts";
 import type { Env } from "../../src/settings.ts";
+import { bindings, CONTROL_URL } from "./env.ts";
+
+export { bindings };
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Set by origin-setup.ts. */
-    originUrl: string;
-    /** The origin's control, without /_demo. */
-    controlUrl: string;
     /** Whether the origin's store can read from the middle: by the project (vitest.config.ts). */
     randomAccess: boolean;
   }
 }
 
 export const EDGE_URL = "https://edge.test";
-export const bindings = env as unknown as Env;
 
 export interface OriginCall {
   readonly method: string;
@@ -67,6 +64,8 @@ const pending: Promise<void>[] = [];
 
 afterEach(async () => {
   const unexpected = (await calls()).map(say);
+  // The whole log is read for each look at it.
+  await control("DELETE", "/requests");
   mark = crypto.randomUUID();
   claimed = 0;
   pending.length = 0;
@@ -114,12 +113,12 @@ export const NO_RANDOM_ACCESS = { randomAccess: false };
 export async function atOrigin(path: string, { token = "demo", ...init }: Ask = {}): Promise<Response> {
   const headers = new Headers(init.headers);
   if (token !== null) headers.set("x-auth-token", token);
-  return fetch(inject("originUrl") + path, { ...init, headers });
+  return fetch(bindings.ORIGIN_URL + path, { ...init, headers });
 }
 
 /** Something done by the origin's control. @throws Error when it refuses. @param path behind /_demo */
 export async function control(method: string, path: string, body?: unknown): Promise<Response> {
-  const response = await fetch(`${inject("controlUrl")}/_demo${path}`, {
+  const response = await fetch(`${CONTROL_URL}/_demo${path}`, {
     method,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });

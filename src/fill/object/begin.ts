@@ -65,11 +65,25 @@ export class Beginning {
       if (phase.attempt === attempt) await this.#lookForSlice(phase, Math.min(at, phase.size - 1));
       return;
     }
-    if (phase.is !== "kept") return;
-    if (phase.attempt !== attempt) return;
-    const there = await this.#tools.objects.head(imageId).catch(() => "unknown" as const);
-    if (there === "unknown" || (there !== null && there !== "foreign" && there.attempt === attempt)) return;
+    const there = await this.#kept(imageId, attempt).catch(() => "unknown" as const);
+    if (there === "whole" || there === "unknown") return;
+    // What a forgotten fill has kept is known to be lost as well.
+    if (there !== "gone") await this.#core.apply(imageId, { on: "found", kept: { attempt, subject: there.broken } });
     await this.#core.apply(imageId, { on: "lost", attempt });
+  }
+
+  /** What R2 holds of a kept attempt; of one in parts all parts are looked for. @throws whatever R2 throws twice */
+  async #kept(imageId: string, attempt: string): Promise<"whole" | "gone" | { readonly broken: Subject }> {
+    const { objects, parts, log } = this.#tools;
+    const there = await objects.head(imageId);
+    if (there === null || there === "foreign" || there.attempt !== attempt) return "gone";
+    if (there.kind === "image") return "whole";
+    const open = await objects.open(imageId, null);
+    const plan = open === null ? null : await objects.readPlan(open);
+    if (plan !== null && (await parts.hasAll(there, plan.sums))) return "whole";
+    log.error("fill.part-lost", new Error("a part of what is kept is gone"), { image_id: imageId, attempt });
+    const { size, digest } = there;
+    return { broken: { imageId, size, digest, checksum: null } };
   }
 
   async #lookForSlice(filling: Filling, at: number): Promise<void> {

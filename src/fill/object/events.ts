@@ -31,7 +31,7 @@ export type Event =
   | { readonly on: "put"; readonly attempt: string; readonly answer: "kept" | "wrong-digest" | "unknown" }
   /** R2 holds the image, which this Fill did not know. */
   | { readonly on: "found"; readonly kept: Kept }
-  /** What was kept of this attempt is not there any more. */
+  /** What was kept of this attempt is not there any more, or not all of it. */
   | { readonly on: "lost"; readonly attempt: string }
   /** All that was in memory is gone: pull, put, readers, rights. */
   | { readonly on: "restarted" }

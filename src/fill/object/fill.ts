@@ -136,6 +136,10 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     }
   }
 
+  async missed(imageId: string, attempt: string): Promise<void> {
+    await this.#beginning.look(imageId, attempt, 0);
+  }
+
   async left(reader: string): Promise<void> {
     this.#readers.left(reader);
     const state = this.#state;

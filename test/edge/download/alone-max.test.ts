@@ -1,6 +1,7 @@
 /** ALONE_MAX bounds the downloads that go alone, and gives each place back. */
 import { afterEach, describe, expect, it } from "vitest";
 import { fillEnv } from "../../support/fill-env.ts";
+import { RANDOM_ACCESS } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import { startReader } from "../../support/readers.ts";
 import { asks, createImage, download, expectCalls, type Image, setFaults, settled } from "../../support/scenario.ts";
@@ -65,6 +66,38 @@ describe("ALONE_MAX", () => {
       file(refused),
       file(refused),
     );
+  });
+
+  it.runIf(RANDOM_ACCESS)("bounds ranges as well, which are the origin's own answers", async () => {
+    const [one, two] = await images(2);
+    if (one === undefined || two === undefined) throw new Error("no images");
+    const single = { ...env, ALONE_MAX: "1" };
+    const headers = { range: "bytes=1-" };
+    const first = await startReader(one.id, { env: single, headers });
+    expect(first.cacheStatus).toBe("glance-edge; fwd=bypass; detail=no-room");
+    for (const range of [headers, {}]) {
+      const refused = await download(two.id, { env: single, headers: range });
+      expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "10"]);
+      await refused.arrayBuffer();
+    }
+    expect(await first.ended).toBe("whole");
+    expect(first.received).toBe(SIZE - 1);
+    await settled();
+    const next = await download(two.id, { env: single, headers });
+    expect((await next.arrayBuffer()).byteLength).toBe(SIZE - 1);
+    const thrice = [...asks(two.id), ...asks(two.id), ...asks(two.id)];
+    await expectCalls(...asks(one.id), `${file(one)} bytes=1-`, ...thrice, `${file(two)} bytes=1-`);
+  });
+
+  it("bounds what no gate can digest, which is the origin's own answer", async () => {
+    const image = await createImage({ size: SIZE, overrides: { size: 51 * 2 ** 30 } });
+    const response = await download(image.id, { env });
+    expect([response.status, response.headers.get("cache-status")]).toEqual([
+      200,
+      "glance-edge; fwd=bypass; detail=too-large",
+    ]);
+    expect((await response.arrayBuffer()).byteLength).toBe(SIZE);
+    await expectCalls(...asks(image.id), file(image));
   });
 
   it("of 0 bounds nothing", async () => {

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { keptImage, keysOf } from "../../support/kept.ts";
 import { keepLines } from "../../support/lines.ts";
+import { expectImage, startReader } from "../../support/readers.ts";
 import {
   ask,
   asks,
   atOrigin,
+  bindings,
   committed,
   createImage,
   download,
@@ -18,6 +20,8 @@ import {
 const SIZE = 700_000;
 
 const lines = keepLines();
+/** Whether it is Glance that says so. */
+const LIST = "GET /v2/images?limit=1";
 
 describe("deleting an image through the edge", () => {
   it.each(["v1", "v2"])("by %s takes the row and all that R2 has of it along", async (api) => {
@@ -131,7 +135,34 @@ describe("an image that was deleted at the origin without passing the edge", () 
     expect(await isCommitted(image.id)).toBe(false);
     expect(await keysOf(image)).toEqual([]);
     expect(lines("image.evicted")).toMatchObject([{ image_id: image.id }]);
-    await expectCalls(...asks(image.id), ...asks(image.id), `GET /v2/images/${image.id}/file`);
+    await expectCalls(...asks(image.id), ...asks(image.id), `GET /v2/images/${image.id}/file`, LIST);
+  });
+
+  it("ends no fill that others read", async () => {
+    const image = await createImage({ size: SIZE });
+    await setFaults(image.id, { rate: SIZE });
+    const reader = await startReader(image.id);
+    await reader.has(100_000);
+    await atOrigin(`/v2/images/${image.id}`, { method: "DELETE" });
+    const response = await download(image.id);
+    expect(response.status).toBe(404);
+    await response.arrayBuffer();
+    await expectImage(reader, image);
+    await settled();
+    const file = `GET /v2/images/${image.id}/file`;
+    await expectCalls(...asks(image.id), ...asks(image.id), file, file, LIST);
+  });
+
+  it("is not evicted by the 404 of what is no Glance", async () => {
+    const image = await keptImage({ size: SIZE });
+    await (await download(image.id)).arrayBuffer();
+    const response = await download(image.id, { env: { ORIGIN_URL: `${bindings.ORIGIN_URL}/v3` } });
+    expect(response.status).toBe(404);
+    await response.arrayBuffer();
+    await settled();
+    expect(await keysOf(image)).toEqual([`images/${image.id}`]);
+    const elsewhere = [...asks(image.id), `GET /v2/images/${image.id}/file`, LIST];
+    await expectCalls(...asks(image.id), ...elsewhere.map((call) => call.replace(" /", " /v3/")));
   });
 
   it.each([401, 403, 500, 503])("is not evicted by a record that is refused with %i", async (recordStatus) => {

@@ -116,7 +116,7 @@ describe("a v1 download", () => {
     await response.arrayBuffer();
     await settled();
     expect(await isCommitted(image.id)).toBe(false);
-    await expectCalls(...asksV1(image.id), `GET /v1/images/${image.id}`);
+    await expectCalls(...asksV1(image.id), `GET /v1/images/${image.id}`, "GET /v2/images?limit=1");
   });
 
   it("of another project's image is refused", async () => {

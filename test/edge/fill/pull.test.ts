@@ -1,11 +1,12 @@
 /** One pull: the demo origin's bytes through the gate into slices in R2, and each way in which that can end. */
-import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { BufferPool } from "../../../src/fill/object/pool.ts";
 import { type PullJob, pull } from "../../../src/fill/object/pull.ts";
 import { createLog } from "../../../src/lib/log.ts";
 import { sliceCount, sliceLength, sliceStart } from "../../../src/store/slice-plan.ts";
 import { SliceStore } from "../../../src/store/slices.ts";
 import { bucketBut, sliceOf } from "../../support/bindings.ts";
+import { bindings } from "../../support/env.ts";
 import { attempt } from "../../support/fill-states.ts";
 import { RANDOM_ACCESS } from "../../support/fills.ts";
 import { createImage, type Image, setFaults, trueBytes } from "../../support/scenario.ts";
@@ -37,7 +38,7 @@ async function jobFor(image: Image, stored = 0, change: Partial<PullJob> = {}): 
   const job: PullJob = {
     filling: attempt(stored, { ...PLAN, subject, fetched: 0 }),
     rights: { target: { api: "v2", imageId: image.id }, headers: [["x-auth-token", "demo"]] },
-    at: { origin: inject("originUrl"), publicUrl: null },
+    at: { origin: bindings.ORIGIN_URL, publicUrl: null },
     stallMs: 3_000,
     slices,
     pool,

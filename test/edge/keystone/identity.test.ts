@@ -1,8 +1,9 @@
-import { beforeEach, describe, expect, inject, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { KeystoneUnavailable } from "../../../src/keystone/api.ts";
 import { ServiceCredentialRefused, ServiceTokenMemory, ServiceTokens } from "../../../src/keystone/service-tokens.ts";
 import { validateToken } from "../../../src/keystone/validate-token.ts";
 import { askManager, type ManagerAnswer } from "../../../src/manage/rights.ts";
+import { bindings, CONTROL_URL } from "../../support/env.ts";
 import { ask, expectCalls, loggedName } from "../../support/scenario.ts";
 
 /** An origin of each test's own, whose Keystone others do not see. */
@@ -21,8 +22,8 @@ const MEMBER_ROLES = ["member", "reader"];
 
 beforeEach(() => {
   const prefix = `/t/keystone-${crypto.randomUUID()}`;
-  origin = inject("originUrl") + prefix;
-  controlUrl = inject("controlUrl") + prefix;
+  origin = bindings.ORIGIN_URL + prefix;
+  controlUrl = CONTROL_URL + prefix;
   keystone = `${origin}/v3`;
   memory = new ServiceTokenMemory();
   clock = 0;
@@ -228,11 +229,11 @@ describe("no word of Keystone is no word about the token", () => {
 
   it("when it sends the edge elsewhere: no token goes there", async () => {
     const prefix = `/t/keystone-${crypto.randomUUID()}`;
-    const elsewhere = inject("originUrl") + prefix;
+    const elsewhere = bindings.ORIGIN_URL + prefix;
     await setKeystone({ status: 307, page: "", headers: { location: `${elsewhere}/v3/auth/tokens` } });
     await expect(validateToken(keystone, "demo", null)).rejects.toThrow(KeystoneUnavailable);
     await expect(service().get()).rejects.toThrow(KeystoneUnavailable);
-    expect(await (await fetch(`${inject("controlUrl")}${prefix}/_demo/requests`)).json()).toEqual([]);
+    expect(await (await fetch(`${CONTROL_URL}${prefix}/_demo/requests`)).json()).toEqual([]);
   });
 
   it.each([401, 403, 404])(

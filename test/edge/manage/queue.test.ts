@@ -53,7 +53,7 @@ describe("PUT /v2/cache/{id}", () => {
 
   it("is answered the same while the image is being fetched, and fetches it once", async () => {
     const image = await createImage({ size: 4_000_000 });
-    await setFaults(image.id, { rate: 2_000_000 });
+    await setFaults(image.id, { rate: 1_000_000 });
     await put(image.id);
     expect((await cacheList()).queued_images).toEqual([image.id]);
     await expect.poll(() => keysOf(image.id), SOON).not.toEqual([]);

@@ -1,4 +1,5 @@
-import { afterEach, beforeAll, describe, expect, inject, it, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { bindings, CONTROL_URL } from "../../support/env.ts";
 import { keepLines } from "../../support/lines.ts";
 import {
   catalogThat,
@@ -44,8 +45,8 @@ async function revoke(token: string): Promise<void> {
 /** A Keystone of this test's own, for settings, and how it is changed. */
 function ownKeystone() {
   const prefix = `/t/manage-${crypto.randomUUID()}`;
-  const origin = inject("originUrl") + prefix;
-  const controlUrl = inject("controlUrl") + prefix;
+  const origin = bindings.ORIGIN_URL + prefix;
+  const controlUrl = CONTROL_URL + prefix;
   const become = async (faults: Readonly<Record<string, unknown>>) => {
     const response = await fetch(`${controlUrl}/_demo/keystone`, { method: "PUT", body: JSON.stringify(faults) });
     expect(response.status, await response.text()).toBe(200);

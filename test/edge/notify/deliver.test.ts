@@ -1,8 +1,9 @@
 /** The consumer of the notifications queue, with a real receiver over HTTP. */
 import { createExecutionContext, createMessageBatch, getQueueResult } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createLog } from "../../../src/lib/log.ts";
 import { type Bounds, deliver } from "../../../src/notify/deliver.ts";
+import { CONTROL_URL } from "../../support/env.ts";
 
 interface Delivery {
   readonly status: number;
@@ -17,7 +18,7 @@ let receiver: string;
 let logged: string[];
 
 beforeEach(() => {
-  receiver = `${inject("controlUrl")}/t/${crypto.randomUUID()}/_demo/notifications`;
+  receiver = `${CONTROL_URL}/t/${crypto.randomUUID()}/_demo/notifications`;
   logged = [];
   vi.spyOn(console, "error").mockImplementation((line: string) => void logged.push(line));
 });

@@ -1,9 +1,10 @@
 /** The sender of notifications, with a real Keystone to ask who the receiver is. */
-import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createLog } from "../../../src/lib/log.ts";
 import type { Envelope, Sent } from "../../../src/notify/envelope.ts";
 import { Receivers } from "../../../src/notify/receivers.ts";
 import { type Notifier, notifyDownload } from "../../../src/notify/send.ts";
+import { bindings, CONTROL_URL } from "../../support/env.ts";
 
 interface Put {
   readonly envelope: Envelope;
@@ -28,8 +29,8 @@ let now: number;
 
 beforeEach(() => {
   const prefix = `/t/${crypto.randomUUID()}`;
-  origin = inject("originUrl") + prefix;
-  controlUrl = inject("controlUrl") + prefix;
+  origin = bindings.ORIGIN_URL + prefix;
+  controlUrl = CONTROL_URL + prefix;
   queue = [];
   logged = [];
   now = NOW;

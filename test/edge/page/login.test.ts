@@ -1,5 +1,6 @@
 /** POST /edge/api/login: an application credential for a token. */
-import { describe, expect, inject, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { bindings, CONTROL_URL } from "../../support/env.ts";
 import { keepLines } from "../../support/lines.ts";
 import { api, expectRefused, got, sending } from "../../support/page.ts";
 import type { Ask } from "../../support/scenario.ts";
@@ -57,10 +58,10 @@ describe("while Keystone", () => {
     ["gives no token", { page: "{}" }],
   ])("%s is 503, and the log has the reason without the secret", async (_, faults) => {
     const prefix = `/t/login-${crypto.randomUUID()}`;
-    const path = `${inject("controlUrl")}${prefix}/_demo/keystone`;
+    const path = `${CONTROL_URL}${prefix}/_demo/keystone`;
     const response = await fetch(path, { method: "PUT", body: JSON.stringify(faults) });
     expect(response.status, await response.text()).toBe(200);
-    const env = { KEYSTONE_URL: `${inject("originUrl")}${prefix}/v3` };
+    const env = { KEYSTONE_URL: `${bindings.ORIGIN_URL}${prefix}/v3` };
     await expectRefused(await logIn(ADMIN, { env }), 503, /Keystone does not answer/);
     expect(lines("keystone.unavailable")).toHaveLength(1);
     expect(JSON.stringify(lines("keystone.unavailable"))).not.toContain("admin-secret");

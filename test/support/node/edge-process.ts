@@ -76,7 +76,6 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
       resourcePersistencePath: options.persist,
       // Request.cf is made up otherwise, with data from the network.
       cf: false,
-      unsafeTriggerHandlers: true,
       unsafeRuntimeEnv: { [MARK]: mark },
       handleStructuredLogs: ({ message }) => lines.push(message),
     }),
@@ -96,9 +95,9 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
       logs: () => lines,
       deadLetters: () => readDeadLetters(miniflare),
       runCron: async (cron) => {
-        const query = new URLSearchParams({ cron });
-        const response = await miniflare.dispatchFetch(`http://localhost/cdn-cgi/handler/scheduled?${query}`);
-        if (!response.ok) throw new Error(`the cron ${cron} ended with ${await response.text()}`);
+        const worker = await miniflare.getWorker(NAME);
+        const { outcome } = await worker.scheduled({ cron });
+        if (outcome !== "ok") throw new Error(`the cron ${cron} ended with ${outcome}`);
       },
       stop,
       kill: () => {

@@ -1,18 +1,35 @@
-/** Starts the demo origin for the tests inside workerd, which reach it over loopback. */
+/**
+ * Starts the demo origins for the tests inside workerd, which reach them over loopback: one for each workerd, so that no
+ * test reads what the others asked.
+ */
 import type { TestProject } from "vitest/node";
 import { startDemoOrigin } from "../../../demo/origin.ts";
 
+/** As a workerd gets it, in its bindings. */
+export interface Origin {
+  readonly ORIGIN_URL: string;
+  /** The origin's control, without /_demo. */
+  readonly CONTROL_URL: string;
+}
+
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const origin = await startDemoOrigin({ port: 0, randomAccess: project.config.provide.randomAccess === true });
-  project.provide("originUrl", origin.url);
-  project.provide("controlUrl", origin.controlUrl);
-  return () => origin.close();
+  const { randomAccess = true, originCount = 1 } = project.config.provide;
+  const starting = Array.from({ length: originCount }, () => startDemoOrigin({ port: 0, randomAccess }));
+  const origins = await Promise.all(starting);
+  project.provide(
+    "origins",
+    origins.map(({ url, controlUrl }) => ({ ORIGIN_URL: url, CONTROL_URL: controlUrl })),
+  );
+  return async () => {
+    await Promise.all(origins.map((origin) => origin.close()));
+  };
 }
 
 declare module "vitest" {
   interface ProvidedContext {
-    originUrl: string;
-    controlUrl: string;
+    /** How many; set by the project (vitest.config.ts). */
+    originCount: number;
+    origins: readonly Origin[];
     /** Whether the origin's store can read from the middle: set by the project (vitest.config.ts). */
     randomAccess: boolean;
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Permission } from "../../../src/download/ask.ts";
-import { decide, type Plan, type Question } from "../../../src/download/decide.ts";
+import { decide, type Plan, type PlanOf, type Question } from "../../../src/download/decide.ts";
 import type { ImageRecord } from "../../../src/glance/record.ts";
 import { DETAILS } from "../../../src/http/cache-status.ts";
 import type { StoredImage } from "../../../src/store/objects.ts";
@@ -66,11 +66,15 @@ function say(plan: Plan): string {
     case "head":
       return "head";
     case "alone":
-      return `alone ${plan.why}`;
+      return `${withRange(plan)} ${plan.why}`;
     case "hit":
     case "follow":
-      return plan.range === null ? plan.do : `${plan.do} ${plan.range.from}-${plan.range.to}`;
+      return withRange(plan);
   }
+}
+
+function withRange(plan: PlanOf<"alone" | "hit" | "follow">): string {
+  return plan.range === null ? plan.do : `${plan.do} ${plan.range.from}-${plan.range.to}`;
 }
 
 const kept = { copy: COPY };
@@ -167,9 +171,9 @@ const ROWS: readonly (readonly [string, Case, string])[] = [
   // Parts.
   ["a part of a kept image", { ...kept, ...part }, "hit 10-20"],
   ["a part of an image that is not kept", part, "follow 10-20"],
-  ["a part while the store is down", { ...down, ...part }, "forward store-unavailable"],
+  ["a part while the store is down", { ...down, ...part }, "alone 10-20 store-unavailable"],
   ["a part of an image over IMAGE_MAX_BYTES", { ...part, imageMaxBytes: 1 }, "forward too-large"],
-  ["a part of an image that can't fit", { ...part, cacheMaxBytes: 1 }, "forward no-room"],
+  ["a part of an image that can't fit", { ...part, cacheMaxBytes: 1 }, "alone 10-20 no-room"],
   ["a part that Glance refuses", { ...kept, headers: { range: `bytes=${SIZE}-` } }, "forward range-refused"],
   ["the same of an image that is not kept", { headers: { range: "bytes=5-3" } }, "forward range-refused"],
   ["a Content-Range", { ...kept, headers: { "content-range": "bytes 3-5/*" } }, "hit 3-6"],

@@ -1,13 +1,17 @@
 /**
  * Three kinds of tests. `unit` and `edge` run inside workerd with real local R2, D1 and Durable Objects, the latter
- * against the demo origin, in both kinds of store; `wire`, `demo` and `check` run in Node
- * and drive real clients, the demo origin itself, and the check of the imports.
+ * against the demo origin, in both kinds of store; `wire`, `browser`, `demo` and `check`
+ * run in Node and drive real clients, a real browser, the demo origin itself, and the check of the imports.
  */
+import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig, type Plugin, type TestProjectInlineConfiguration } from "vitest/config";
 import type { Origin } from "./test/support/node/origin-setup.ts";
+
+// wrangler.toml names it, and no test inside workerd needs what `npm run build:page` puts there.
+mkdirSync("dist/page", { recursive: true });
 
 const WORKERS = 10;
 const wrangler = { configPath: "./wrangler.toml" };
@@ -109,6 +113,16 @@ export default defineConfig({
       { test: { name: "check", include: ["test/check/**/*.test.ts"], testTimeout: 30_000 } },
       { test: { name: "demo", include: ["test/{demo-origin,contract}/**/*.test.ts"], testTimeout: 30_000 } },
       { test: { name: "large", include: ["test/large/**/*.test.ts"] } },
+      {
+        test: {
+          name: "browser",
+          // Each starts an edge, a demo origin on ports of its own, and a browser.
+          fileParallelism: false,
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 90_000,
+        },
+      },
       {
         test: {
           name: "wire",

@@ -18,6 +18,7 @@ import type { Notifier } from "./notify/send.ts";
 import type { Env, Settings } from "./settings.ts";
 import { Catalog } from "./store/catalog.ts";
 import { Cursors } from "./store/cursors.ts";
+import { ImageList } from "./store/image-list.ts";
 import { Meter } from "./store/meter.ts";
 import { ObjectStore } from "./store/objects.ts";
 import { PartStore } from "./store/parts.ts";
@@ -33,6 +34,7 @@ export interface Edge {
   readonly parts: PartStore;
   readonly slices: SliceStore;
   readonly catalog: Catalog;
+  readonly images: ImageList;
   readonly room: RoomBook;
   readonly queue: PrefetchQueue;
   readonly cursors: Cursors;
@@ -47,6 +49,10 @@ export interface Edge {
   readonly seldom: Seldom;
   /** The edge's own account at Keystone, or null: it has none. */
   readonly service: ServiceTokens | null;
+  /** The page's files; null: they are not bound. */
+  readonly assets: Fetcher | null;
+  /** For attempts to log in; null: none is bound. */
+  readonly loginLimit: RateLimit | null;
   /** Null: nobody wants notifications. */
   readonly notifier: Notifier | null;
   /**
@@ -93,6 +99,7 @@ export function createEdge(
     parts: new PartStore(env.BUCKET),
     slices: new SliceStore(env.BUCKET),
     catalog: new Catalog(env.CATALOG),
+    images: new ImageList(env.CATALOG),
     room: new RoomBook(env.CATALOG),
     queue: new PrefetchQueue(env.CATALOG),
     cursors: new Cursors(env.CATALOG),
@@ -106,6 +113,8 @@ export function createEdge(
     receivers,
     seldom,
     service,
+    assets: env.ASSETS ?? null,
+    loginLimit: env.LOGIN_LIMIT ?? null,
     notifier,
     ...call,
     now,

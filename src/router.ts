@@ -18,6 +18,7 @@ import { dequeue } from "./manage/queueing.ts";
 import { health } from "./observe/health.ts";
 import { metrics } from "./observe/metrics.ts";
 import { ready } from "./observe/ready.ts";
+import { page } from "./page/page.ts";
 
 const router = Router<IRequest & Request, [Edge]>()
   // A pattern tells which requests a handler is for; whether the path is exactly one of Glance's (no trailing slash, a
@@ -30,6 +31,8 @@ const router = Router<IRequest & Request, [Edge]>()
   .all("*/v2/cached_images/*", answerManagement)
   .all("*/v2/queued_images/*", answerManagement)
   .all("*/edge/*", answerObserver)
+  .all("*/edge", answerPage)
+  .all("*/edge/*", answerPage)
   .all("*", forwardOther);
 
 /** Answers a request. @throws OriginUnreachable, BadOriginAnswer */
@@ -60,6 +63,10 @@ const OBSERVERS: Readonly<Record<string, (edge: Edge, request: Request) => Promi
   "/edge/health": (edge) => health(edge),
   "/edge/ready": (edge) => ready(edge),
 };
+
+async function answerPage(request: Request, edge: Edge): Promise<Response | undefined> {
+  return page(edge, request);
+}
 
 async function forwardOther(request: Request, edge: Edge): Promise<Response> {
   const { images, deleted } = changeOf(request.method, originPath(request, edge));

@@ -29,6 +29,10 @@ export interface Env {
   readonly SCRUB_BYTES?: string | number;
   /** A Cloudflare Queue; optional. */
   readonly NOTIFICATIONS?: Queue;
+  /** The files of the page at /edge/; without them there is only its API. */
+  readonly ASSETS?: Fetcher;
+  /** A rate limit; optional. */
+  readonly LOGIN_LIMIT?: RateLimit;
   readonly NOTIFICATIONS_URL?: string;
   readonly SERVER_TIMING?: string | number;
   readonly AUDIT?: string | number;
@@ -108,6 +112,8 @@ export function readSettings(env: Env): Settings {
   requireBinding(env, "CATALOG", "a D1 database", "prepare");
   requireBinding(env, "FILL", "a Durable Object namespace", "idFromName");
   if (env.NOTIFICATIONS !== undefined) requireBinding(env, "NOTIFICATIONS", "a queue to produce for", "send");
+  if (env.ASSETS !== undefined) requireBinding(env, "ASSETS", "the page's static assets", "fetch");
+  if (env.LOGIN_LIMIT !== undefined) requireBinding(env, "LOGIN_LIMIT", "a rate limit", "limit");
   const origin = readEndpoint("ORIGIN_URL", env.ORIGIN_URL);
   if (origin === null) throw new SettingError("ORIGIN_URL", "is not set: it must be the URL of the Glance endpoint");
   const publicUrl = readEndpoint("PUBLIC_URL", env.PUBLIC_URL);
@@ -214,7 +220,7 @@ function readMetricsToken(value: unknown): string | null {
 
 function requireBinding(
   env: Env,
-  name: "BUCKET" | "CATALOG" | "FILL" | "NOTIFICATIONS",
+  name: "BUCKET" | "CATALOG" | "FILL" | "NOTIFICATIONS" | "ASSETS" | "LOGIN_LIMIT",
   kind: string,
   method: string,
 ): void {

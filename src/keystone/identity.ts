@@ -22,6 +22,9 @@ export function seesAllImages({ roles }: Identity): boolean {
 
 export interface TokenDocument {
   readonly identity: Identity;
+  /** For people; null where the document does not say. */
+  readonly userName: string | null;
+  readonly projectName: string | null;
   /** From issue to expiry, in ms; null where the document does not say. */
   readonly lifetimeMs: number | null;
 }
@@ -29,7 +32,7 @@ export interface TokenDocument {
 /** What a field says that is no text, or an empty one, counts as nothing: only the shape around it must be a token's. */
 const Text = v.fallback(v.nullish(v.pipe(v.string(), v.nonEmpty())), null);
 const Named = v.fallback(v.object({ name: Text }), { name: null });
-const Owner = v.fallback(v.nullish(v.object({ id: Text })), null);
+const Owner = v.fallback(v.nullish(v.object({ id: Text, name: Text })), null);
 
 /** docs.openstack.org/api-ref/identity/v3/, "Validate and show information for token". */
 const Document = v.object({
@@ -58,6 +61,8 @@ export function readToken(text: string): TokenDocument {
       projectId: project?.id ?? null,
       roles: (roles ?? []).map(({ name }) => name ?? null).filter((name) => name !== null),
     },
+    userName: user?.name ?? null,
+    projectName: project?.name ?? null,
     lifetimeMs: issued === null || expires === null ? null : expires - issued,
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { ServiceCredential, Settings } from "../settings.ts";
 import { askKeystone, isRefusal, KeystoneUnavailable, unexpected } from "./api.ts";
-import { type Identity, readToken } from "./identity.ts";
+import { type Identity, readToken, type TokenDocument } from "./identity.ts";
 
 export interface ServiceToken {
   readonly token: string;
@@ -81,9 +81,10 @@ export class ServiceTokens {
     const now = this.#now();
     const remembered = this.#memory.recall(this.#account, now);
     if (remembered !== null) return remembered;
-    const { token, lifetimeMs } = await logIn(this.#keystone, this.#credential);
-    this.#memory.keep(this.#account, token, renewalTime(now, lifetimeMs));
-    return token;
+    const { token, document } = await logIn(this.#keystone, this.#credential);
+    const own = { token, identity: document.identity };
+    this.#memory.keep(this.#account, own, renewalTime(now, document.lifetimeMs));
+    return own;
   }
 
   /** To be called when a service answered 401 to this token: it was revoked before its time. */
@@ -92,10 +93,13 @@ export class ServiceTokens {
   }
 }
 
-async function logIn(
-  keystone: string,
-  { id, secret }: ServiceCredential,
-): Promise<{ readonly token: ServiceToken; readonly lifetimeMs: number }> {
+interface LoggedIn {
+  readonly token: string;
+  readonly document: TokenDocument & { readonly lifetimeMs: number };
+}
+
+/** @throws KeystoneUnavailable @throws ServiceCredentialRefused */
+export async function logIn(keystone: string, { id, secret }: ServiceCredential): Promise<LoggedIn> {
   const identity = { methods: ["application_credential"], application_credential: { id, secret } };
   const { status, headers, text } = await askKeystone(keystone, {
     method: "POST",
@@ -109,10 +113,11 @@ async function logIn(
   if (status !== 201) throw unexpected(status);
   const document = readToken(text);
   const token = headers.get("x-subject-token");
-  if (token === null || document.lifetimeMs === null) {
+  const { lifetimeMs } = document;
+  if (token === null || lifetimeMs === null) {
     throw new KeystoneUnavailable("Keystone gave a token without its id or its times");
   }
-  return { token: { token, identity: document.identity }, lifetimeMs: document.lifetimeMs };
+  return { token, document: { ...document, lifetimeMs } };
 }
 
 /** The edge's own account by the settings, or null: it has none. */

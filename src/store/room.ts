@@ -12,6 +12,15 @@ export interface Taker {
   readonly size: number;
 }
 
+/** An image whose fill has room. */
+export interface RunningFill {
+  readonly imageId: string;
+  /** Bytes of the image. */
+  readonly size: number;
+  /** ms since the epoch */
+  readonly since: number;
+}
+
 /** Bytes. */
 export interface Room {
   readonly kept: number;
@@ -85,6 +94,17 @@ export class RoomBook {
       .bind(behind.at, behind.imageId, limit)
       .all<{ image_id: string; since: number; size: number }>();
     return results.map(({ image_id, since, size }) => ({ imageId: image_id, at: since, size }));
+  }
+
+  /** Images whose fill has room, the oldest first. @param limit number of them */
+  async running(limit: number): Promise<RunningFill[]> {
+    const { results } = await this.#db
+      .prepare(
+        `SELECT image_id, size, MIN(since) AS since FROM fills GROUP BY image_id ORDER BY MIN(since), image_id LIMIT ?1`,
+      )
+      .bind(limit)
+      .all<{ image_id: string; size: number; since: number }>();
+    return results.map(({ image_id, size, since }) => ({ imageId: image_id, size, since }));
   }
 
   /** Since when an image's fill has room, in ms since the epoch; null when none has. */

@@ -7,7 +7,7 @@ import { networkInterfaces } from "node:os";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { LARGE_IMAGE } from "../../demo/seeds.ts";
-import { npmStart } from "./npm-start.ts";
+import { npmStart } from "../support/node/npm-start.ts";
 
 const run = promisify(execFile);
 

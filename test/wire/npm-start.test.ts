@@ -1,7 +1,7 @@
 /** `npm start` puts wrangler's development proxy in front of the edge: it must not make a broken download look whole. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { npmStart, type Started } from "../support/node/npm-start.ts";
 import { CLIENTS } from "./clients.ts";
-import { npmStart, type Started } from "./npm-start.ts";
 import { cacheStatusOf, HIT, Origin, stored } from "./support.ts";
 
 const SIZE = 3 * 2 ** 20 + 11;

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type EdgeProcess, startEdge } from "../support/node/edge-process.ts";
-import { freePort } from "./npm-start.ts";
+import { freePort } from "../support/node/npm-start.ts";
 import { type Image, Origin, stored, until } from "./support.ts";
 
 const DEPLOY = fileURLToPath(new URL("../../deploy/", import.meta.url));

@@ -51,7 +51,10 @@ export interface EdgeProcess {
 export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
   bundle ??= buildBundle();
   const contents = await bundle;
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(REPOSITORY, "wrangler.toml"));
+  // Without the page's files: with them the platform's router would stand in front of the Worker's socket.
+  const { assets: _, ...workerOptions } = unstable_getMiniflareWorkerOptions(
+    join(REPOSITORY, "wrangler.toml"),
+  ).workerOptions;
   const lines: string[] = [];
   const mark = crypto.randomUUID();
   const miniflare = new Miniflare(

@@ -7,15 +7,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { isFree } from "../../scripts/ports.ts";
+import { isFree } from "../../../scripts/ports.ts";
 
-const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
+const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** How long its first build may take, on a busy machine. */
 const READY_MS = 45_000;
 
 export interface Started {
   readonly port: number;
+  /** Directory of its R2, D1 and Durable Objects. */
+  readonly persist: string;
   /** What it has printed. */
   readonly output: string;
   end(): Promise<void>;
@@ -56,7 +58,7 @@ export async function npmStart(flags: readonly string[]): Promise<Started> {
     await end();
     throw error;
   }
-  return { port, output, end };
+  return { port, persist, output, end };
 }
 
 export async function freePort(): Promise<number> {

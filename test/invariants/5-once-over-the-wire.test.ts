@@ -73,8 +73,8 @@ describe("downloads at once of an image that is not kept", () => {
   it.runIf(RANDOM_ACCESS)(
     "200 of them ask the Fill about once a second each, however fast the slices come",
     async () => {
-      const image = await createImage({ size: 600_000 });
-      await setFaults(image.id, { rate: 300_000 });
+      const image = await createImage({ size: 300_000 });
+      await setFaults(image.id, { rate: 100_000 });
       const { fills, asks } = countAsks();
       const readers = await startReaders(image, 200, { env: { FILL: fills } });
       for (const reader of readers) await expectImage(reader, image);
@@ -88,5 +88,7 @@ describe("downloads at once of an image that is not kept", () => {
       expect(most).toBeLessThanOrEqual(3 + seconds);
       await expectOnce(image);
     },
+    // Two hundred readers in one process: what is expected is relative to the time that they take.
+    120_000,
   );
 });

@@ -24,7 +24,7 @@ import { emptyCatalog, emptyStore, keysOf, putByHand, room } from "../support/st
 import { NEVER, upkeepTools } from "../support/upkeep.ts";
 
 const SIZE = 600_000;
-const SOON = { timeout: 10_000, interval: 20 };
+const SOON = { timeout: 50_000, interval: 20 };
 const NOTHING = { attempts: 0, released: 0, rows: 0, adopted: 0, foreign: 0, finished: true };
 const run = () => clean(upkeepTools({}, { now: Date.now }), NEVER);
 const file = (id: string) => `GET /v2/images/${id}/file`;

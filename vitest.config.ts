@@ -8,6 +8,9 @@ import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig, type Plugin, type TestProjectInlineConfiguration } from "vitest/config";
 import type { Origin } from "./test/support/node/origin-setup.ts";
+import { dropRuntimeNoise } from "./test/support/node/runtime-noise.ts";
+
+dropRuntimeNoise();
 
 const WORKERS = 10;
 const wrangler = { configPath: "./wrangler.toml" };

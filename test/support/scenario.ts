@@ -60,7 +60,7 @@ export interface Ask extends RequestInit {
 export const MARK = "traceparent";
 let mark = crypto.randomUUID();
 let claimed = 0;
-const pending: Promise<void>[] = [];
+const pending: ReturnType<typeof createExecutionContext>[] = [];
 
 afterEach(async () => {
   const unexpected = (await calls()).map(say);
@@ -80,13 +80,13 @@ export async function ask(path: string, { token = "demo", env: other = {}, ...in
   const ctx = createExecutionContext();
   const request = new Request(EDGE_URL + path, { ...init, headers }) as Parameters<typeof worker.fetch>[0];
   const response = await worker.fetch(request, { ...bindings, ...other }, ctx);
-  pending.push(waitOnExecutionContext(ctx));
+  pending.push(ctx);
   return response;
 }
 
 /** Waits until all that the edge does behind its answers so far is done. */
 export async function settled(): Promise<void> {
-  await Promise.all(pending.splice(0));
+  await Promise.all(pending.splice(0).map((ctx) => waitOnExecutionContext(ctx)));
 }
 
 /** Downloads an image through the edge. */

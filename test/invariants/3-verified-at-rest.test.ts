@@ -21,7 +21,7 @@ import {
 import { emptyStore, putByHand } from "../support/store.ts";
 
 const SIZE = 600_000;
-const SOON = { timeout: 50_000, interval: 20 };
+const SOON = { timeout: 50_000, interval: 50 };
 const file = (id: string) => `GET /v2/images/${id}/file`;
 
 keepLines();

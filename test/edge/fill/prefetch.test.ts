@@ -30,7 +30,7 @@ import {
 import { keysOf } from "../../support/store.ts";
 
 const MB = 1_000_000;
-const SOON = { timeout: 50_000, interval: 20 };
+const SOON = { timeout: 50_000, interval: 50 };
 const attemptOf = async ({ id }: Image) => (await catalog.after("", 99)).find(({ imageId }) => imageId === id)?.attempt;
 
 keepLines();

@@ -59,7 +59,7 @@ export async function npmStart(flags: readonly string[]): Promise<Started> {
   return { port, output, end };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await once(server.listen(0), "listening");
   const address = server.address();

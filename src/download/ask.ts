@@ -7,7 +7,8 @@ import { askRecord, type RecordAnswer } from "../glance/ask-record.ts";
 import { askRight } from "../glance/ask-right.ts";
 import { permissionKey } from "../glance/remembered.ts";
 import type { ImageTarget } from "../glance/target.ts";
-import type { OpenImage, StoredImage } from "../store/objects.ts";
+import type { Log } from "../lib/log.ts";
+import type { StoredImage } from "../store/objects.ts";
 import { type Opening, openingFor } from "./range.ts";
 
 /** How often one isolate tells of an origin that was set up oddly. */
@@ -91,19 +92,24 @@ async function askPermission(edge: Edge, request: Request, target: ImageTarget):
 
 /** What R2 holds, opened. Never throws. */
 export async function openCopy({ objects, log }: Edge, { imageId }: ImageTarget, opening: Opening): Promise<Copy> {
-  try {
-    const open: OpenImage | null = await objects.open(imageId, opening);
-    return open === null ? { kind: "none" } : { kind: "there", ...open };
-  } catch (cause) {
-    log.error("store.unavailable", cause, { image_id: imageId });
-    return { kind: "unavailable" };
-  }
+  return lookAt(log, imageId, () => objects.open(imageId, opening));
 }
 
 async function headCopy({ objects, log }: Edge, { imageId }: ImageTarget): Promise<Copy> {
-  try {
+  return lookAt(log, imageId, async () => {
     const image = await objects.head(imageId);
-    return image === null || image === "foreign" ? { kind: "none" } : { kind: "there", image, body: null };
+    return image === null || image === "foreign" ? null : { image, body: null };
+  });
+}
+
+async function lookAt(
+  log: Log,
+  imageId: string,
+  look: () => Promise<Omit<Extract<Copy, { kind: "there" }>, "kind"> | null>,
+): Promise<Copy> {
+  try {
+    const found = await look();
+    return found === null ? { kind: "none" } : { kind: "there", ...found };
   } catch (cause) {
     log.error("store.unavailable", cause, { image_id: imageId });
     return { kind: "unavailable" };

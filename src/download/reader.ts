@@ -7,17 +7,18 @@ import { Digester } from "../digest/digester.ts";
 import type { FillClient } from "../fill/client.ts";
 import type { Answer, Ask, Cut, FillProblem, Rights, Subject } from "../fill/protocol.ts";
 import type { Log } from "../lib/log.ts";
-import { isCopyOf, type ObjectStore } from "../store/objects.ts";
+import type { ObjectStore } from "../store/objects.ts";
 import type { PartStore } from "../store/parts.ts";
-import { partsOf, type SlicePart, sliceCount, sliceLength, sliceStart } from "../store/slice-plan.ts";
+import { partsOf } from "../store/slice-plan.ts";
 import type { SliceStore } from "../store/slices.ts";
+import { neededByte, sendableTo } from "./held-back.ts";
 import { InParts, PartMissing } from "./in-parts.ts";
+import { openKept } from "./open-kept.ts";
 import type { ByteRange } from "./range.ts";
+import { StoredSlices } from "./stored-slices.ts";
 
 /** How long one question may wait at the Fill. */
 const WAIT_MS = 10_000;
-/** Slices that are asked for ahead of the one being sent: with 200 ms per get one gives 28 MB/s, two 37. */
-const AHEAD = 2;
 /** How often a reader may say that it did not find what it was told of. */
 const MISSES = 2;
 
@@ -155,13 +156,14 @@ export class Reader {
 
   /** A digester that has seen what this reader's client has, read from its attempt once more. @throws Unfinishable */
   async digestSent(): Promise<Digester> {
-    const { subject, slices } = this.#job;
+    const { subject, slices, log } = this.#job;
     if (!this.#whole) throw new Unfinishable("a part can't be proven without the whole");
     const digester = new Digester(subject.digest.algorithm);
     if (this.#position === 0) return digester;
     if (this.#cut === null) throw new Unfinishable("what was sent can't be proven any more");
+    const stored = new StoredSlices({ slices, imageId: subject.imageId, cut: this.#cut, log });
     for (const part of partsOf(this.#cut, 0, this.#position)) {
-      const body = await slices.open({ imageId: subject.imageId, attempt: this.#cut.attempt }, this.#piece(part));
+      const body = await stored.open(part);
       if (body === null) throw new Unfinishable("what was sent is gone");
       await digester.absorb(body);
     }
@@ -177,7 +179,7 @@ export class Reader {
       subject,
       attempt: this.#attempt,
       sent: this.sent > 0,
-      at: this.#needed(),
+      at: this.#cut === null ? this.#position : neededByte(this.#cut, this.#position, this.#start, this.#end),
       want: this.#whole ? "whole" : this.#insists || this.#cut !== null ? "insist" : "range",
       ...(this.#missed === null ? {} : { missed: this.#missed }),
     };
@@ -205,63 +207,21 @@ export class Reader {
     return answer;
   }
 
-  /** The image's byte that has to be stored before this reader can go on. */
-  #needed(): number {
-    const held = this.#cut !== null && this.#position < this.#end && this.#position >= this.#heldFrom(this.#cut);
-    return held ? this.#job.subject.size - 1 : this.#position;
-  }
-
-  /** From this byte on a part waits until the whole image is stored. */
-  #heldFrom(cut: Cut): number {
-    const last = partsOf(cut, this.#start, this.#end).at(-1);
-    return last === undefined ? this.#end : Math.max(this.#start, sliceStart(cut, last.slice) + last.offset);
-  }
-
   /** The byte up to which can be sent now. */
   #sendable(): number {
-    if (this.#cut === null) return this.#position;
-    if (this.#stored === sliceCount(this.#cut)) return this.#end;
-    return Math.min(sliceStart(this.#cut, this.#stored), this.#heldFrom(this.#cut));
+    return this.#cut === null ? this.#position : sendableTo(this.#cut, this.#stored, this.#start, this.#end);
   }
 
-  #piece({ slice, offset, length }: SlicePart): { slice: number; size: number; offset: number; length: number } {
-    return { slice, offset, length, size: this.#cut === null ? 0 : sliceLength(this.#cut, slice) };
-  }
-
-  /** Sends what is stored, with some slices opened ahead. */
+  /** Sends what is stored; comes back after a while also when there is more. */
   async #sendStored(writable: WritableStream<Uint8Array>): Promise<"sent" | "missing"> {
+    const { slices, subject, log } = this.#job;
     const cut = this.#cut;
     if (cut === null) return "sent";
-    const parts = partsOf(cut, this.#position, Math.max(this.#position, this.#sendable()));
-    const opened: Promise<ReadableStream<Uint8Array> | null>[] = [];
-    let next = 0;
-    try {
-      for (const part of parts) {
-        while (next < parts.length && opened.length <= AHEAD) {
-          const ahead = parts[next++];
-          if (ahead !== undefined) opened.push(this.#open(cut.attempt, ahead));
-        }
-        const body = await opened.shift();
-        if (body === undefined || body === null) return "missing";
-        await body.pipeTo(writable, { preventClose: true, preventAbort: true });
-        this.#position += part.length;
-      }
-      return "sent";
-    } finally {
-      // What was opened ahead and not sent would hold a connection to the store.
-      for (const left of opened) void left.then((body) => body?.cancel()).catch(() => undefined);
-    }
-  }
-
-  /** Opens a part of a slice; null when it can't be read. Never throws. */
-  async #open(attempt: string, part: SlicePart): Promise<ReadableStream<Uint8Array> | null> {
-    const { slices, subject, log } = this.#job;
-    try {
-      return await slices.open({ imageId: subject.imageId, attempt }, this.#piece(part));
-    } catch (cause) {
-      log.error("store.unavailable", cause, { image_id: subject.imageId, slice: part.slice });
-      return null;
-    }
+    const stored = new StoredSlices({ slices, imageId: subject.imageId, cut, log });
+    const to = Math.max(this.#position, this.#sendable());
+    return stored.send(writable, this.#position, to, (bytes) => {
+      this.#position += bytes;
+    });
   }
 
   /** It did not find what it was told of. @throws GoAlone when that is so again and again */
@@ -281,7 +241,7 @@ export class Reader {
   /** Sends all that is left from what is kept. @returns false when it is not there, or of another attempt */
   async #sendKept(writable: WritableStream<Uint8Array>): Promise<boolean> {
     const rest: ByteRange = { from: this.#position, to: this.#end };
-    const open = await this.#openKept(rest);
+    const open = await openKept(this.#job, rest, this.sent === 0 ? null : this.#attempt);
     if (open === null) return false;
     try {
       if (open instanceof InParts) {
@@ -297,27 +257,6 @@ export class Reader {
       // The Fill is told, and may have it still as slices.
       if (cause instanceof PartMissing) return false;
       throw new Unfinishable("what is kept broke off", { cause });
-    }
-  }
-
-  /** Opens the rest of what is kept. @returns null when it is not there, or of another attempt. Never throws. */
-  async #openKept(rest: ByteRange): Promise<ReadableStream<Uint8Array> | InParts | null> {
-    const { objects, parts, subject, log } = this.#job;
-    try {
-      const open = await objects.open(subject.imageId, { offset: rest.from, length: rest.to - rest.from });
-      if (open === null) return null;
-      const mine = open.image.attempt === this.#attempt || this.sent === 0;
-      if (!mine || !isCopyOf(open.image, subject.digest, subject.size)) {
-        await open.body.cancel();
-        return null;
-      }
-      if (open.image.kind === "image") return open.body;
-      const plan = await objects.readPlan(open);
-      const inParts = plan === null ? null : new InParts(parts, open.image, plan, rest);
-      return inParts !== null && (await inParts.isThere()) ? inParts : null;
-    } catch (cause) {
-      log.error("store.unavailable", cause, { image_id: subject.imageId });
-      return null;
     }
   }
 }

@@ -2,7 +2,10 @@
  * What an isolate counts in memory reaches D1 in batches, behind answers: a count costs no write on the path of a download, and
  * a thousand of them cost a handful.
  */
+import { withDeadline } from "../lib/deadline.ts";
 
+/** A database that is silent for so long has failed, ms: nothing behind an answer may hang. */
+const WRITE_MS = 5_000;
 /** A request that was to write and has not by then is gone. */
 const PATIENCE_MS = 2_000;
 
@@ -68,7 +71,7 @@ async function writeIn<Row>(
   const rows = counted.take(now());
   if (rows.length === 0) return;
   try {
-    await write(rows);
+    await withDeadline("writing to D1", WRITE_MS, write(rows));
   } catch (cause) {
     counted.giveBack(rows);
     failed(cause, rows.length);

@@ -43,7 +43,7 @@ export async function emptyStore(): Promise<void> {
 
 /** As if the D1 database had been made anew. */
 export async function emptyCatalog(): Promise<void> {
-  await bindings.CATALOG.batch(TABLES.map((table) => bindings.CATALOG.prepare(`DELETE FROM ${table}`)));
+  await bindings.CATALOG.batch([...TABLES, "traffic"].map((table) => bindings.CATALOG.prepare(`DELETE FROM ${table}`)));
 }
 
 export interface NewImage {

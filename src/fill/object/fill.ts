@@ -42,11 +42,9 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   readonly #storage: AttemptStorage;
   readonly #lent: LentRights;
   readonly #readers = new Readers();
-  readonly #awaited: AwaitedTurn;
   readonly #beginning: Beginning;
   readonly #prefetch: Prefetch;
   readonly #pulling: Pulling;
-  readonly #removal: Removal;
   readonly #clock: Clock;
   readonly #parts: EffectParts;
   #state: FillState | null = null;
@@ -82,10 +80,8 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     const removal = new Removal({ core, tools, readers, pulling });
     this.#parts = { core, tools, pulling, removal, awaited };
     this.#beginning = beginning;
-    this.#awaited = awaited;
     this.#prefetch = prefetch;
     this.#pulling = pulling;
-    this.#removal = removal;
     const putting = new Putting({ core, tools, readers, admission, removal });
     const storage = this.#storage;
     const forget = () => this.#forget();
@@ -149,11 +145,11 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   async remove(imageId: string, rule: "always" | "unless-read"): Promise<RemoveAnswer> {
-    return this.#removal.remove(imageId, rule);
+    return this.#parts.removal.remove(imageId, rule);
   }
 
   async unqueue(imageId: string): Promise<void> {
-    this.#awaited.end();
+    this.#parts.awaited.end();
     const { phase, queued } = this.#of(imageId);
     if (!queued) return;
     await this.#apply(imageId, { on: "queued", queued: false });
@@ -164,7 +160,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   async lend(imageId: string, rights: Rights): Promise<void> {
     this.#lent.lendForQueue(rights);
     this.#pulling.rightsLent();
-    this.#awaited.begin(Date.now());
+    this.#parts.awaited.begin(Date.now());
     await this.#clock.schedule(this.#of(imageId));
   }
 
@@ -182,7 +178,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   async clean(imageId: string, attempt: string | null): Promise<CleanAnswer> {
-    return this.#removal.clean(imageId, attempt);
+    return this.#parts.removal.clean(imageId, attempt);
   }
 
   override async alarm(): Promise<void> {

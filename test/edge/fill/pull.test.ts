@@ -106,7 +106,7 @@ afterEach(() => {
 describe("a pull from an origin that is right", () => {
   it("stores all slices, in order as far as it tells, and gives its memory back", async () => {
     const pulled = await newJob();
-    expect(await pull(pulled.job)).toEqual({ end: "complete", fetched: SIZE });
+    expect(await pull(pulled.job)).toEqual({ end: "complete", fetched: SIZE, firstByteMs: expect.any(Number) });
     expect(pulled.told.at(-1)).toBe(COUNT);
     expect(pulled.told).toEqual([...pulled.told].sort((a, b) => a - b));
     expect(pulled.pool.used).toBe(0);
@@ -129,6 +129,7 @@ describe("a pull from an origin that is right", () => {
       expect(await pull(pulled.job)).toEqual({
         end: "complete",
         fetched: RANDOM_ACCESS ? SIZE - sliceStart(PLAN, stored) : SIZE,
+        firstByteMs: expect.any(Number),
       });
       expect(await storedSlices(pulled)).toHaveLength(COUNT);
     },
@@ -139,12 +140,12 @@ describe("a pull from an origin that is right", () => {
     await setFaults(image.id, { ignoreRange: true });
     await storeFirst(image, 9);
     const pulled = await jobFor(image, 9);
-    expect(await pull(pulled.job)).toEqual({ end: "complete", fetched: SIZE });
+    expect(await pull(pulled.job)).toEqual({ end: "complete", fetched: SIZE, firstByteMs: expect.any(Number) });
   });
 
   it("does not wait for ever for the end of one that has all and does not end", async () => {
     const pulled = await newJob({ chunked: true, stallAt: SIZE }, { stallMs: 300 });
-    expect(await pull(pulled.job)).toEqual({ end: "complete", fetched: SIZE });
+    expect(await pull(pulled.job)).toEqual({ end: "complete", fetched: SIZE, firstByteMs: expect.any(Number) });
   });
 
   it("opens the origin again where a connection was cut", async () => {
@@ -195,7 +196,7 @@ describe("a pull that the origin ends", () => {
 
   it.each([401, 403, 404])("with a refusal (%i) is one of these rights", async (status) => {
     const pulled = await newJob({ status });
-    expect(await pull(pulled.job)).toEqual({ end: "refused", status, fetched: 0 });
+    expect(await pull(pulled.job)).toEqual({ end: "refused", status, fetched: 0, firstByteMs: null });
     expect(pulled.pool.used).toBe(0);
   });
 
@@ -254,7 +255,7 @@ describe("a pull whose store fails", () => {
     await storeFirst(image, 3);
     await bucket.delete(`fills/${image.id}/mine/1`);
     const pulled = await jobFor(image, 3);
-    expect(await pull(pulled.job)).toEqual({ end: "slices-lost", fetched: 0 });
+    expect(await pull(pulled.job)).toEqual({ end: "slices-lost", fetched: 0, firstByteMs: null });
     expect(pulled.pool.used).toBe(0);
   });
 });
@@ -295,7 +296,7 @@ describe("a pull that is not to go on", () => {
     await pulled.job.pool.take(4 * SLICE_BYTES, new AbortController().signal);
     const pulling = pull(pulled.job);
     stopping.abort(new Error("stopped"));
-    expect(await pulling).toEqual({ end: "aborted", fetched: 0 });
+    expect(await pulling).toEqual({ end: "aborted", fetched: 0, firstByteMs: null });
   });
 });
 
@@ -307,7 +308,7 @@ describe("a pull that was stopped", () => {
     const pulling = pull(pulled.job);
     await scheduler.wait(20);
     stopping.abort(new Error("stopped"));
-    expect(await pulling).toEqual({ end: "aborted", fetched: 0 });
+    expect(await pulling).toEqual({ end: "aborted", fetched: 0, firstByteMs: null });
     expect(Date.now() - began).toBeLessThan(PUT_MS);
     expect(pulled.pool.used).toBe(0);
   });
@@ -319,7 +320,7 @@ describe("a pull that was stopped", () => {
     const pulling = pull(pulled.job);
     await scheduler.wait(20);
     stopping.abort(new Error("stopped"));
-    expect(await pulling).toEqual({ end: "aborted", fetched: 0 });
+    expect(await pulling).toEqual({ end: "aborted", fetched: 0, firstByteMs: null });
     expect(Date.now() - began).toBeLessThan(4_000);
     expect(pulled.pool.used).toBe(0);
   });

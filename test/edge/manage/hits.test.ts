@@ -92,7 +92,8 @@ describe("writing them down", () => {
     const writes: number[] = [];
     const since = Date.now();
     const catalog = catalogThat(async (sql) => {
-      if (isWrite(sql)) writes.push(Date.now() - since);
+      // Figures are written by themselves, more often in tests.
+      if (isWrite(sql) && !sql.includes("traffic")) writes.push(Date.now() - since);
     });
     const env: Partial<Env> = { ...catalog, AUTHORIZATION_TTL: "600" };
     const client = async (index: number) => {

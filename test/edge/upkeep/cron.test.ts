@@ -7,6 +7,7 @@ import worker from "../../../src/index.ts";
 import { Catalog } from "../../../src/store/catalog.ts";
 import { Cursors } from "../../../src/store/cursors.ts";
 import { RoomBook } from "../../../src/store/room.ts";
+import { Traffic } from "../../../src/store/traffic.ts";
 import { CRONS, runUpkeep } from "../../../src/upkeep/cron.ts";
 import wranglerToml from "../../../wrangler.toml?raw";
 import { fillStub } from "../../support/bindings.ts";
@@ -23,7 +24,7 @@ import {
   storeImage,
   storeSlices,
 } from "../../support/store.ts";
-import { unreachableFills } from "../../support/upkeep.ts";
+import { rotten, unreachableFills } from "../../support/upkeep.ts";
 
 const MINUTE = 60_000;
 /** A database that is down. */
@@ -37,7 +38,7 @@ const DOWN = {
 const TASKS: Readonly<Record<string, string[]>> = {
   [CRONS.minutely]: ["upkeep.prefetch"],
   [CRONS.tenMinutely]: ["upkeep.prune", "upkeep.reconcile"],
-  [CRONS.hourly]: ["upkeep.clean", "upkeep.scrub"],
+  [CRONS.hourly]: ["upkeep.figures", "upkeep.clean", "upkeep.scrub"],
 };
 /** A queue that nobody should send anything to: the tasks have nothing to tell. */
 const unwantedQueue: Queue = {
@@ -56,7 +57,7 @@ beforeEach(async () => {
 
 /** All lines about tasks, without what differs from run to run. */
 const summaries = () =>
-  ["prefetch", "prune", "reconcile", "clean", "scrub"].flatMap((task) =>
+  ["prefetch", "prune", "reconcile", "figures", "clean", "scrub"].flatMap((task) =>
     [...lines(`upkeep.${task}`), ...lines(`upkeep.${task}-failed`)].map(({ ms, ...line }) => {
       expect(ms).toBeTypeOf("number");
       return line;
@@ -126,6 +127,7 @@ describe("each hour", () => {
     await storeSlices("orphan");
     await runUpkeep(edgeBefore(origin, null), CRONS.hourly);
     expect(summaries()).toEqual([
+      { ...info, event: "upkeep.figures", folded: 0 },
       { ...info, event: "upkeep.clean", attempts: 1, released: 0, rows: 0, adopted: 0, foreign: 0, finished: true },
       { ...info, event: "upkeep.scrub", verified: 1, bad: 0, bytes: 10 },
     ]);
@@ -135,15 +137,41 @@ describe("each hour", () => {
     await storeImage("a");
     await runUpkeep({ ...edgeBefore(origin, null), cursors: new Cursors(DOWN) }, CRONS.hourly);
     expect(summaries()).toEqual([
+      { ...info, event: "upkeep.figures", folded: 0 },
       { level: "error", test: true, event: "upkeep.clean-failed", error: "Error: D1 is down" },
       { ...info, event: "upkeep.scrub", verified: 1, bad: 0, bytes: 10 },
     ]);
   });
 
   it("both may fail, which is told and not thrown", async () => {
-    const down = { cursors: new Cursors(DOWN), catalog: new Catalog(DOWN) };
+    const down = { cursors: new Cursors(DOWN), catalog: new Catalog(DOWN), traffic: new Traffic(DOWN) };
     await runUpkeep({ ...edgeBefore(origin, null), ...down }, CRONS.hourly);
-    expect(summaries().map(({ event }) => event)).toEqual(["upkeep.clean-failed", "upkeep.scrub-failed"]);
+    const failed = ["upkeep.figures-failed", "upkeep.clean-failed", "upkeep.scrub-failed"];
+    expect(summaries().map(({ event }) => event)).toEqual(failed);
+  });
+
+  it("each task that succeeded is noted, and one that could not be is told of", async () => {
+    const began = Date.now();
+    const { cursors, ...edge } = edgeBefore(origin, null);
+    await runUpkeep({ ...edge, cursors, catalog: new Catalog(DOWN) }, CRONS.hourly);
+    expect((await cursors.successes()).map(({ task }) => task)).toEqual(["figures"]);
+    expect((await cursors.successes())[0]?.at).toBeGreaterThanOrEqual(began);
+    await runUpkeep({ ...edge, cursors: new Cursors(DOWN) }, CRONS.hourly);
+    expect(lines("upkeep.not-noted").map(({ task }) => task)).toEqual(["figures", "scrub"]);
+  });
+
+  it("old hours of figures are folded, and bad images counted", async () => {
+    const { traffic } = edgeBefore(origin, null);
+    await traffic.add([{ hour: 7, figure: "downloads", label: "hit", value: 3 }]);
+    await storeImage("bad");
+    await runUpkeep({ ...edgeBefore(origin, null), objects: rotten("bad") }, CRONS.hourly);
+    expect(await traffic.hours(1, 100)).toEqual([]);
+    await expect
+      .poll(() => traffic.totals(), { timeout: 5_000 })
+      .toMatchObject([
+        { figure: "downloads", label: "hit", value: 3 },
+        { figure: "mismatches", label: "scrub", value: 1 },
+      ]);
   });
 });
 

@@ -1,7 +1,6 @@
 /** What the scrub finds. In which order: ./scrub-turns.test.ts. */
 
 import { beforeEach, describe, expect, it } from "vitest";
-import { ObjectStore } from "../../../src/store/objects.ts";
 import { PartStore } from "../../../src/store/parts.ts";
 import { scrub } from "../../../src/upkeep/scrub.ts";
 import { bucketBut } from "../../support/bindings.ts";
@@ -25,6 +24,7 @@ import {
 import {
   NEVER,
   NOW,
+  rotten,
   type UpkeepTools,
   unreachableFills,
   unreadableObjects,
@@ -39,22 +39,6 @@ const verifiedAt = async () => {
   }>();
   return results.map((row) => row.verified_at);
 };
-
-/** Kept images of which one has rotted: R2 says of it what it always said, and gives other bytes. */
-function rotten(imageId: string): ObjectStore {
-  return new ObjectStore(
-    bucketBut({
-      get: async (key: string, options: R2GetOptions) => {
-        const object = await bindings.BUCKET.get(key, options);
-        if (object === null || key !== `images/${imageId}`) return object;
-        const bytes = new Uint8Array(await object.arrayBuffer());
-        bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1;
-        const { body } = new Response(bytes);
-        return new Proxy(object, { get: (target, name) => (name === "body" ? body : Reflect.get(target, name)) });
-      },
-    }),
-  );
-}
 
 beforeEach(emptyStore);
 

@@ -1,0 +1,65 @@
+/** A reader of a fill, before slices in R2. */
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { Reader } from "../../../src/download/reader.ts";
+import { FillClient } from "../../../src/fill/client.ts";
+import type { Answer, Ask, FillCalls } from "../../../src/fill/protocol.ts";
+import { createLog } from "../../../src/lib/log.ts";
+import { ObjectStore } from "../../../src/store/objects.ts";
+import { PartStore } from "../../../src/store/parts.ts";
+import { sliceCount, sliceLength } from "../../../src/store/slice-plan.ts";
+import { SliceStore } from "../../../src/store/slices.ts";
+import { bucketBut } from "../../support/bindings.ts";
+import { bucket, slices } from "../../support/stored.ts";
+
+const CUT = { attempt: "one", size: 20 * 1024, sliceBytes: 1024 };
+const EACH_MS = 3_000;
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe("a reader that sends slowly what is stored", () => {
+  it("asks again within what makes the Fill take it for gone, and sends all", async () => {
+    const imageId = crypto.randomUUID();
+    for (let n = 0; n < sliceCount(CUT); n++) {
+      await slices.put({ imageId, attempt: CUT.attempt }, n, new Uint8Array(sliceLength(CUT, n)));
+    }
+    let now = 1_000_000;
+    vi.spyOn(Date, "now").mockImplementation(() => now);
+    const askedAt: number[] = [];
+    const fill: Pick<FillCalls, "follow" | "left"> = {
+      follow: async (_: Ask): Promise<Answer> => {
+        askedAt.push(now);
+        return { do: "read", stored: sliceCount(CUT), began: true, askAgainMs: 0, ...CUT };
+      },
+      left: async () => undefined,
+    };
+    const fills = { idFromName: () => null, get: () => fill } as unknown as DurableObjectNamespace;
+    // Each slice takes its time.
+    const slow = bucketBut({
+      get: async (...args: Parameters<R2Bucket["get"]>) => {
+        now += EACH_MS;
+        return bucket.get(...args);
+      },
+    });
+    const log = createLog({});
+    const reader = new Reader({
+      subject: { imageId, size: CUT.size, digest: { algorithm: "sha512", hex: "" }, checksum: null },
+      range: null,
+      rights: () => ({ target: { api: "v2", imageId }, headers: [] }),
+      fill: new FillClient(fills, imageId, log),
+      slices: new SliceStore(slow),
+      objects: new ObjectStore(bucket),
+      parts: new PartStore(bucket),
+      signal: new AbortController().signal,
+      log,
+    });
+    expect(await reader.first()).toEqual({ do: "send" });
+    const { readable, writable } = new FixedLengthStream(CUT.size);
+    const [data] = await Promise.all([new Response(readable).arrayBuffer(), reader.run(writable)]);
+    expect(data.byteLength).toBe(CUT.size);
+    const pauses = askedAt.slice(1).map((at, n) => at - (askedAt[n] ?? 0));
+    expect(pauses.length).toBeGreaterThan(3);
+    for (const pause of pauses) expect(pause).toBeLessThan(30_000);
+  });
+});

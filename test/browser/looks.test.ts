@@ -91,16 +91,17 @@ describe.each(LOOKS)("at $width pixels, $scheme", (looking) => {
     await writeFile(process.env.PAGE_SCREENSHOT === "1" ? SCREENSHOT : unasked, screenshot);
   });
 
-  it.each(["Queue an image…", "Clear queue…", "Clear cache…", "Prune…"])(
-    "the dialog of %s has no barriers",
-    async (name) => {
-      const page = await openAsAdmin(looking);
+  it("no dialog has barriers, and none sticks out", async () => {
+    const page = await openAsAdmin(looking);
+    for (const name of ["Queue an image…", "Clear queue…", "Clear cache…", "Prune…"]) {
       await page.getByRole("button", { name }).click();
       await page.getByRole("dialog").waitFor();
-      expect(await barriers(page)).toEqual([]);
+      expect([name, await barriers(page)]).toEqual([name, []]);
       expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
-    },
-  );
+      await page.keyboard.press("Escape");
+      await page.getByRole("dialog").waitFor({ state: "detached" });
+    }
+  });
 });
 
 it("5,000 images are sorted, filtered and turned over without a wait, and a screen reader hears the order", async () => {

@@ -84,7 +84,10 @@ function launch(modules: readonly Module[], bound: Bound): Promise<Workerd> {
 
 async function start(modules: readonly Module[], bound: Bound): Promise<Running> {
   const directory = await mkdtemp(join(tmpdir(), "glance-edge-bench-"));
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(REPOSITORY, "wrangler.toml"));
+  // Without the page's files: with them the platform's router would stand in front of the socket that is measured.
+  const { assets: _, ...workerOptions } = unstable_getMiniflareWorkerOptions(
+    join(REPOSITORY, "wrangler.toml"),
+  ).workerOptions;
   const mark = crypto.randomUUID();
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({

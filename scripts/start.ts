@@ -93,10 +93,13 @@ async function untilAnswers(url: string): Promise<void> {
 }
 
 function greeting(edgeUrl: string, demo: DemoOrigin | null): string {
-  if (demo === null) return `\nready: the edge is on ${edgeUrl}`;
+  if (demo === null) return `\nready: the edge is on ${edgeUrl}, its page on ${edgeUrl}/edge/`;
   const curl = `curl -sS -o /dev/null -D - -H 'X-Auth-Token: demo' '${edgeUrl}/v2/images/${LARGE_IMAGE.id}/file'`;
   return `
 ready: the edge is on ${edgeUrl}, the demo origin on ${demo.url}
+
+  # The page, for administrators. Application credential: admin-credential, secret: admin-secret. Or the token: admin
+  ${edgeUrl}/edge/
 
   # A first download comes from the origin and is stored on the way (Cache-Status says so):
   ${curl}

@@ -15,18 +15,24 @@ interface Props {
 
 export function Dialog({ title, action, danger = false, children, onConfirm, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const isOver = useRef(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
   const heading = useId();
   // Before anything is drawn: the next key is the dialog's already.
   useLayoutEffect(() => {
-    const opener = document.activeElement;
-    dialog.current?.showModal();
+    const element = dialog.current;
+    element?.showModal();
     return () => {
-      // The row that it was opened from may be gone.
-      if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+      isOver.current = true;
+      // Gives the focus back to what it was opened from.
+      element?.close();
     };
   }, []);
+  const closed = () => {
+    // Told late, of one that is gone: the next one may be open by now.
+    if (!isOver.current) onClose();
+  };
   const submit = async (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     if (busy) return;
@@ -41,7 +47,7 @@ export function Dialog({ title, action, danger = false, children, onConfirm, onC
     }
   };
   return (
-    <dialog ref={dialog} aria-labelledby={heading} onClose={onClose}>
+    <dialog ref={dialog} aria-labelledby={heading} onClose={closed}>
       <form onSubmit={submit}>
         <h2 id={heading}>{title}</h2>
         {children}

@@ -198,6 +198,27 @@ describe("when the edge or Keystone is away", () => {
   });
 });
 
+it("what can't be known while D1 is away the page says, and what it knows it shows", async () => {
+  const page = await open();
+  const message = "The index (D1) does not answer.";
+  await page.route("**/edge/api/state", async (route) => {
+    const state = await (await route.fetch()).json();
+    const unknown = { images: null, fills: null, queue: null, unknown: message };
+    await route.fulfill({ json: { ...state, ...unknown, room: { used: null, cap: state.room.cap } } });
+  });
+  for (const part of ["images*", "traffic*"]) {
+    const error = { status: 503, message };
+    await page.route(`**/edge/api/${part}`, (route) => route.fulfill({ status: 503, json: { error } }));
+  }
+  await useToken(page, "admin");
+  await page.getByText("? of 100 GiB").waitFor();
+  for (const name of ["Running fills", "Queue", "Traffic"]) {
+    await page.getByRole("region", { name }).getByText("Not known now.").waitFor();
+  }
+  await page.getByRole("region", { name: "Stored images" }).getByText(message).waitFor();
+  expect(await page.getByRole("status").textContent()).toContain(message);
+});
+
 it.each([-86_400_000, 86_400_000])(
   "a clock of this machine that is wrong by %d ms changes no time",
   async (clockWrongBy) => {

@@ -1,8 +1,8 @@
 /** `npm start` with its demo, and a real browser that looks at its page. Every test's page is closed, and was quiet. */
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { startWrangler } from "../../scripts/wrangler.ts";
@@ -10,8 +10,6 @@ import { npmStart, type Started } from "../support/node/npm-start.ts";
 
 /** Debian's; or whatever CHROMIUM names. */
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-
-const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 export interface Looking {
   readonly width?: number;
@@ -159,7 +157,7 @@ export async function execute(sql: string): Promise<void> {
 /** What axe-core finds wrong with the page as it is now, for who can't see it or has no mouse. */
 export async function barriers(page: Page): Promise<unknown[]> {
   // Not as a script of the page, which its policy would refuse.
-  await page.evaluate(axe);
+  await page.evaluate(axe.source);
   return page.evaluate(async () => {
     const { axe } = globalThis as unknown as { axe: { run: () => Promise<{ violations: Violation[] }> } };
     interface Violation {

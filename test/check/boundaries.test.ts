@@ -31,6 +31,10 @@ const FORBIDDEN: readonly (readonly [string, string])[] = [
   ["src/observe/health.ts", "../download/decide.ts"],
   ["src/observe/health.ts", "../fill/object/rules.ts"],
   ["src/manage/manage.ts", "../observe/health.ts"],
+  ["src/page/page.ts", "../download/decide.ts"],
+  ["src/page/page.ts", "../fill/object/rules.ts"],
+  ["src/manage/manage.ts", "../page/page.ts"],
+  ["page/src/client.ts", "../../src/page/page.ts"],
   ["src/upkeep/prune.ts", "../manage/manage.ts"],
   ["src/upkeep/prune.ts", "../fill/object/rules.ts"],
   ["src/manage/manage.ts", "../download/decide.ts"],
@@ -45,6 +49,8 @@ const ALLOWED: readonly (readonly [string, string])[] = [
   ["src/fill/object/rules.ts", "../protocol.ts"],
   ["src/fill/object/rules.ts", "../../store/objects.ts"],
   ["src/glance/forward.ts", "../lib/log.ts"],
+  ["src/page/page.ts", "../manage/manage.ts"],
+  ["page/src/client.ts", "../../src/page/schemas.ts"],
 ];
 
 describe("npm run check", () => {

@@ -23,6 +23,8 @@ describe("a token document", () => {
   it("says who the token speaks for and how long it lives", () => {
     expect(read({})).toEqual({
       identity: { userId: "u1", projectId: "p1", roles: ["member", "reader"] },
+      userName: "demo",
+      projectName: "demo",
       lifetimeMs: 3_600_000,
     });
   });

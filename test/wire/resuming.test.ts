@@ -11,8 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type EdgeProcess, startEdge } from "../support/node/edge-process.ts";
+import { freePort } from "../support/node/npm-start.ts";
 import { Link } from "./link.ts";
-import { freePort } from "./npm-start.ts";
 import { cacheStatusOf, type Image, NOT_STORED, Origin, stored, until } from "./support.ts";
 
 const MIB = 2 ** 20;

@@ -34,7 +34,7 @@ export interface Faults {
   readonly ignoreRange?: boolean;
   /** Chunks, as from a Glance that fills a cache of its own, instead of a Content-Length with the bytes really sent. */
   readonly chunked?: boolean;
-  /** Bytes per second of each download. */
+  /** Bytes per second of each download. A new rate holds for those under way as well, which keep all other faults. */
   readonly rate?: number;
   /** Instead of the data. */
   readonly status?: number;

@@ -63,6 +63,7 @@ async function sendFrom(reader: ContentReader, exchange: Exchange, data: Data): 
     }
     if (position >= stop) break;
 
+    own.rate = data.image.faults.rate ?? own.rate;
     const line = exchange.namespace.link;
     let end = Math.min(stop, position + Math.min(PIECE_BYTES, line.pieceBytes, own.pieceBytes));
     for (const mark of [cut, stall]) if (mark > position && mark < end) end = mark;

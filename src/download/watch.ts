@@ -71,9 +71,11 @@ export class Watch {
 
   /** There is no answer but an error of index.ts. */
   failed(cause: unknown): void {
+    // A client that left before there was an answer has ended what was asked for it as well.
+    if (this.#request.signal.aborted) return;
     const { meter, now } = this.#edge;
     const error = originErrorOf(cause);
-    if (error !== null && !this.#request.signal.aborted) meter.add("origin_errors", error);
+    if (error !== null) meter.add("origin_errors", error);
     this.#done(error === null ? 500 : 502, new Headers(), now() - this.#beganAt, 0, 0);
   }
 

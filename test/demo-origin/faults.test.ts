@@ -265,6 +265,15 @@ describe("the line", () => {
     expect(seconds).toBeLessThan(1);
   });
 
+  test("a new rate holds for the downloads under way, which keep their other faults", async () => {
+    // Alone it would take a minute and more.
+    const { namespace, url } = await faulty({ rate: 10_000, cutAt: SIZE - 1 });
+    const running = raw(url);
+    await expect.poll(async () => (await requestsOf(namespace))[0]?.bytes).toBeGreaterThan(0);
+    await put(`${controlOf(namespace)}/images/${IMAGE_ID}/faults`, { rate: 100_000_000 });
+    expect((await running).body.length).toBe(SIZE - 1);
+  });
+
   test("a line that goes down cuts what runs, refuses what comes, and leaves other namespaces alone", async () => {
     const { namespace, url } = await faulty({ rate: 100_000 });
     const neighbour = await faulty({ rate: 4_000_000 });

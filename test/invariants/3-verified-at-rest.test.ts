@@ -21,7 +21,7 @@ import {
 import { emptyStore, putByHand } from "../support/store.ts";
 
 const SIZE = 600_000;
-const SOON = { timeout: 10_000, interval: 20 };
+const SOON = { timeout: 50_000, interval: 50 };
 const file = (id: string) => `GET /v2/images/${id}/file`;
 
 keepLines();
@@ -55,7 +55,7 @@ describe("what is under an image's key but is not the image is a miss and is rep
     expect(miss.headers.get("cache-status")).toBe("glance-edge; fwd=uri-miss; stored");
     expect(await sha512(await miss.arrayBuffer())).toBe(other.os_hash_value);
     await expectCalls(...asks(other.id), `GET /v2/images/${other.id}/file`);
-    await expect.poll(() => bindings.BUCKET.head(`images/${other.id}`), { timeout: 15_000 }).not.toBeNull();
+    await expect.poll(() => bindings.BUCKET.head(`images/${other.id}`), { timeout: 50_000 }).not.toBeNull();
     const hit = await download(other.id);
     expect(hit.headers.get("cache-status")).toBe("glance-edge; hit");
     expect(await sha512(await hit.arrayBuffer())).toBe(other.os_hash_value);

@@ -24,7 +24,7 @@ import { emptyCatalog, emptyStore, keysOf, putByHand, room } from "../support/st
 import { NEVER, upkeepTools } from "../support/upkeep.ts";
 
 const SIZE = 600_000;
-const SOON = { timeout: 10_000, interval: 20 };
+const SOON = { timeout: 50_000, interval: 50 };
 const NOTHING = { attempts: 0, released: 0, rows: 0, adopted: 0, foreign: 0, finished: true };
 const run = () => clean(upkeepTools({}, { now: Date.now }), NEVER);
 const file = (id: string) => `GET /v2/images/${id}/file`;
@@ -38,13 +38,14 @@ beforeEach(async () => {
 describe("a fill that is under way", () => {
   it("is served right by a clean that never stops, from the first byte to the last slice's end", async () => {
     const image = await createImage({ size: 3 * SIZE });
-    await setFaults(image.id, { rate: 1_000_000 });
+    // Not at its end before some cleans are.
+    await setFaults(image.id, { rate: 200_000 });
     const reader = await startReader(image.id);
     let cleans = 0;
     const end = Promise.all([expectImage(reader, image), committed(image.id)]).then(() => "end");
     while ((await Promise.race([end, scheduler.wait(1)])) !== "end") {
       expect(await run()).toMatchObject({ attempts: 0, released: 0, rows: 0, foreign: 0 });
-      cleans++;
+      if (++cleans === 4) await setFaults(image.id, { rate: 2_000_000 });
     }
     expect(cleans).toBeGreaterThan(3);
     expect(await run()).toEqual(NOTHING);

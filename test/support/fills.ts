@@ -7,7 +7,7 @@ import { type Reader, type ReaderOptions, startReader } from "./readers.ts";
 import { ask, asks, asksV1, type Image, isCommitted, type OriginCall, say, settled, takeCalls } from "./scenario.ts";
 
 /** The waits of these tests, which end as soon as what is waited for is there. */
-export const SOON = { timeout: 20_000, interval: 20 };
+export const SOON = { timeout: 50_000, interval: 50 };
 
 /** The keys in R2 of an image: its object, and slices. */
 export async function keysOf(imageId: string): Promise<string[]> {

@@ -50,7 +50,7 @@ export async function notNow(image: Image): Promise<QueuedImage> {
     const entry = await queued(image);
     return entry !== null && entry.startedAt === null && entry.lastError !== null;
   };
-  await expect.poll(says, { timeout: 15_000 }).toBe(true);
+  await expect.poll(says, { timeout: 50_000 }).toBe(true);
   const entry = await queued(image);
   if (entry === null) throw new Error("it left the queue");
   return entry;
@@ -58,7 +58,7 @@ export async function notNow(image: Image): Promise<QueuedImage> {
 
 /** Waits until nothing is queued any more. */
 export async function emptyQueue(): Promise<void> {
-  await expect.poll(() => queue.list(), { timeout: 15_000, interval: 30 }).toEqual([]);
+  await expect.poll(() => queue.list(), { timeout: 50_000, interval: 30 }).toEqual([]);
 }
 
 /** Lets those that wait after a failure have their turn at once, as after their back-off. */

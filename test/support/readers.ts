@@ -72,9 +72,9 @@ export class Reader {
     this.#resumed.resolve();
   }
 
-  /** Waits until it has so many bytes. @throws when it ends before, or after 20 s */
+  /** Waits until it has so many bytes. @throws when it ends before, or after 50 s */
   async has(bytes: number): Promise<void> {
-    for (const deadline = Date.now() + 20_000; this.received < bytes; await scheduler.wait(5)) {
+    for (const deadline = Date.now() + 50_000; this.received < bytes; await scheduler.wait(5)) {
       if (this.endedAt !== Number.POSITIVE_INFINITY) throw new Error(`ended with ${this.received} bytes`);
       if (Date.now() > deadline) throw new Error(`still at ${this.received} bytes`);
     }

@@ -60,7 +60,7 @@ export interface Ask extends RequestInit {
 export const MARK = "traceparent";
 let mark = crypto.randomUUID();
 let claimed = 0;
-const pending: Promise<void>[] = [];
+const pending: ReturnType<typeof createExecutionContext>[] = [];
 
 afterEach(async () => {
   const unexpected = (await calls()).map(say);
@@ -80,13 +80,13 @@ export async function ask(path: string, { token = "demo", env: other = {}, ...in
   const ctx = createExecutionContext();
   const request = new Request(EDGE_URL + path, { ...init, headers }) as Parameters<typeof worker.fetch>[0];
   const response = await worker.fetch(request, { ...bindings, ...other }, ctx);
-  pending.push(waitOnExecutionContext(ctx));
+  pending.push(ctx);
   return response;
 }
 
 /** Waits until all that the edge does behind its answers so far is done. */
 export async function settled(): Promise<void> {
-  await Promise.all(pending.splice(0));
+  await Promise.all(pending.splice(0).map((ctx) => waitOnExecutionContext(ctx)));
 }
 
 /** Downloads an image through the edge. */
@@ -196,7 +196,7 @@ export async function cacheImage(id: string, token = "demo"): Promise<void> {
 
 /** Waits until the image is in the catalog. */
 export async function committed(id: string): Promise<void> {
-  for (const deadline = Date.now() + 15_000; Date.now() < deadline; await scheduler.wait(20)) {
+  for (const deadline = Date.now() + 50_000; Date.now() < deadline; await scheduler.wait(20)) {
     if (await isCommitted(id)) return;
   }
   throw new Error(`image ${id} was not committed in time`);

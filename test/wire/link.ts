@@ -9,6 +9,8 @@ export class Link {
   /** Bytes of an answer after which its connection breaks, one for each connection from now on. */
   #breaks: number[] = [];
   #onBreak: () => Promise<void> = async () => undefined;
+  /** What the last break brought about: who connects meanwhile waits for it. */
+  #broken: Promise<void> = Promise.resolve();
 
   /** @param target an edge's URL */
   static async to(target: string): Promise<Link> {
@@ -20,7 +22,11 @@ export class Link {
 
   private constructor(target: URL) {
     this.#target = target;
-    this.#server = createServer((client) => this.#join(client));
+    this.#server = createServer((client) => {
+      this.#sockets.add(client);
+      client.on("error", () => undefined);
+      void this.#broken.then(() => this.#join(client));
+    });
   }
 
   get url(): string {
@@ -51,6 +57,7 @@ export class Link {
   }
 
   #join(client: Socket): void {
+    if (client.destroyed) return;
     const edge = connect(Number(this.#target.port), this.#target.hostname);
     let left = this.#breaks.shift() ?? Number.POSITIVE_INFINITY;
     for (const socket of [client, edge]) {
@@ -73,7 +80,9 @@ export class Link {
       }
       if (left > 0) return;
       edge.destroy();
-      void this.#onBreak().then(() => client.destroy());
+      this.#broken = this.#onBreak().then(() => {
+        client.destroy();
+      });
     });
   }
 }

@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type EdgeProcess, startEdge } from "../support/node/edge-process.ts";
+import { freePort } from "../support/node/npm-start.ts";
 import { Link } from "./link.ts";
 import { cacheStatusOf, type Image, NOT_STORED, Origin, stored, until } from "./support.ts";
 
@@ -222,7 +223,7 @@ describe("nginx with slices of 1 MiB before the edge", () => {
   beforeAll(async () => {
     const home = join(directory, "nginx");
     await mkdir(home);
-    const port = 20_000 + (process.pid % 20_000);
+    const port = await freePort();
     base = `http://127.0.0.1:${port}`;
     const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
       (name) => `${name}_temp_path ${home}/${name};`,
@@ -246,7 +247,7 @@ describe("nginx with slices of 1 MiB before the edge", () => {
     nginx = spawn(NGINX, ["-p", home, "-c", join(home, "nginx.conf")], { stdio: "ignore" });
     await until(
       "nginx",
-      5_000,
+      30_000,
       () =>
         new Promise((resolve) => {
           const socket = connect(port, "127.0.0.1", () => {

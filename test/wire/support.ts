@@ -115,5 +115,5 @@ export const NOT_STORED = "glance-edge; fwd=uri-miss; detail=only-if-cached";
 
 /** Waits until the edge serves the image from its store. */
 export async function stored(edgeUrl: string, image: Image): Promise<void> {
-  await until("storing the image", 15_000, async () => (await cacheStatusOf(edgeUrl, image)) === HIT);
+  await until("storing the image", 60_000, async () => (await cacheStatusOf(edgeUrl, image)) === HIT);
 }

@@ -1,7 +1,6 @@
 /** ALONE_MAX bounds the downloads that go alone, and gives each place back. */
 import { afterEach, describe, expect, it } from "vitest";
 import { fillEnv } from "../../support/fill-env.ts";
-import { RANDOM_ACCESS } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import { startReader } from "../../support/readers.ts";
 import { asks, createImage, download, expectCalls, type Image, setFaults, settled } from "../../support/scenario.ts";
@@ -68,7 +67,7 @@ describe("ALONE_MAX", () => {
     );
   });
 
-  it.runIf(RANDOM_ACCESS)("bounds ranges as well, which are the origin's own answers", async () => {
+  it("bounds ranges as well, which are the origin's own answers", async () => {
     const [one, two] = await images(2);
     if (one === undefined || two === undefined) throw new Error("no images");
     const single = { ...env, ALONE_MAX: "1" };

@@ -10,7 +10,7 @@ import { bindings, createImage, download, type Image, settled, trueBytes } from 
 
 const SLICE = 512 * 1024;
 const SIZE = 4 * SLICE + 7;
-const SOON = { timeout: 20_000, interval: 20 };
+const SOON = { timeout: 50_000, interval: 50 };
 const lines = keepLines();
 
 beforeEach(() => {

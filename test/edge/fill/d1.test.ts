@@ -78,10 +78,13 @@ describe("while D1 is down", () => {
   it("from the middle of the fill on: the image is kept, and served", async () => {
     const d1 = new Switch();
     fillEnv.changes = { ...CALM, CATALOG: d1.catalog };
-    const image = await slowImage();
+    const image = await createImage({ size: SIZE });
+    // Not at its end before D1 is down.
+    await setFaults(image.id, { rate: 500_000 });
     const readers = await startReaders(image, 3, { env: { CATALOG: d1.catalog } });
     await Promise.all(readers.map((reader) => reader.has(SIZE / 3)));
     d1.down = "fails";
+    await setFaults(image.id, { rate: 100_000_000 });
     for (const reader of readers) await expectImage(reader, image);
     await expectOnce(image);
     await expect.poll(async () => (await bindings.BUCKET.head(`images/${image.id}`)) !== null, SOON).toBe(true);

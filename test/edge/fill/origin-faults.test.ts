@@ -68,11 +68,12 @@ describe("an origin that answers 503 to the data", () => {
 
   it("in the middle, when the connection broke, is asked again", async () => {
     const image = await createImage({ size: SIZE });
-    await setFaults(image.id, { rate: 2_000_000, cutAt: CUT_AT });
+    // It gets to the cut only when the next answer is 503 already.
+    await setFaults(image.id, { rate: 500_000, cutAt: CUT_AT });
     const readers = await startReaders(image, 3);
-    await Promise.all(readers.map((reader) => reader.has(500_000)));
-    await setFaults(image.id, { status: 503 });
-    await scheduler.wait(200);
+    await Promise.all(readers.map((reader) => reader.has(200_000)));
+    await setFaults(image.id, { status: 503, rate: 4_000_000 });
+    await expect.poll(async () => (await calls()).some(({ status }) => status === 503), SOON).toBe(true);
     await setFaults(image.id, {});
     for (const reader of readers) await expectImage(reader, image);
     await settled();
@@ -102,7 +103,8 @@ describe("an origin that refuses the data with 403", () => {
 describe("an origin that cuts the connection at 60 percent", () => {
   it.each([1, 2])("%i times is asked for the rest, by the Fill alone", async (cutTimes) => {
     const image = await createImage({ size: SIZE });
-    await setFaults(image.id, { rate: 4_000_000, cutAt: CUT_AT, cutTimes });
+    // So slow that what came before the cut is stored when it comes.
+    await setFaults(image.id, { rate: 1_000_000, cutAt: CUT_AT, cutTimes });
     const readers = await startReaders(image, 12);
     for (const reader of readers) await expectImage(reader, image);
     await settled();

@@ -32,7 +32,7 @@ import {
 import { keysOf, room } from "../../support/store.ts";
 
 const MB = 1_000_000;
-const SOON = { timeout: 15_000, interval: 20 };
+const SOON = { timeout: 50_000, interval: 50 };
 const MINUTE = 60_000;
 const MISMATCH = "the origin's data does not match the image's digest";
 const lines = keepLines();

@@ -19,7 +19,7 @@ import { bindings, committed, createImage, loggedName, setFaults } from "../../s
 import { TABLES } from "../../support/store.ts";
 
 const MB = 1_000_000;
-const SOON = { timeout: 10_000, interval: 20 };
+const SOON = { timeout: 50_000, interval: 50 };
 const NO_RIGHTS = "nobody's rights to fetch it with: set service credentials, or queue it again";
 
 describe("without an account of the edge's own", () => {

@@ -30,7 +30,7 @@ import {
 import { keysOf } from "../../support/store.ts";
 
 const MB = 1_000_000;
-const SOON = { timeout: 15_000, interval: 20 };
+const SOON = { timeout: 50_000, interval: 50 };
 const attemptOf = async ({ id }: Image) => (await catalog.after("", 99)).find(({ imageId }) => imageId === id)?.attempt;
 
 keepLines();
@@ -81,7 +81,7 @@ describe("queued images", () => {
     await enqueue(images);
     expect(await advance()).toBe(2);
     let most = 0;
-    for (const deadline = Date.now() + 15_000; (await queue.list()).length > 0 && Date.now() < deadline; ) {
+    for (const deadline = Date.now() + 50_000; (await queue.list()).length > 0 && Date.now() < deadline; ) {
       const running = (await backgroundPulls(...images)).filter(({ bytes }) => bytes < MB).length;
       most = Math.max(most, running);
       expect((await queue.list()).filter(({ startedAt }) => startedAt !== null).length).toBeLessThanOrEqual(2);

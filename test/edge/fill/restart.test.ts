@@ -46,9 +46,10 @@ describe("a Fill that is reset in the middle", () => {
 
   it("where the origin ignores Range reads it from byte 0 and skips what is stored", async () => {
     const image = await createImage({ size: SIZE });
-    await setFaults(image.id, { rate: 3_000_000, ignoreRange: true });
+    await setFaults(image.id, { stallAt: SIZE * 0.75, ignoreRange: true });
     const readers = await startReaders(image, 4);
     await Promise.all(readers.map((reader) => reader.has(SIZE / 2)));
+    await setFaults(image.id, { ignoreRange: true });
     await resetFill(image.id);
     for (const reader of readers) await expectImage(reader, image);
     await settled();
@@ -124,7 +125,7 @@ describe("a Fill that is reset when all is stored", () => {
   it("before the put begins keeps the image, without the origin and without anybody's rights", async () => {
     const image = await createImage({ size: SIZE });
     const [reader] = await startReaders(image, 1);
-    await expect.poll(() => slicesOf(image.id), { timeout: 15_000, interval: 5 }).toHaveLength(15);
+    await expect.poll(() => slicesOf(image.id), { timeout: 50_000, interval: 5 }).toHaveLength(15);
     await resetFill(image.id);
     if (reader !== undefined) await expectImage(reader, image);
     await expectOnce(image);

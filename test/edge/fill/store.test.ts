@@ -125,7 +125,7 @@ describe("a store whose put of a slice", () => {
     fillEnv.changes = { ...fillEnv.changes, SLICE_BYTES: String(8 * 2 ** 20) };
     const images = await Promise.all(Array.from({ length: 4 }, () => createImage({ size: 9 * 2 ** 20 })));
     const readers = images.map((image) => startReaders(image, 1));
-    await expect.poll(() => hung, { timeout: 20_000 }).toBe(12);
+    await expect.poll(() => hung, { timeout: 50_000 }).toBe(12);
     hangs = false;
     for (const [index, reader] of (await Promise.all(readers)).flat().entries()) {
       const image = images[index];
@@ -217,7 +217,7 @@ describe("a slice that is missing", () => {
     fillsHave({ get });
     const [reader] = await startReaders(image, 1);
     if (reader !== undefined) await expectImage(reader, image);
-    await expect.poll(() => gone, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => gone, { timeout: 50_000 }).toBe(true);
     await expectNothingLeft(image);
     await expectOnce(image);
     await scheduler.wait(FAILED_MS);
@@ -276,6 +276,6 @@ describe("a store that does not answer at all", () => {
 
 async function expectNothingWrong(image: Image): Promise<void> {
   await expect
-    .poll(async () => (await bindings.BUCKET.list({ prefix: `fills/${image.id}/` })).objects, { timeout: 20_000 })
+    .poll(async () => (await bindings.BUCKET.list({ prefix: `fills/${image.id}/` })).objects, { timeout: 50_000 })
     .toEqual([]);
 }

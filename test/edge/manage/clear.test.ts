@@ -29,7 +29,7 @@ import {
 import { unreachableFills } from "../../support/upkeep.ts";
 
 const lines = keepLines();
-const SOON = { timeout: 10_000, interval: 20 };
+const SOON = { timeout: 50_000, interval: 50 };
 let cached: string[] = [];
 let queued: string[] = [];
 

@@ -29,7 +29,7 @@ beforeEach(emptyStore);
 const fetched = (id: string) => [...record(id), ...record(id), `GET /v2/images/${id}/file`];
 const record = (id: string) => [`GET /v2/images/${id}`];
 const queuedImages = async () => (await cacheList()).queued_images;
-const SOON = { timeout: 10_000, interval: 20 };
+const SOON = { timeout: 50_000, interval: 50 };
 
 async function put(id: string): Promise<void> {
   await expectEmpty(await manage(`PUT /v2/cache/${id}`), 202);

@@ -26,7 +26,7 @@ import {
 } from "../../support/store.ts";
 
 keepLines();
-const SOON = { timeout: 10_000, interval: 20 };
+const SOON = { timeout: 50_000, interval: 50 };
 
 beforeEach(emptyStore);
 

@@ -190,11 +190,17 @@ describe("a batch of notifications", () => {
     const bodies = Array.from({ length: 8 }, (_, index) => `number ${index}`);
     const original = fetch;
     let posts = 0;
-    // The receiver's own doing, but at a moment that only the sender knows.
+    let earlier: Promise<unknown> = Promise.resolve();
+    // The receiver's own doing, but at a moment that only the sender knows: when it took all that came before.
     vi.spyOn(globalThis, "fetch").mockImplementation(async (...args) => {
       const reception = JSON.stringify({ status: 429, headers: { "Retry-After": "60" } });
-      if (++posts === 4) await original(receiver, { method: "PUT", body: reception });
-      return original(...args);
+      if (++posts === 4) {
+        await earlier;
+        await original(receiver, { method: "PUT", body: reception });
+      }
+      const answer = original(...args);
+      earlier = Promise.all([earlier, answer]);
+      return answer;
     });
     const { acked, retried, delays } = await deliverTo(receiver, [], {}, bodies);
     expect([...acked, ...retried].sort()).toEqual(bodies.map((_, index) => `m${index}`));

@@ -26,7 +26,7 @@ beforeEach(() => {
 
 /** What was told of one download. */
 async function said(): Promise<unknown[]> {
-  await expect.poll(() => told.length, { timeout: 10_000 }).toBeGreaterThan(0);
+  await expect.poll(() => told.length, { timeout: 50_000 }).toBeGreaterThan(0);
   await settled();
   return told.map(({ priority, payload }) => [priority, payload.bytes_sent]);
 }

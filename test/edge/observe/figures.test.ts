@@ -164,3 +164,16 @@ it("what D1 does not take is written later, and no download fails for it", async
   expect(await read(image)).toBe(200);
   await expectGrown({ "downloads hit": 2, "bytes cache": 2 * SIZE });
 });
+
+it("a client that leaves before there is an answer is no failure of the origin", async () => {
+  const image = await createImage({ size: SIZE });
+  await setFaults(image.id, { delayMs: 3_000 });
+  const leaving = new AbortController();
+  const asked = download(image.id, { signal: leaving.signal, env: { IMAGE_MAX_BYTES: "10" } });
+  await scheduler.wait(500);
+  leaving.abort();
+  await asked.then((response) => response.arrayBuffer()).catch(() => undefined);
+  await scheduler.wait(300);
+  expect(await grown()).toEqual({});
+  expect(logged("download.done")).toEqual([]);
+});

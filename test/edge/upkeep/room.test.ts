@@ -31,7 +31,7 @@ import {
 import { keysOf, objectKeys, storeImage, use } from "../../support/store.ts";
 
 const MB = 1_000_000;
-const SOON = { timeout: 15_000, interval: 20 };
+const SOON = { timeout: 50_000, interval: 50 };
 const lines = keepLines();
 let edge: SmallEdge;
 

@@ -15,7 +15,7 @@ export interface EdgeOptions {
 }
 
 export async function startEdge(processes: Processes, options: EdgeOptions): Promise<void> {
-  const settings = [`ORIGIN_URL:${options.originUrl}`, `KEYSTONE_URL:${options.keystoneUrl}`];
+  const settings = [`ORIGIN_URL:${options.originUrl}`, `KEYSTONE_URL:${options.keystoneUrl}`, "AUDIT:1"];
   if (options.credential !== null) {
     settings.push(`OS_APPLICATION_CREDENTIAL_ID:${options.credential.id}`);
     settings.push(`OS_APPLICATION_CREDENTIAL_SECRET:${options.credential.secret}`);

@@ -3,13 +3,12 @@
  * wrangler.toml on local R2, D1 and Durable Objects. Clients reach the Worker's own socket, without the proxies that
  * `wrangler dev` puts in front: what a test sees on the wire, and what a benchmark counts, is workerd's. Needs /proc.
  */
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
-import { startWrangler } from "../../../scripts/wrangler.ts";
+import { readBundle } from "./bundle.ts";
 import { deadLetterWorkers, edgeQueues, type QueueOptions, readDeadLetters } from "./queues.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
@@ -17,9 +16,6 @@ const MIGRATIONS = join(REPOSITORY, "migrations");
 const NAME = "glance-edge";
 /** Miniflare does not tell which process is its workerd: an environment variable of its own does. */
 const MARK = "GLANCE_EDGE_PROCESS";
-
-/** What `wrangler deploy` would upload: built once per process. */
-let bundle: Promise<string> | null = null;
 
 export interface EdgeOptions {
   /** Directory that holds R2, D1 and the Durable Objects: a second start with it finds them again. */
@@ -49,8 +45,7 @@ export interface EdgeProcess {
 
 /** @throws when the bundle, the migrations or workerd fail */
 export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
-  bundle ??= buildBundle();
-  const contents = await bundle;
+  const contents = await readBundle();
   // Without the page's files: with them the platform's router would stand in front of the Worker's socket.
   const { assets: _, ...workerOptions } = unstable_getMiniflareWorkerOptions(
     join(REPOSITORY, "wrangler.toml"),
@@ -109,17 +104,6 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
   } catch (cause) {
     await stop();
     throw cause;
-  }
-}
-
-async function buildBundle(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), "edge-bundle-"));
-  try {
-    const wrangler = startWrangler(["deploy", "--dry-run", "--outdir", directory], "quiet");
-    if ((await wrangler.ended) !== 0) throw new Error(`wrangler can't bundle the edge:\n${wrangler.output()}`);
-    return await readFile(join(directory, "index.js"), "utf8");
-  } finally {
-    await rm(directory, { recursive: true });
   }
 }
 

@@ -125,8 +125,9 @@ export default defineConfig({
           // Each starts an edge, a demo origin on ports of its own, and a browser.
           fileParallelism: false,
           include: ["test/browser/**/*.test.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 90_000,
+          // A busy machine is no failure.
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -11,6 +11,9 @@ import { npmStart, type Started } from "../support/node/npm-start.ts";
 /** Debian's; or whatever CHROMIUM names. */
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
+/** How long what is waited for may take on a busy machine, ms. */
+const PATIENCE_MS = 90_000;
+
 export interface Looking {
   readonly width?: number;
   readonly scheme?: "light" | "dark";
@@ -57,6 +60,7 @@ export async function open({ width = 1280, scheme = "light", clockWrongBy = 0 }:
   if (browser === null) throw new Error("the browser is not up yet");
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: scheme, locale: "en" });
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
   const faults: string[] = [];
   opened.push({ page, faults });
   page.on("pageerror", (error) => faults.push(String(error)));

@@ -71,9 +71,11 @@ describe("what the origin adds for a page is on", () => {
   });
 
   it("each of several downloads that share a fill, for its own page", async () => {
-    const image = await withCors(await createImage({ size: SIZE }), { rate: SIZE });
+    const image = await withCors(await createImage({ size: SIZE }), { rate: 100_000 });
     const pages = [PAGE, "https://other.test"];
     const readers = await Promise.all(pages.map((origin) => startReader(image.id, { headers: { origin } })));
+    // Both share it: it may end.
+    await setFaults(image.id, { rate: 100_000_000 });
     expect(readers.map(({ response }) => added(response))).toEqual(pages.map(forPage));
     expect(readers.map(({ cacheStatus }) => cacheStatus).sort()).toEqual([
       "glance-edge; fwd=uri-miss; collapsed",
@@ -119,7 +121,7 @@ describe("what the origin adds for a page is on", () => {
   });
 
   it("503 where no more downloads may go alone", async () => {
-    const image = await withCors(await createImage({ size: SIZE }), { rate: SIZE });
+    const image = await withCors(await createImage({ size: SIZE }), { rate: 150_000 });
     const env = { CACHE_MAX_BYTES: "0", ALONE_MAX: "1" };
     const first = await startReader(image.id, { env });
     const second = await download(image.id, { env, headers: { origin: PAGE } });

@@ -81,6 +81,7 @@ describe("a download that wants only what is kept", () => {
     const image = await createImage(options);
     await setFaults(image.id, faults);
     await expect504(await download(image.id, { headers: { accept: "application/json", ...ONLY }, env }));
+    await settled();
     const seen = await expectCalls(...asks(image.id), `*GET ${file(image)}`);
     // What the origin had begun to send was let go of.
     expect(seen.length).toBeLessThanOrEqual(3);

@@ -103,9 +103,11 @@ describe("an origin that refuses the data with 403", () => {
 describe("an origin that cuts the connection at 60 percent", () => {
   it.each([1, 2])("%i times is asked for the rest, by the Fill alone", async (cutTimes) => {
     const image = await createImage({ size: SIZE });
-    // So slow that what came before the cut is stored when it comes.
-    await setFaults(image.id, { rate: 1_000_000, cutAt: CUT_AT, cutTimes });
+    // The first cut comes when what came before it is stored.
+    await setFaults(image.id, { rate: 400_000, cutAt: CUT_AT, cutTimes: 1 });
     const readers = await startReaders(image, 12);
+    await Promise.all(readers.map((reader) => reader.has(1_048_576)));
+    await setFaults(image.id, { rate: 4_000_000, cutAt: CUT_AT, cutTimes: cutTimes - 1 });
     for (const reader of readers) await expectImage(reader, image);
     await settled();
     const data = await takeData(image);

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { clean } from "../../src/upkeep/clean.ts";
 import { fillClient, fillStub } from "../support/bindings.ts";
 import { fillEnv } from "../support/fill-env.ts";
+import { RANDOM_ACCESS } from "../support/fills.ts";
 import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import {
@@ -69,10 +70,10 @@ describe("a fill that is under way", () => {
     await expectCalls(...asks(image.id), file(image.id));
   });
 
-  it("that waits to go on, after the origin has failed it, keeps what it has stored", async () => {
+  // Where each try begins at byte 0 the attempt has soon cost three images, and ends.
+  it.runIf(RANDOM_ACCESS)("that waits to go on, after the origin has failed it, keeps what it has stored", async () => {
     const image = await createImage({ size: 5 * SIZE });
-    // Little of it, or the attempt would have cost three images, which ends it where the origin begins anew each time.
-    await setFaults(image.id, { rate: 2_000_000, cutAt: SIZE });
+    await setFaults(image.id, { cutAt: 4 * SIZE });
     const reader = await startReader(image.id);
     await expect.poll(async () => (await keysOf(image.id)).length, SOON).toBeGreaterThanOrEqual(8);
     reader.leave();

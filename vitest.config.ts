@@ -112,6 +112,7 @@ export default defineConfig({
           testTimeout: 30_000,
           // They keep nothing that another file could trip over, and a workerd for each would take most of the time.
           isolate: false,
+          maxWorkers: 2,
         },
       },
       edge("edge", true, EDGE),

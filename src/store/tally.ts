@@ -22,7 +22,7 @@ export function hourOf(now: number): number {
 
 export class Tally implements Counted<Count> {
   readonly #counts = new Map<string, Count>();
-  readonly #turns = new WriteTurns(WRITE_FIGURES_MS);
+  readonly #turns = new WriteTurns(WRITE_FIGURES_MS, WRITE_FIGURES_MS / 2);
 
   /** @param now ms since the epoch */
   add<F extends Counter>(figure: F, label: LabelOf<F>, now: number, value = 1): void {

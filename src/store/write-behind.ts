@@ -12,13 +12,19 @@ const PATIENCE_MS = 2_000;
 /** Who of an isolate's requests writes, and when. Pure: no clock, no I/O. */
 export class WriteTurns {
   readonly #intervalMs: number;
+  readonly #restMs: number;
   #lastWrite = 0;
   /** When the request that took it on writes; null when nobody has. */
   #planned: number | null = null;
 
-  /** @param intervalMs no more than one write in so long */
-  constructor(intervalMs: number) {
+  /**
+   * @param intervalMs no more than one write in so long
+   * @param restMs so long after a count, at the least: what is written at once is more then, and not beside the first bytes of
+   * the download that was counted
+   */
+  constructor(intervalMs: number, restMs = 0) {
     this.#intervalMs = intervalMs;
+    this.#restMs = restMs;
   }
 
   /**
@@ -27,7 +33,7 @@ export class WriteTurns {
    */
   plan(now: number): number | null {
     if (this.#planned !== null && now < this.#planned + PATIENCE_MS) return null;
-    this.#planned = Math.max(now, this.#lastWrite + this.#intervalMs);
+    this.#planned = Math.max(now + this.#restMs, this.#lastWrite + this.#intervalMs);
     return this.#planned - now;
   }
 

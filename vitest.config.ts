@@ -16,7 +16,7 @@ dropRuntimeNoise();
 // wrangler.toml names it, and no test inside workerd needs what `npm run build:page` puts there.
 mkdirSync("dist/page", { recursive: true });
 
-const WORKERS = 10;
+const WORKERS = 7;
 const wrangler = { configPath: "./wrangler.toml" };
 
 /** itty-router's source map names a source that its package has not, and Vite says so in each run. */
@@ -112,7 +112,6 @@ export default defineConfig({
           testTimeout: 30_000,
           // They keep nothing that another file could trip over, and a workerd for each would take most of the time.
           isolate: false,
-          maxWorkers: 2,
         },
       },
       edge("edge", true, EDGE),

@@ -16,7 +16,7 @@ dropRuntimeNoise();
 // wrangler.toml names it, and no test inside workerd needs what `npm run build:page` puts there.
 mkdirSync("dist/page", { recursive: true });
 
-const WORKERS = 16;
+const WORKERS = 10;
 const wrangler = { configPath: "./wrangler.toml" };
 
 /** itty-router's source map names a source that its package has not, and Vite says so in each run. */

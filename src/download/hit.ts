@@ -63,10 +63,7 @@ async function partsOf(
 ): Promise<InParts | null> {
   if (copy.kind !== "there" || copy.body === null) return null;
   try {
-    const plan = await edge.objects.readPlan({ image, body: copy.body });
-    if (plan === null) return null;
-    const parts = new InParts(edge.parts, image, plan, part);
-    return (await parts.isThere()) ? parts : null;
+    return await InParts.open(edge, { image, body: copy.body }, part);
   } catch (cause) {
     edge.log.error("store.unavailable", cause, { image_id: target.imageId });
     return null;

@@ -1,6 +1,6 @@
 /** Sends an image that is kept in parts: natively, one part after the other, the next one opened before this one ends. */
 import { type PartPiece, type PartPlan, piecesOf } from "../store/manifest.ts";
-import type { StoredImage } from "../store/objects.ts";
+import type { ObjectStore, OpenImage, StoredImage } from "../store/objects.ts";
 import type { PartStore } from "../store/parts.ts";
 import type { ByteRange } from "./range.ts";
 
@@ -15,16 +15,27 @@ export class InParts {
   readonly #pieces: readonly PartPiece[];
   #opening: Promise<ReadableStream<Uint8Array> | null>;
 
-  constructor(store: PartStore, image: StoredImage, plan: PartPlan, range: ByteRange) {
+  /**
+   * Opens a part of an image from its manifest, which is read.
+   * @returns null when its first bytes can't be had
+   * @throws whatever R2 throws twice
+   */
+  static async open(
+    { objects, parts }: { readonly objects: ObjectStore; readonly parts: PartStore },
+    manifest: OpenImage,
+    range: ByteRange,
+  ): Promise<InParts | null> {
+    const plan = await objects.readPlan(manifest);
+    if (plan === null) return null;
+    const inParts = new InParts(parts, manifest.image, plan, range);
+    return (await inParts.#opening) === null ? null : inParts;
+  }
+
+  private constructor(store: PartStore, image: StoredImage, plan: PartPlan, range: ByteRange) {
     this.#store = store;
     this.#image = image;
     this.#pieces = piecesOf(plan, image.size, range.from, range.to);
     this.#opening = this.#open(0);
-  }
-
-  /** Whether the first part is there. @throws whatever R2 throws twice */
-  async isThere(): Promise<boolean> {
-    return (await this.#opening) !== null;
   }
 
   /** Sends all of it; the writable stays open. @throws PartMissing, whatever R2 or the client's side throw */

@@ -32,9 +32,7 @@ export async function openKept(
       return null;
     }
     if (open.image.kind === "image") return open.body;
-    const plan = await objects.readPlan(open);
-    const inParts = plan === null ? null : new InParts(parts, open.image, plan, range);
-    return inParts !== null && (await inParts.isThere()) ? inParts : null;
+    return await InParts.open({ objects, parts }, open, range);
   } catch (cause) {
     log.error("store.unavailable", cause, { image_id: subject.imageId });
     return null;

@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { bucketBut } from "../support/bindings.ts";
 import { fillEnv } from "../support/fill-env.ts";
+import { SOON } from "../support/fills.ts";
 import { keptImage } from "../support/kept.ts";
 import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
@@ -21,7 +22,6 @@ import {
 import { emptyStore, putByHand } from "../support/store.ts";
 
 const SIZE = 600_000;
-const SOON = { timeout: 50_000, interval: 50 };
 const file = (id: string) => `GET /v2/images/${id}/file`;
 
 keepLines();

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { clean } from "../../src/upkeep/clean.ts";
 import { fillClient, fillStub } from "../support/bindings.ts";
 import { fillEnv } from "../support/fill-env.ts";
-import { RANDOM_ACCESS } from "../support/fills.ts";
+import { RANDOM_ACCESS, SOON } from "../support/fills.ts";
 import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import {
@@ -25,7 +25,6 @@ import { emptyCatalog, emptyStore, keysOf, putByHand, room } from "../support/st
 import { NEVER, upkeepTools } from "../support/upkeep.ts";
 
 const SIZE = 600_000;
-const SOON = { timeout: 50_000, interval: 50 };
 const NOTHING = { attempts: 0, released: 0, rows: 0, adopted: 0, foreign: 0, finished: true };
 const run = () => clean(upkeepTools({}, { now: Date.now }), NEVER);
 const file = (id: string) => `GET /v2/images/${id}/file`;

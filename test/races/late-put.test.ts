@@ -1,11 +1,20 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { bucketBut, fillClient, resetFill, sliceOf } from "../support/bindings.ts";
 import { CALM, fillEnv } from "../support/fill-env.ts";
-import { bytesOf, expectKept, expectNothingLeft, SOON, slicesOf, startReaders, takeData } from "../support/fills.ts";
+import {
+  bytesOf,
+  expectKept,
+  expectNothingLeft,
+  SOON,
+  slicesOf,
+  slowImage,
+  startReaders,
+  takeData,
+} from "../support/fills.ts";
 import { type HeldPut, holdPutsOf } from "../support/holding.ts";
 import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
-import { bindings, createImage, type Image, setFaults, settled } from "../support/scenario.ts";
+import { bindings, createImage, setFaults, settled } from "../support/scenario.ts";
 
 const SIZE = 3_000_000;
 const lines = keepLines();
@@ -14,16 +23,10 @@ afterEach(() => {
   fillEnv.changes = CALM;
 });
 
-async function slowImage(rate = 2_000_000): Promise<Image> {
-  const image = await createImage({ size: SIZE });
-  await setFaults(image.id, { rate });
-  return image;
-}
-
 describe("a put of a former life of the Fill that lands late", () => {
   it("before the next life's put of the same slice, with the same bytes, is that slice", async () => {
     const held = holdPutsOf(9);
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     const readers = await startReaders(image, 2);
     await expect.poll(() => held.length, SOON).toBe(1);
     await resetFill(image.id);
@@ -36,7 +39,7 @@ describe("a put of a former life of the Fill that lands late", () => {
 
   it("before the next life's put of the same slice, with other bytes, ends the attempt", async () => {
     const held = holdPutsOf(9);
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     const readers = await startReaders(image, 2);
     await expect.poll(() => held.length, SOON).toBe(1);
     await resetFill(image.id);
@@ -57,7 +60,7 @@ describe("a put of a former life of the Fill that lands late", () => {
 
   it("behind the next life's put of the same slice changes nothing", async () => {
     const held = holdPutsOf(9);
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     const readers = await startReaders(image, 2);
     await expect.poll(() => held.length, SOON).toBe(1);
     await resetFill(image.id);
@@ -76,7 +79,7 @@ describe("a put of a former life of the Fill that lands late", () => {
 describe("a put of a dropped attempt that lands late", () => {
   it("is none of the next attempt's, whose readers get their image, and is removed", async () => {
     const held = holdPutsOf(9);
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     const first = await startReader(image.id);
     await expect.poll(() => held.length, SOON).toBe(1);
     // It waits for the put that hangs, and is asked again of the object that comes then.

@@ -1,38 +1,19 @@
 /** A put whose answer was lost (docs/fills.md): looked for before it is tried again. */
 import { afterEach, describe, expect, it } from "vitest";
-import { bucketBut } from "../support/bindings.ts";
+import { fillsHave, isSlice, type Put, realPut } from "../support/fill-bucket.ts";
 import { CALM, fillEnv } from "../support/fill-env.ts";
-import { expectKept, expectOnce, startReaders } from "../support/fills.ts";
+import { expectKept, expectOnce, slowImage, startReaders } from "../support/fills.ts";
 import { keepLines } from "../support/lines.ts";
 import { expectImage } from "../support/readers.ts";
-import { bindings, createImage, type Image, setFaults } from "../support/scenario.ts";
 
 const SIZE = 2_000_000;
 keepLines();
 
-type Put = (...put: Parameters<R2Bucket["put"]>) => Promise<R2Object | null>;
-
-const isSlice = (key: string) => key.startsWith("fills/");
 const broken = () => Promise.reject(new Error("R2 is down"));
-
-/** From now on Fills have this in the place of the bucket. */
-function fillsHave(replaced: Parameters<typeof bucketBut>[0]): void {
-  fillEnv.changes = { ...CALM, BUCKET: bucketBut(replaced) };
-}
-
-function realPut(...put: Parameters<R2Bucket["put"]>): Promise<R2Object | null> {
-  return bindings.BUCKET.put(...put);
-}
 
 afterEach(() => {
   fillEnv.changes = CALM;
 });
-
-async function slowImage(): Promise<Image> {
-  const image = await createImage({ size: SIZE });
-  await setFaults(image.id, { rate: 2_000_000 });
-  return image;
-}
 
 describe("a store whose put of a slice", () => {
   it("is done, but whose answer is lost, has that slice", async () => {
@@ -44,7 +25,7 @@ describe("a store whose put of a slice", () => {
       return broken();
     };
     fillsHave({ put });
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     for (const reader of await startReaders(image, 4)) await expectImage(reader, image);
     await expectOnce(image);
     await expectKept(image);
@@ -56,7 +37,7 @@ describe("a store whose put of the object", () => {
     let failed = 0;
     const put: Put = (key, ...rest) => (isSlice(key) || failed++ > 0 ? realPut(key, ...rest) : broken());
     fillsHave({ put });
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     for (const reader of await startReaders(image, 3)) await expectImage(reader, image);
     await expectOnce(image);
     await expectKept(image);
@@ -72,7 +53,7 @@ describe("a store whose put of the object", () => {
       return broken();
     };
     fillsHave({ put });
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     for (const reader of await startReaders(image, 3)) await expectImage(reader, image);
     await expectOnce(image);
     await expectKept(image);

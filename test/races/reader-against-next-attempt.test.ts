@@ -3,11 +3,11 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { fillClient } from "../support/bindings.ts";
 import { CALM, fillEnv } from "../support/fill-env.ts";
-import { expectKept, SOON, takeData } from "../support/fills.ts";
+import { expectKept, SOON, slowImage, takeData } from "../support/fills.ts";
 import { Holding } from "../support/holding.ts";
 import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
-import { createImage, type Image, setFaults, settled } from "../support/scenario.ts";
+import { setFaults, settled } from "../support/scenario.ts";
 
 const SIZE = 3_000_000;
 keepLines();
@@ -16,15 +16,9 @@ afterEach(() => {
   fillEnv.changes = CALM;
 });
 
-async function slowImage(rate = 2_000_000): Promise<Image> {
-  const image = await createImage({ size: SIZE });
-  await setFaults(image.id, { rate });
-  return image;
-}
-
 describe("a reader of an attempt that is gone", () => {
   it("that has bytes of it is cut when it asks during the next one, which others get", async () => {
-    const image = await slowImage(1_000_000);
+    const image = await slowImage({ size: SIZE }, 1_000_000);
     // Its third question is one with bytes sent.
     const holding = new Holding((ask) => ask.sent);
     const old = await startReader(image.id, { env: holding.env });
@@ -42,7 +36,7 @@ describe("a reader of an attempt that is gone", () => {
   });
 
   it("that has no bytes of it yet begins with the next one", async () => {
-    const image = await slowImage(1_000_000);
+    const image = await slowImage({ size: SIZE }, 1_000_000);
     const holding = new Holding((ask) => ask.attempt !== null && !ask.sent);
     const range = { range: `bytes=${SIZE - 10}-` };
     const joining = startReader(image.id, { env: holding.env, headers: range });
@@ -61,7 +55,7 @@ describe("a reader of an attempt that is gone", () => {
   });
 
   it("and slow does not move over to the object of another attempt", async () => {
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     const holding = new Holding((ask) => ask.sent);
     const slow = await startReader(image.id, { env: holding.env });
     await expect.poll(() => holding.held, SOON).toBe(1);

@@ -3,11 +3,11 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { bucketBut, resetFill } from "../support/bindings.ts";
 import { CALM, fillEnv } from "../support/fill-env.ts";
-import { bytesOf, expectNothingLeft, SOON, startReaders } from "../support/fills.ts";
+import { bytesOf, deleteImage, expectGone, SOON, startReaders } from "../support/fills.ts";
 import type { HeldPut } from "../support/holding.ts";
 import { keepLines } from "../support/lines.ts";
 import { expectImage } from "../support/readers.ts";
-import { ask, bindings, createImage, type Image, settled, takeCalls } from "../support/scenario.ts";
+import { bindings, createImage, settled, takeCalls } from "../support/scenario.ts";
 
 const SIZE = 3_000_000;
 keepLines();
@@ -15,18 +15,6 @@ keepLines();
 afterEach(() => {
   fillEnv.changes = CALM;
 });
-
-async function deleteImage(image: Image): Promise<void> {
-  const response = await ask(`/v2/images/${image.id}`, { method: "DELETE" });
-  expect(response.status).toBe(204);
-}
-
-async function expectGone(image: Image): Promise<void> {
-  await expectNothingLeft(image);
-  const response = await ask(`/v2/images/${image.id}/file`);
-  expect(response.status).toBe(404);
-  await response.arrayBuffer();
-}
 
 describe("an image that is deleted", () => {
   it("while the one put runs: what the put stores goes as well", async () => {

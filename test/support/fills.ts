@@ -4,7 +4,19 @@ import type { Env } from "../../src/settings.ts";
 import { fillClient } from "./bindings.ts";
 import { bindings } from "./env.ts";
 import { type Reader, type ReaderOptions, startReader } from "./readers.ts";
-import { ask, asks, asksV1, type Image, isCommitted, type OriginCall, say, settled, takeCalls } from "./scenario.ts";
+import {
+  ask,
+  asks,
+  asksV1,
+  createImage,
+  type Image,
+  isCommitted,
+  type OriginCall,
+  say,
+  setFaults,
+  settled,
+  takeCalls,
+} from "./scenario.ts";
 
 /** The waits of these tests, which end as soon as what is waited for is there. */
 export const SOON = { timeout: 50_000, interval: 50 };
@@ -129,4 +141,25 @@ export async function remembered(image: Image, options: ReaderOptions = {}): Pro
 /** So many downloads of one image at once. */
 export function startReaders(image: Image, count: number, options: ReaderOptions = {}): Promise<Reader[]> {
   return Promise.all(Array.from({ length: count }, () => startReader(image.id, options)));
+}
+
+/** An image whose data the origin sends slowly enough for a test to be in the middle of it. @param rate bytes per second */
+export async function slowImage(options: Parameters<typeof createImage>[0], rate = 2_000_000): Promise<Image> {
+  const image = await createImage(options);
+  await setFaults(image.id, { rate });
+  return image;
+}
+
+/** Deletes an image through the edge. */
+export async function deleteImage({ id }: Pick<Image, "id">): Promise<void> {
+  const response = await ask(`/v2/images/${id}`, { method: "DELETE" });
+  expect(response.status).toBe(204);
+}
+
+/** Waits until nothing is left of a deleted image, and the origin's 404 is the answer. */
+export async function expectGone(image: Pick<Image, "id">): Promise<void> {
+  await expectNothingLeft(image);
+  const response = await ask(`/v2/images/${image.id}/file`);
+  expect(response.status).toBe(404);
+  await response.arrayBuffer();
 }

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fillClient } from "../../support/bindings.ts";
 import { CALM, fillEnv } from "../../support/fill-env.ts";
-import { takeData } from "../../support/fills.ts";
+import { SOON, takeData } from "../../support/fills.ts";
 import { keysOf } from "../../support/kept.ts";
 import { keepLines } from "../../support/lines.ts";
 import { expectImage, startReader } from "../../support/readers.ts";
@@ -10,7 +10,6 @@ import { bindings, createImage, download, type Image, settled, trueBytes } from 
 
 const SLICE = 512 * 1024;
 const SIZE = 4 * SLICE + 7;
-const SOON = { timeout: 50_000, interval: 50 };
 const lines = keepLines();
 
 beforeEach(() => {

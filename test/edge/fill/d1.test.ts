@@ -7,12 +7,13 @@ import {
   expectOnce,
   keysOf,
   SOON,
+  slowImage,
   startReaders,
   takeData,
 } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import { expectImage, startReader } from "../../support/readers.ts";
-import { bindings, createImage, type Image, setFaults, settled } from "../../support/scenario.ts";
+import { bindings, createImage, setFaults, settled } from "../../support/scenario.ts";
 
 const SIZE = 2_000_000;
 const lines = keepLines();
@@ -49,12 +50,6 @@ class Switch {
   }
 }
 
-async function slowImage(): Promise<Image> {
-  const image = await createImage({ size: SIZE });
-  await setFaults(image.id, { rate: 2_000_000 });
-  return image;
-}
-
 describe("while D1 is down", () => {
   it.each(["fails", "hangs"] as const)(
     "because it %s a fill runs, is shared, and is kept when D1 is back",
@@ -62,7 +57,7 @@ describe("while D1 is down", () => {
       const d1 = new Switch();
       d1.down = down;
       fillEnv.changes = { ...CALM, CATALOG: d1.catalog };
-      const image = await slowImage();
+      const image = await slowImage({ size: SIZE });
       const readers = await startReaders(image, 12, { env: { CATALOG: d1.catalog } });
       for (const reader of readers) await expectImage(reader, image);
       await expectOnce(image);

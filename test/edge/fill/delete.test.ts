@@ -1,10 +1,19 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { fillClient } from "../../support/bindings.ts";
 import { CALM, fillEnv } from "../../support/fill-env.ts";
-import { bytesOf, expectKept, expectNothingLeft, SOON, startReaders, takeData } from "../../support/fills.ts";
+import {
+  bytesOf,
+  deleteImage,
+  expectGone,
+  expectKept,
+  expectNothingLeft,
+  SOON,
+  startReaders,
+  takeData,
+} from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import { expectImage } from "../../support/readers.ts";
-import { ask, createImage, type Image, setFaults, settled, takeCalls } from "../../support/scenario.ts";
+import { createImage, setFaults, settled, takeCalls } from "../../support/scenario.ts";
 
 const SIZE = 3_000_000;
 keepLines();
@@ -12,18 +21,6 @@ keepLines();
 afterEach(() => {
   fillEnv.changes = CALM;
 });
-
-async function deleteImage(image: Image): Promise<void> {
-  const response = await ask(`/v2/images/${image.id}`, { method: "DELETE" });
-  expect(response.status).toBe(204);
-}
-
-async function expectGone(image: Image): Promise<void> {
-  await expectNothingLeft(image);
-  const response = await ask(`/v2/images/${image.id}/file`);
-  expect(response.status).toBe(404);
-  await response.arrayBuffer();
-}
 
 describe("an image that is deleted", () => {
   it("while it is being filled: its readers get all of it or a cut, and nothing is left", async () => {

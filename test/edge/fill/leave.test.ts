@@ -7,25 +7,20 @@ import {
   RANDOM_ACCESS,
   rangesOf,
   slicesOf,
+  slowImage,
   startReaders,
   takeData,
 } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import { expectImage, startReader } from "../../support/readers.ts";
-import { atOrigin, createImage, type Image, setFaults, settled } from "../../support/scenario.ts";
+import { atOrigin, createImage, setFaults, settled } from "../../support/scenario.ts";
 
 const SIZE = 3_000_000;
 const lines = keepLines();
 
-async function slowImage(): Promise<Image> {
-  const image = await createImage({ size: SIZE });
-  await setFaults(image.id, { rate: 1_500_000 });
-  return image;
-}
-
 describe("a client that leaves", () => {
   it.each([20, 50, 99])("at %i percent, the first one that came, takes nothing from the others", async (percent) => {
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE }, 1_500_000);
     const first = await startReader(image.id, { leaveAt: (SIZE * percent) / 100 });
     const others = await startReaders(image, 3);
     expect(await first.ended).toBe("left");
@@ -35,7 +30,7 @@ describe("a client that leaves", () => {
   });
 
   it.each([20, 99])("alone, at %i percent, does not end the fill", async (percent) => {
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE }, 1_500_000);
     const first = await startReader(image.id, { leaveAt: (SIZE * percent) / 100 });
     expect(await first.ended).toBe("left");
     await expectKept(image);
@@ -47,7 +42,7 @@ describe("a client that leaves", () => {
   });
 
   it("with all the others does not end the fill", async () => {
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE }, 1_500_000);
     const readers = await startReaders(image, 5);
     await Promise.all(readers.map((reader) => reader.has(SIZE * 0.2)));
     for (const reader of readers) reader.leave();
@@ -57,7 +52,7 @@ describe("a client that leaves", () => {
   });
 
   it("one after the other leaves the last one its image", async () => {
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE }, 1_500_000);
     const readers = await Promise.all(
       [0.2, 0.4, 0.6, 2].map((part) => startReader(image.id, { leaveAt: SIZE * part })),
     );

@@ -2,10 +2,10 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { bucketBut, fillClient } from "../../support/bindings.ts";
 import { CALM, fillEnv } from "../../support/fill-env.ts";
-import { expectKept, expectOnce, SOON } from "../../support/fills.ts";
+import { expectKept, expectOnce, SOON, slowImage } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import { expectImage, startReader } from "../../support/readers.ts";
-import { bindings, createImage, type Image, setFaults, takeCalls } from "../../support/scenario.ts";
+import { bindings, takeCalls } from "../../support/scenario.ts";
 
 keepLines();
 
@@ -13,15 +13,9 @@ afterEach(() => {
   fillEnv.changes = CALM;
 });
 
-async function slowImage(): Promise<Image> {
-  const image = await createImage({ size: 2_000_000 });
-  await setFaults(image.id, { rate: 1_500_000 });
-  return image;
-}
-
 describe("an attempt that begins", () => {
   it("while a removal looks at R2 is not taken from its readers", async () => {
-    const image = await slowImage();
+    const image = await slowImage({ size: 2_000_000 }, 1_500_000);
     const held = Promise.withResolvers<void>();
     let looks = 0;
     const head = async (key: string) => {
@@ -41,7 +35,7 @@ describe("an attempt that begins", () => {
   });
 
   it("while its Fill looks whether it is over is not forgotten", async () => {
-    const image = await slowImage();
+    const image = await slowImage({ size: 2_000_000 }, 1_500_000);
     const held = Promise.withResolvers<null>();
     let looks = 0;
     const CATALOG = new Proxy(bindings.CATALOG, {

@@ -4,6 +4,7 @@ import type { FillState } from "../../../src/fill/object/state.ts";
 import { fillClient, fillStub } from "../../support/bindings.ts";
 import { expectRoom, slicesOf, smallEdge, storedIds } from "../../support/cap.ts";
 import { fillEnv } from "../../support/fill-env.ts";
+import { SOON } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import {
   advance,
@@ -32,7 +33,6 @@ import {
 import { keysOf, room } from "../../support/store.ts";
 
 const MB = 1_000_000;
-const SOON = { timeout: 50_000, interval: 50 };
 const MINUTE = 60_000;
 const MISMATCH = "the origin's data does not match the image's digest";
 const lines = keepLines();

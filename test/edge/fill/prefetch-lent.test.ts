@@ -2,6 +2,7 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fillStub } from "../../support/bindings.ts";
 import { slicesOf, smallEdge } from "../../support/cap.ts";
+import { SOON } from "../../support/fills.ts";
 import {
   advance,
   backgroundCalls,
@@ -19,7 +20,6 @@ import { bindings, committed, createImage, loggedName, setFaults } from "../../s
 import { TABLES } from "../../support/store.ts";
 
 const MB = 1_000_000;
-const SOON = { timeout: 50_000, interval: 50 };
 const NO_RIGHTS = "nobody's rights to fetch it with: set service credentials, or queue it again";
 
 describe("without an account of the edge's own", () => {

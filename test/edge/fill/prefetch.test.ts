@@ -3,6 +3,7 @@ import type { Progress } from "../../../src/fill/protocol.ts";
 import type { Env } from "../../../src/settings.ts";
 import { fillClient } from "../../support/bindings.ts";
 import { catalog, expectRoom, slicesOf, smallEdge, storedIds } from "../../support/cap.ts";
+import { SOON } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import { catalogThat } from "../../support/manage.ts";
 import {
@@ -30,7 +31,6 @@ import {
 import { keysOf } from "../../support/store.ts";
 
 const MB = 1_000_000;
-const SOON = { timeout: 50_000, interval: 50 };
 const attemptOf = async ({ id }: Image) => (await catalog.after("", 99)).find(({ imageId }) => imageId === id)?.attempt;
 
 keepLines();

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Env } from "../../../src/settings.ts";
 import { bucketBut, sliceOf } from "../../support/bindings.ts";
+import { fillsHave, isSlice, type Put, realPut } from "../../support/fill-bucket.ts";
 import { CALM, fillEnv } from "../../support/fill-env.ts";
 import {
   bytesOf,
@@ -8,32 +9,22 @@ import {
   expectKept,
   expectNothingLeft,
   expectOnce,
+  slowImage,
   startReaders,
   takeData,
 } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import { expectImage } from "../../support/readers.ts";
-import { bindings, createImage, type Image, setFaults, settled } from "../../support/scenario.ts";
+import { bindings, createImage, type Image, settled } from "../../support/scenario.ts";
 import { FAILED_MS } from "../../support/times.ts";
 
 const SIZE = 2_000_000;
 const lines = keepLines();
 
-type Put = (...put: Parameters<R2Bucket["put"]>) => Promise<R2Object | null>;
 type Get = (key: string, options?: R2GetOptions) => Promise<R2ObjectBody | R2Object | null>;
 
-const isSlice = (key: string) => key.startsWith("fills/");
 const broken = () => Promise.reject(new Error("R2 is down"));
 const never = () => new Promise<never>(() => undefined);
-
-/** From now on Fills have this in the place of the bucket. */
-function fillsHave(replaced: Parameters<typeof bucketBut>[0]): void {
-  fillEnv.changes = { ...CALM, BUCKET: bucketBut(replaced) };
-}
-
-function realPut(...put: Parameters<R2Bucket["put"]>): Promise<R2Object | null> {
-  return bindings.BUCKET.put(...put);
-}
 
 /** Readers that get their slices by another way than the Fill. */
 function readersHave(get: Get): Partial<Env> {
@@ -44,12 +35,6 @@ afterEach(() => {
   fillEnv.changes = CALM;
 });
 
-async function slowImage(): Promise<Image> {
-  const image = await createImage({ size: SIZE });
-  await setFaults(image.id, { rate: 2_000_000 });
-  return image;
-}
-
 describe("a store whose put of a slice", () => {
   it("fails once is asked again", async () => {
     const failed = new Set<string>();
@@ -59,7 +44,7 @@ describe("a store whose put of a slice", () => {
       return broken();
     };
     fillsHave({ put });
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     for (const reader of await startReaders(image, 4)) await expectImage(reader, image);
     await expectOnce(image);
     expect(failed.size).toBeGreaterThan(5);
@@ -82,7 +67,7 @@ describe("a store whose put of a slice", () => {
   it("fails from the middle on gives all of them the rest from the origin, behind what they have", async () => {
     const put: Put = (key, ...rest) => (isSlice(key) && sliceOf(key) >= 9 ? broken() : realPut(key, ...rest));
     fillsHave({ put });
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     const readers = await startReaders(image, 3);
     for (const reader of readers) {
       const ending = await reader.ended;
@@ -102,7 +87,7 @@ describe("a store whose put of a slice", () => {
       return never();
     };
     fillsHave({ put });
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     const readers = await startReaders(image, 3);
     for (const reader of readers) await expectImage(reader, image);
     expect(hung).toBe(1);
@@ -145,7 +130,7 @@ describe("a store whose get of a slice", () => {
       failed.add(key);
       return broken();
     };
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     const [reader] = await startReaders(image, 1, { env: readersHave(get) });
     if (reader !== undefined) await expectImage(reader, image);
     await expectOnce(image);
@@ -156,7 +141,7 @@ describe("a store whose get of a slice", () => {
   it.each([0, 5, 10])("fails always for one reader, at slice %i, costs the others nothing", async (slice) => {
     const get: Get = (key, options) =>
       isSlice(key) && sliceOf(key) === slice ? broken() : bindings.BUCKET.get(key, options ?? {});
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     const others = await startReaders(image, 2);
     const [unlucky] = await startReaders(image, 1, { env: readersHave(get) });
     for (const reader of others) await expectImage(reader, image);
@@ -170,7 +155,7 @@ describe("a store whose get of a slice", () => {
   it("hangs for one reader costs the others nothing", async () => {
     const get: Get = (key, options) =>
       isSlice(key) && sliceOf(key) === 3 ? never() : bindings.BUCKET.get(key, options ?? {});
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     const [unlucky] = await startReaders(image, 1, { env: readersHave(get) });
     const others = await startReaders(image, 2);
     for (const reader of others) {
@@ -186,7 +171,7 @@ describe("a store whose get of a slice", () => {
 
 describe("a slice that is missing", () => {
   it("for those who have bytes is a cut, for others another attempt, and never a download without an end", async () => {
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     const readers = await startReaders(image, 3);
     await Promise.all(readers.map((reader) => reader.has(300_000)));
     const late = await startReaders(image, 1, {
@@ -230,7 +215,7 @@ describe("a slice that is missing", () => {
 describe("a store whose put of the object", () => {
   it("fails always leaves nothing, and all of them have their image", async () => {
     fillsHave({ put: ((key, ...rest) => (isSlice(key) ? realPut(key, ...rest) : broken())) satisfies Put });
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     for (const reader of await startReaders(image, 3)) await expectImage(reader, image);
     await expectOnce(image);
     await expectNothingLeft(image);
@@ -240,7 +225,7 @@ describe("a store whose put of the object", () => {
     let hung = 0;
     const put: Put = (key, ...rest) => (isSlice(key) || hung++ > 0 ? realPut(key, ...rest) : never());
     fillsHave({ put });
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     for (const reader of await startReaders(image, 3)) await expectImage(reader, image);
     await expectOnce(image);
     await expectKept(image);

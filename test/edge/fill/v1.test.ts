@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { CALM, fillEnv } from "../../support/fill-env.ts";
-import { bytesOf, costOf, expectKept, objectPut, takeData } from "../../support/fills.ts";
+import { bytesOf, costOf, expectKept, objectPut, slowImage, takeData } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import { expectImage, type ReaderOptions, startReader } from "../../support/readers.ts";
 import { bindings, createImage, type Image, setFaults, settled } from "../../support/scenario.ts";
@@ -13,15 +13,9 @@ const SIZE = 3_000_000;
 const v1 = { api: "v1" } as const;
 keepLines();
 
-async function slowImage(options: object = {}): Promise<Image> {
-  const image = await createImage({ size: SIZE, ...options });
-  await setFaults(image.id, { rate: 2_000_000 });
-  return image;
-}
-
 describe("a fill that a v2 download began", () => {
   it("is shared by v1 downloads, also by those that come while all is stored", async () => {
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     const first = await startReader(image.id);
     await first.has(300_000);
     const other = await startReader(image.id, v1);
@@ -40,7 +34,7 @@ describe("a fill that a v2 download began", () => {
   });
 
   it("goes on under the right of a v1 download", async () => {
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     await setFaults(image.id, { rate: 2_000_000, cutAt: 1_500_000, cutTimes: 1 });
     const first = await startReader(image.id, { leaveAt: 300_000 });
     const other = await startReader(image.id, v1);
@@ -52,7 +46,7 @@ describe("a fill that a v2 download began", () => {
   });
 
   it("whose digest does not agree is cut for the v1 downloads as well, though their MD5 would", async () => {
-    const image = await slowImage({ overrides: { os_hash_value: "0".repeat(128) } });
+    const image = await slowImage({ size: SIZE, overrides: { os_hash_value: "0".repeat(128) } });
     const first = await startReader(image.id);
     await first.has(300_000);
     const other = await startReader(image.id, v1);
@@ -100,7 +94,7 @@ describe("an image that is kept in parts", () => {
 
 describe("a fill that a v1 download began", () => {
   it("is shared by other v1 downloads, and kept by the MD5", async () => {
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     const first = await startReader(image.id, v1);
     await first.has(300_000);
     const other = await startReader(image.id, v1);
@@ -115,7 +109,7 @@ describe("a fill that a v1 download began", () => {
   });
 
   it("is not enough for a v2 download, which goes alone through the gate of its own digest", async () => {
-    const image = await slowImage();
+    const image = await slowImage({ size: SIZE });
     // Slow enough for another one to come while it runs, on any machine.
     await setFaults(image.id, { rate: 600_000 });
     const first = await startReader(image.id, v1);

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { runUpkeep } from "../../../src/upkeep/cron.ts";
 import { fillClient } from "../../support/bindings.ts";
+import { SOON } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import { cacheList, expectEmpty, expectJson, manage } from "../../support/manage.ts";
 import { edgeBefore, ownOrigin } from "../../support/own-origin.ts";
@@ -29,7 +30,6 @@ import {
 import { unreachableFills } from "../../support/upkeep.ts";
 
 const lines = keepLines();
-const SOON = { timeout: 50_000, interval: 50 };
 let cached: string[] = [];
 let queued: string[] = [];
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { runUpkeep } from "../../../src/upkeep/cron.ts";
+import { SOON } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import { cacheList, entryOf, expectEmpty, expectRefusal, MESSAGES, manage, manageIn } from "../../support/manage.ts";
 import { edgeBefore, sharedOrigin } from "../../support/own-origin.ts";
@@ -29,7 +30,6 @@ beforeEach(emptyStore);
 const fetched = (id: string) => [...record(id), ...record(id), `GET /v2/images/${id}/file`];
 const record = (id: string) => [`GET /v2/images/${id}`];
 const queuedImages = async () => (await cacheList()).queued_images;
-const SOON = { timeout: 50_000, interval: 50 };
 
 async function put(id: string): Promise<void> {
   await expectEmpty(await manage(`PUT /v2/cache/${id}`), 202);

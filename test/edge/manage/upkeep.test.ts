@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { SOON } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import { cacheList, expectEmpty, expectJson, manage } from "../../support/manage.ts";
 import { startReader } from "../../support/readers.ts";
@@ -26,7 +27,6 @@ import {
 } from "../../support/store.ts";
 
 keepLines();
-const SOON = { timeout: 50_000, interval: 50 };
 
 beforeEach(emptyStore);
 

@@ -15,6 +15,7 @@ import {
   smallEdge,
   storedIds,
 } from "../../support/cap.ts";
+import { SOON } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import { catalogThat } from "../../support/manage.ts";
 import { expectImage, startReader } from "../../support/readers.ts";
@@ -31,7 +32,6 @@ import {
 import { keysOf, objectKeys, storeImage, use } from "../../support/store.ts";
 
 const MB = 1_000_000;
-const SOON = { timeout: 50_000, interval: 50 };
 const lines = keepLines();
 let edge: SmallEdge;
 

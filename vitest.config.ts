@@ -16,7 +16,10 @@ dropRuntimeNoise();
 // wrangler.toml names it, and no test inside workerd needs what `npm run build:page` puts there.
 mkdirSync("dist/page", { recursive: true });
 
+/** Test files at a time. Those that run the whole Worker wait most of the time: for slow origins, for pauses, for retries. */
 const WORKERS = 10;
+/** Those that only compute, before the others: more of them would cost the start of a workerd each, and gain nothing on two cores. */
+const FEW = { maxWorkers: 3, sequence: { groupOrder: 0 } };
 const wrangler = { configPath: "./wrangler.toml" };
 
 /** itty-router's source map names a source that its package has not, and Vite says so in each run. */
@@ -29,17 +32,8 @@ const noSourceMap: Plugin = {
   },
 };
 
-/**
- * Tests in which an origin is asked for a part of an image whose store may not be able to read from the middle: run in both
- * kinds. All others ask it the same in both, and get the same.
- */
-const DEPENDS_ON_STORE = [
-  "test/invariants/4-*.test.ts",
-  "test/races/{fill-against-clean,late-put}.test.ts",
-  "test/edge/fill/{leave,origin-faults,pull,ranges,restart,slow-origin,v1}.test.ts",
-];
 /** All that runs the whole Worker. */
-const EDGE = ["test/invariants/*.test.ts", "test/races/*.test.ts", "test/edge/**/*.test.ts"];
+const EDGE = ["test/{invariants,races,sequential}/*.test.ts", "test/edge/**/*.test.ts"];
 
 /** A module of times of which test/support has shorter ones. */
 function shorter(file: string): { find: RegExp; replacement: string } {
@@ -47,8 +41,8 @@ function shorter(file: string): { find: RegExp; replacement: string } {
   return { find: new RegExp(`^\\./${file.replaceAll(".", "\\.")}$`), replacement };
 }
 
-/** The whole Worker in front of a demo origin whose store can read from the middle, as files can, or not, as Ceph. */
-function edge(name: string, randomAccess: boolean, include: string[]): TestProjectInlineConfiguration {
+/** The whole Worker in front of a demo origin. */
+function edge(): TestProjectInlineConfiguration {
   let workers = 0;
   return {
     plugins: [
@@ -73,12 +67,13 @@ function edge(name: string, randomAccess: boolean, include: string[]): TestProje
     // Pauses of fills and figures, without which most tests would wait for seconds.
     resolve: { alias: [shorter("times.ts"), shorter("tally-times.ts")] },
     test: {
-      name,
-      include,
-      provide: { randomAccess, originCount: WORKERS },
+      name: "edge",
+      include: EDGE,
+      provide: { originCount: WORKERS },
       globalSetup: ["test/support/node/origin-setup.ts"],
-      setupFiles: ["test/support/afresh.ts", "test/support/migrate.ts"],
-      sequence: { setupFiles: "list" },
+      setupFiles: ["test/support/bytes.ts", "test/support/afresh.ts", "test/support/migrate.ts"],
+      maxWorkers: WORKERS,
+      sequence: { setupFiles: "list", groupOrder: 1 },
       // A busy machine is no failure: what is waited for has 50 s (test/support/fills.ts).
       testTimeout: 60_000,
       isolate: false,
@@ -90,8 +85,6 @@ export default defineConfig({
   test: {
     // What is logged is shown of a test that fails.
     silent: "passed-only",
-    // Most of the time is spent waiting: for slow origins, for pauses, for retries.
-    maxWorkers: WORKERS,
     projects: [
       {
         plugins: [
@@ -112,12 +105,12 @@ export default defineConfig({
           testTimeout: 30_000,
           // They keep nothing that another file could trip over, and a workerd for each would take most of the time.
           isolate: false,
+          ...FEW,
         },
       },
-      edge("edge", true, EDGE),
-      edge("edge-sequential", false, DEPENDS_ON_STORE),
-      { test: { name: "check", include: ["test/check/**/*.test.ts"], testTimeout: 30_000 } },
-      { test: { name: "demo", include: ["test/{demo-origin,contract}/**/*.test.ts"], testTimeout: 30_000 } },
+      edge(),
+      { test: { ...FEW, name: "check", include: ["test/check/**/*.test.ts"], testTimeout: 30_000 } },
+      { test: { ...FEW, name: "demo", include: ["test/{demo-origin,contract}/**/*.test.ts"], testTimeout: 30_000 } },
       { test: { name: "large", include: ["test/large/**/*.test.ts"] } },
       {
         test: {

@@ -16,7 +16,7 @@ export interface Shared {
   /** What the Keystone catalogue names as Glance; null: this origin itself. */
   readonly imageEndpoint: string | null;
   /** Whether the store can read from the middle of an image, where an image's faults don't say. */
-  readonly randomAccess: boolean;
+  randomAccess: boolean;
   readonly room: Room;
   readonly log: RequestLog;
   /** Where uploaded data goes. */

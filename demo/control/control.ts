@@ -7,6 +7,7 @@
  *     PUT    /_demo/images/{id}/faults   what goes wrong with it from now on; {} clears
  *     PUT    /_demo/keystone             what is wrong or different with the Keystone from now on; {} clears
  *     PUT    /_demo/link                 {rate?, down?}: the line that all downloads share; {} is a fast line that is up
+ *     PUT    /_demo/store             {randomAccess}: whether the store of all images can read from the middle from now on
  *     GET    /_demo/requests             the log; DELETE empties it
  *     DELETE /_demo/tokens/{name}        revokes the token that the log calls so
  *     POST   /_demo/notifications        a receiver of notifications; GET shows what came, DELETE empties it
@@ -36,6 +37,7 @@ export async function control(exchange: Exchange, drop: () => Promise<void>): Pr
   if (token !== undefined) return revoke(exchange, token);
   expectMethod(exchange, "PUT");
   if (path === "/_demo/link") return setLink(exchange);
+  if (path === "/_demo/store") return setStore(exchange);
   if (path === "/_demo/keystone") return putKeystoneFaults(exchange);
   const [, id, faults] = /^\/_demo\/images\/([^/]+)(\/faults)?$/.exec(path) ?? [];
   if (id === undefined) throw notFound();
@@ -71,6 +73,13 @@ async function setLink(exchange: Exchange): Promise<void> {
   replyEmpty(exchange, 204);
 }
 
+async function setStore(exchange: Exchange): Promise<void> {
+  const body = readFields(await readJson(exchange));
+  onlyFields(body, ["randomAccess"]);
+  exchange.namespace.shared.randomAccess = readBoolean(body.randomAccess, "randomAccess");
+  replyEmpty(exchange, 204);
+}
+
 async function putImage(exchange: Exchange, id: string): Promise<void> {
   const image = await generateImage(id, readFields(await readJson(exchange)), exchange.gone);
   const before = exchange.namespace.images.get(id);
@@ -83,7 +92,7 @@ async function putFaults(exchange: Exchange, id: string): Promise<void> {
   const image = exchange.namespace.images.get(id);
   if (image === undefined) throw new HttpError(404, `no image ${id} in this namespace`);
   image.faults = readFaults(readFields(await readJson(exchange)));
-  image.cutsLeft = image.faults.cutTimes ?? Number.POSITIVE_INFINITY;
+  image.cuts = 0;
   replyJson(exchange, 200, image.faults);
 }
 

@@ -28,6 +28,8 @@ export interface Faults {
   readonly cutAt?: number;
   /** So many downloads are cut; without it all are. */
   readonly cutTimes?: number;
+  /** Each cut comes so many bytes behind the one before it. */
+  readonly cutStep?: number;
   /** Nothing is sent from this byte on, but the connection stays open. */
   readonly stallAt?: number;
   /** A ranged request gets 200 and the whole image. */
@@ -55,7 +57,7 @@ export interface Faults {
 /** @throws HttpError 400 that names the wrong field */
 export function readFaults(body: Fields): Faults {
   onlyFields(body, [
-    ...["corruptAt", "shortBy", "longBy", "cutAt", "cutTimes", "stallAt", "ignoreRange", "chunked", "rate"],
+    ...["corruptAt", "shortBy", "longBy", "cutAt", "cutTimes", "cutStep", "stallAt", "ignoreRange", "chunked", "rate"],
     ...["status", "recordStatus", "contentEncoding", "extraHeaders", "recordHeaders", "delayMs", "randomAccess"],
   ]);
   return {
@@ -64,6 +66,7 @@ export function readFaults(body: Fields): Faults {
     ...optional(body, "longBy", (value, name) => readWhole(value, name, 0, MAX_IMAGE_BYTES)),
     ...optional(body, "cutAt", readWhole),
     ...optional(body, "cutTimes", readWhole),
+    ...optional(body, "cutStep", readWhole),
     ...optional(body, "stallAt", readWhole),
     ...optional(body, "ignoreRange", readBoolean),
     ...optional(body, "chunked", readBoolean),

@@ -46,8 +46,8 @@ export interface Image {
   /** Record fields that a test wants told otherwise. */
   readonly overrides: Readonly<Record<string, unknown>>;
   faults: Faults;
-  /** Downloads that are still to be cut by `faults.cutAt`. */
-  cutsLeft: number;
+  /** Downloads that were cut by these faults' `cutAt`. */
+  cuts: number;
 }
 
 export function newImage(
@@ -83,7 +83,7 @@ export function newImage(
     hash: null,
     overrides,
     faults: {},
-    cutsLeft: 0,
+    cuts: 0,
   };
 }
 

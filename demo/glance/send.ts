@@ -44,7 +44,9 @@ async function sendFrom(reader: ContentReader, exchange: Exchange, data: Data): 
   const { start } = data.part;
   const stop = Math.max(start, endOf(data));
   const length = data.fixedLength ? { "Content-Length": String(stop - start) } : {};
-  begin(exchange, data.status, { ...data.headers, ...length });
+  // A client that gives up on what stalls may use its connection again (workerd does), and wait behind it for ever.
+  const once = faults.stallAt === undefined ? {} : { Connection: "close" };
+  begin(exchange, data.status, { ...data.headers, ...length, ...once });
   response.flushHeaders();
 
   const own = new Pacer(faults.rate ?? null);
@@ -83,10 +85,11 @@ function endOf({ image: { faults }, part, content: { size } }: Data): number {
 
 /** The byte at which this download is cut, or infinity. A cut after the last byte shows only where the end is a chunk. */
 function takeCut({ image, part, fixedLength }: Data, stop: number): number {
-  const at = image.faults.cutAt;
-  if (at === undefined || at < part.start || at > stop || (fixedLength && at === stop)) return Number.POSITIVE_INFINITY;
-  if (image.cutsLeft === 0) return Number.POSITIVE_INFINITY;
-  image.cutsLeft--;
+  const { cutAt, cutStep = 0, cutTimes = Number.POSITIVE_INFINITY } = image.faults;
+  if (cutAt === undefined || image.cuts === cutTimes) return Number.POSITIVE_INFINITY;
+  const at = cutAt + image.cuts * cutStep;
+  if (at < part.start || at > stop || (fixedLength && at === stop)) return Number.POSITIVE_INFINITY;
+  image.cuts++;
   return at;
 }
 

@@ -96,6 +96,12 @@ describe("faults", () => {
     expect([third.whole, third.body.length]).toEqual([true, SIZE]);
   });
 
+  test("cutStep cuts each download so much later than the one before it", async () => {
+    const { url } = await faulty({ cutAt: 300_000, cutStep: 1_000, cutTimes: 2 });
+    const lengths = [await raw(url), await raw(url), await raw(url)].map(({ body }) => body.length);
+    expect(lengths).toEqual([300_000, 301_000, SIZE]);
+  });
+
   test("a cut at the image's end leaves out only the end of the chunks", async () => {
     const { url } = await faulty({ cutAt: SIZE, chunked: true });
     const cut = await raw(url);

@@ -1,9 +1,16 @@
 /**
- * Each test file has an empty store, and the Worker's code and so what it remembers afresh, though all files share a few
- * workerds: to start one for each file would take most of the time.
+ * Each test file has an empty store, the Worker's code and so what it remembers afresh, and an origin of its kind, though
+ * all files share a few workerds: to start one for each file would take most of the time.
  */
 import { reset } from "cloudflare:test";
 import { vi } from "vitest";
+import { CONTROL_URL } from "./env.ts";
+import { readsAtRandom } from "./store-kind.ts";
 
 await reset();
 vi.resetModules();
+const response = await fetch(`${CONTROL_URL}/_demo/store`, {
+  method: "PUT",
+  body: JSON.stringify({ randomAccess: readsAtRandom() }),
+});
+if (!response.ok) throw new Error(`the demo origin refused: ${response.status}`);

@@ -1,5 +1,5 @@
 /** What tests of fills look at: what R2 and D1 hold of an image, and what the origin was asked for its data. */
-import { expect, inject } from "vitest";
+import { expect } from "vitest";
 import type { Env } from "../../src/settings.ts";
 import { fillClient } from "./bindings.ts";
 import { bindings } from "./env.ts";
@@ -17,6 +17,7 @@ import {
   settled,
   takeCalls,
 } from "./scenario.ts";
+import { readsAtRandom } from "./store-kind.ts";
 
 /** The waits of these tests, which end as soon as what is waited for is there. */
 export const SOON = { timeout: 50_000, interval: 50 };
@@ -90,8 +91,8 @@ export function bytesOf(calls: readonly OriginCall[]): number {
   return calls.reduce((sum, { status, bytes }) => sum + (status < 300 ? bytes : 0), 0);
 }
 
-/** Whether the origin's store can read from the middle. */
-export const RANDOM_ACCESS = inject("randomAccess");
+/** Whether the origin's store can read from the middle: all files but those of test/sequential/ are about one that can. */
+export const RANDOM_ACCESS = readsAtRandom();
 
 /** The ranges of a pull that goes on at a byte. A store that can't read from the middle refuses it, and is read from byte 0. */
 export function goingOn(at: RegExp): unknown[] {

@@ -11,13 +11,6 @@ import { bindings, CONTROL_URL } from "./env.ts";
 
 export { bindings };
 
-declare module "vitest" {
-  interface ProvidedContext {
-    /** Whether the origin's store can read from the middle: by the project (vitest.config.ts). */
-    randomAccess: boolean;
-  }
-}
-
 export const EDGE_URL = "https://edge.test";
 
 export interface OriginCall {

@@ -1,4 +1,4 @@
-/** The times of a fill, ms, so short that a test can wait for each of them: in the place of src/fill/object/times.ts. */
+/** The measures of a fill, so small that a test can wait for each of them: in the place of src/fill/object/times.ts. */
 
 export const REOPEN_MS = [100, 200, 400] as const;
 export const FAILED_MS = 700;
@@ -13,3 +13,4 @@ export const SLICE_AGAIN_MS = [50, 100, 200];
 export const PUT_MS = 2_000;
 export const BUFFER_MS = 5_000;
 export const ROOM_AGAIN_MS = 300;
+export const RANGE_AHEAD_BYTES = 4 * 2 ** 20;

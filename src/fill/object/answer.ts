@@ -3,9 +3,7 @@
 import type { Answer, Ask, Cut, FillProblem } from "../protocol.ts";
 import { compare, isSame } from "./compare.ts";
 import { type Filling, type FillState, storedBytes } from "./state.ts";
-
-/** Ranges that begin so far behind what is stored wait for it, bytes: a client that reads piece by piece is a reader. */
-export const RANGE_AHEAD_BYTES = 64 * 2 ** 20;
+import { RANGE_AHEAD_BYTES } from "./times.ts";
 
 /** What a reader is told, where the state alone can say. When it asks again is {@link nextTurn}'s. */
 export type Say =

@@ -1,5 +1,5 @@
 /**
- * The times of a fill, ms. In a module of their own, in whose place the tests inside workerd have shorter ones
+ * The measures of a fill: its times, ms, and how far ahead a range may be. In a module of their own, in whose place the tests inside workerd have smaller ones
  * (test/support/times.ts).
  */
 
@@ -29,3 +29,6 @@ export const PUT_MS = 60_000;
 export const BUFFER_MS = 60_000;
 /** When room is asked for again, or a put that waits for it. */
 export const ROOM_AGAIN_MS = 15_000;
+
+/** Ranges that begin so far behind what is stored wait for it, bytes: a client that reads piece by piece is a reader. */
+export const RANGE_AHEAD_BYTES = 64 * 2 ** 20;

@@ -1,4 +1,4 @@
-import { describe, expect, inject, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Env } from "../../../src/settings.ts";
 import { keysOf } from "../../support/kept.ts";
 import { keepLines } from "../../support/lines.ts";
@@ -174,20 +174,6 @@ describe("a part of an image that is not kept", () => {
     expect(new Uint8Array(await response.arrayBuffer())).toEqual((await trueBytes(image.id)).slice(from, to));
     await committed(image.id);
     await expectCalls(...asks(image.id), file(image.id));
-  });
-
-  // Where it can't read from the middle the range waits for the fill: no-random-access.test.ts.
-  it.runIf(inject("randomAccess"))("far ahead of the fill is the origin's own", async () => {
-    const size = 80 * 2 ** 20;
-    const image = await createImage({ size });
-    const range = `bytes=${size - 10}-`;
-    const response = await download(image.id, { headers: { range } });
-    expect(response.status).toBe(206);
-    expect(response.headers.get("cache-status")).toBe("glance-edge; fwd=bypass; detail=range-not-stored");
-    expect((await response.arrayBuffer()).byteLength).toBe(10);
-    await settled();
-    expect(await storedSlices(`fills/${image.id}/`)).toEqual([]);
-    await expectCalls(...asks(image.id), `${file(image.id)} ${range}`);
   });
 });
 

@@ -68,12 +68,13 @@ describe("a client that leaves", () => {
 describe("a token that is revoked while the fill runs under it", () => {
   it("costs the others nothing: the fill asks for theirs", async () => {
     const image = await createImage({ size: SIZE, visibility: "public" });
-    await setFaults(image.id, { rate: 2_000_000, cutAt: 1_800_000, cutTimes: 1 });
+    await setFaults(image.id, { rate: 200_000, cutAt: 1_800_000 });
     const token = await newToken();
     const first = await startReader(image.id, { token });
-    await first.has(300_000);
     const other = await startReader(image.id, { token: "demo" });
     expect(await revoke(token)).toBe(204);
+    // What is under way keeps its cut.
+    await setFaults(image.id, { rate: 4_000_000 });
     await expectImage(other, image);
     // It has its image, or it was cut: never anything else.
     if ((await first.ended) === "whole") await expectImage(first, image);
@@ -89,11 +90,12 @@ describe("a token that is revoked while the fill runs under it", () => {
 
   it("ends in a cut for who is alone, and the next one goes on from there", async () => {
     const image = await createImage({ size: SIZE, visibility: "public" });
-    await setFaults(image.id, { rate: 2_000_000, cutAt: 1_800_000, cutTimes: 1 });
+    await setFaults(image.id, { rate: 200_000, cutAt: 1_800_000 });
     const token = await newToken();
     const first = await startReader(image.id, { token });
-    await first.has(300_000);
     expect(await revoke(token)).toBe(204);
+    // What is under way keeps its cut.
+    await setFaults(image.id, { rate: 4_000_000 });
     expect(await first.ended).toBe("cut");
     await settled();
     await takeData(image);

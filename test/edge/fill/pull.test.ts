@@ -39,7 +39,7 @@ async function jobFor(image: Image, stored = 0, change: Partial<PullJob> = {}): 
     filling: attempt(stored, { ...PLAN, subject, fetched: 0 }),
     rights: { target: { api: "v2", imageId: image.id }, headers: [["x-auth-token", "demo"]] },
     at: { origin: bindings.ORIGIN_URL, publicUrl: null },
-    stallMs: 3_000,
+    stallMs: 30_000,
     slices,
     pool,
     owner: "test",
@@ -144,7 +144,7 @@ describe("a pull from an origin that is right", () => {
   });
 
   it("does not wait for ever for the end of one that has all and does not end", async () => {
-    const pulled = await newJob({ chunked: true, stallAt: SIZE }, { stallMs: 300 });
+    const pulled = await newJob({ chunked: true, stallAt: SIZE }, { stallMs: 2_000 });
     expect(await pull(pulled.job)).toEqual({ end: "complete", fetched: SIZE, firstByteMs: expect.any(Number) });
   });
 

@@ -3,10 +3,9 @@ import { bytesOf, expectKept, RANDOM_ACCESS, rangesOf, takeData } from "../../su
 import { keepLines } from "../../support/lines.ts";
 import { expectImage, startReader } from "../../support/readers.ts";
 import { createImage, download, type Image, setFaults, settled, trueBytes } from "../../support/scenario.ts";
+import { RANGE_AHEAD_BYTES } from "../../support/times.ts";
 
 const SIZE = 3_000_000;
-/** So far behind what is stored a range is a reader of the fill still. */
-const AHEAD = 64 * 2 ** 20;
 keepLines();
 
 interface Part {
@@ -93,9 +92,9 @@ describe("a range of an image that is not kept", () => {
 // Where it can't read from the middle the range waits for the fill: no-random-access.test.ts.
 describe.runIf(RANDOM_ACCESS)("a range far behind what the fill has stored, of an origin that reads at random,", () => {
   it("is the origin's own answer, and begins no fill", async () => {
-    const size = AHEAD + 4_000_000;
+    const size = RANGE_AHEAD_BYTES + 4_000_000;
     const image = await createImage({ size });
-    const from = AHEAD + 1;
+    const from = RANGE_AHEAD_BYTES + 1;
     const got = await part(image, `bytes=${from}-${from + 99}`);
     expect([got.status, got.contentRange]).toEqual([206, `bytes ${from}-${from + 99}/${size}`]);
     expect(got.cacheStatus).toBe("glance-edge; fwd=bypass; detail=range-not-stored");
@@ -105,7 +104,7 @@ describe.runIf(RANDOM_ACCESS)("a range far behind what the fill has stored, of a
   });
 
   it("is the origin's own while a fill runs that is not that far yet, and costs the fill nothing", async () => {
-    const size = AHEAD + 4_000_000;
+    const size = RANGE_AHEAD_BYTES + 4_000_000;
     const image = await createImage({ size });
     await setFaults(image.id, { rate: 500_000 });
     const first = await startReader(image.id);

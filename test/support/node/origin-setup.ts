@@ -13,8 +13,8 @@ export interface Origin {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const { randomAccess = true, originCount = 1 } = project.config.provide;
-  const starting = Array.from({ length: originCount }, () => startDemoOrigin({ port: 0, randomAccess }));
+  const { originCount = 1 } = project.config.provide;
+  const starting = Array.from({ length: originCount }, () => startDemoOrigin({ port: 0 }));
   const origins = await Promise.all(starting);
   project.provide(
     "origins",
@@ -30,7 +30,5 @@ declare module "vitest" {
     /** How many; set by the project (vitest.config.ts). */
     originCount: number;
     origins: readonly Origin[];
-    /** Whether the origin's store can read from the middle: set by the project (vitest.config.ts). */
-    randomAccess: boolean;
   }
 }

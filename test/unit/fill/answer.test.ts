@@ -1,8 +1,9 @@
 /** What a reader of a fill is told in each phase. */
 import { describe, expect, it } from "vitest";
-import { answer, RANGE_AHEAD_BYTES, type Say } from "../../../src/fill/object/answer.ts";
+import { answer, type Say } from "../../../src/fill/object/answer.ts";
 import { compare } from "../../../src/fill/object/compare.ts";
 import type { FillState } from "../../../src/fill/object/state.ts";
+import { RANGE_AHEAD_BYTES } from "../../../src/fill/object/times.ts";
 import type { Ask } from "../../../src/fill/protocol.ts";
 import {
   asks,

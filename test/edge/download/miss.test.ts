@@ -15,7 +15,6 @@ import {
   setFaults,
   settled,
   sha512,
-  storedSlices,
   trueBytes,
 } from "../../support/scenario.ts";
 

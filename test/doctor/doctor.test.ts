@@ -185,6 +185,21 @@ describe("a NO says what to do when", () => {
     expect(large.sha512).not.toBeNull();
   });
 
+  it("what says that it is a hit has other bytes", async () => {
+    const url = await instead((request, response) => {
+      if ((request.url ?? "").endsWith("/file")) {
+        response.writeHead(200, { "cache-status": "glance-edge; hit" }).end("other bytes");
+        return;
+      }
+      void fetch(`${edge.url}/versions`).then(async (got) => response.writeHead(got.status).end(await got.text()));
+    });
+    const findings = await doctor([url], openrc(origin.url));
+    expect(about(findings, "second download")).toMatchObject({
+      verdict: "NO",
+      seen: expect.stringContaining("wrong bytes"),
+    });
+  });
+
   it("the origin's data do not match the record", async () => {
     const image = await origin.createImage({ size: MIB });
     await origin.setFaults(image, { corruptAt: 7 });

@@ -126,7 +126,7 @@ export default defineConfig({
       {
         test: {
           name: "wire",
-          include: ["test/wire/**/*.test.ts"],
+          include: ["test/{wire,doctor}/**/*.test.ts"],
           globalSetup: ["test/support/node/bundle-setup.ts"],
           // Real clients with their own pauses, on a machine that may be busy.
           testTimeout: 180_000,

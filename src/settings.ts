@@ -3,6 +3,7 @@
  * one gives one clear error that names it, and no other code has to doubt a setting.
  */
 
+import { type Endpoint, type Fetch, fetchBy } from "./lib/fetch.ts";
 import { readAboveZero, readSwitch, readText, readUrl, readWhole, SettingError } from "./lib/read-setting.ts";
 
 /** What wrangler.toml binds. Everything is checked by {@link readSettings} before it is used. */
@@ -33,6 +34,10 @@ export interface Env {
   readonly ASSETS?: Fetcher;
   /** A rate limit; optional. */
   readonly LOGIN_LIMIT?: RateLimit;
+  /** The way to the origin where it is not on the internet: whatever has a `fetch`; optional. */
+  readonly ORIGIN?: Fetcher;
+  /** The same, to Keystone. */
+  readonly KEYSTONE?: Fetcher;
   readonly NOTIFICATIONS_URL?: string;
   readonly SERVER_TIMING?: string | number;
   readonly AUDIT?: string | number;
@@ -43,6 +48,7 @@ export interface Env {
 export interface Settings {
   /** Glance's endpoint, without a trailing slash; may have a path. */
   readonly origin: string;
+  readonly originFetch: Fetch;
   /** The edge's own base URL without a trailing slash, or null: taken from each request. */
   readonly publicUrl: string | null;
   readonly authorizationTtlMs: number;
@@ -56,8 +62,8 @@ export interface Settings {
   readonly aloneMax: number;
   /** Room for stored images, those being stored included. 0: nothing is stored. */
   readonly cacheMaxBytes: number;
-  /** Keystone's v3 base URL without a trailing slash, or null: no cache management. */
-  readonly keystone: string | null;
+  /** Keystone's v3 API, or null: no cache management. */
+  readonly keystone: Endpoint | null;
   /** Names of Keystone roles that may manage the cache. At least one. */
   readonly adminRoles: readonly string[];
   /** The edge's own account, for what nobody waits for; null: it has none. */
@@ -114,10 +120,13 @@ export function readSettings(env: Env): Settings {
   if (env.NOTIFICATIONS !== undefined) requireBinding(env, "NOTIFICATIONS", "a queue to produce for", "send");
   if (env.ASSETS !== undefined) requireBinding(env, "ASSETS", "the page's static assets", "fetch");
   if (env.LOGIN_LIMIT !== undefined) requireBinding(env, "LOGIN_LIMIT", "a rate limit", "limit");
+  if (env.ORIGIN !== undefined) requireBinding(env, "ORIGIN", "the way to the origin", "fetch");
+  if (env.KEYSTONE !== undefined) requireBinding(env, "KEYSTONE", "the way to Keystone", "fetch");
   const origin = readEndpoint("ORIGIN_URL", env.ORIGIN_URL);
   if (origin === null) throw new SettingError("ORIGIN_URL", "is not set: it must be the URL of the Glance endpoint");
   const publicUrl = readEndpoint("PUBLIC_URL", env.PUBLIC_URL);
-  if (origin === publicUrl) {
+  // Through a binding the same name leads elsewhere.
+  if (origin === publicUrl && env.ORIGIN === undefined) {
     throw new SettingError(
       "ORIGIN_URL",
       "is the same as PUBLIC_URL: the edge would ask itself; Glance needs another address",
@@ -135,8 +144,10 @@ export function readSettings(env: Env): Settings {
   if (objectMaxBytes < sliceBytes || objectMaxBytes > DEFAULT_OBJECT_MAX_BYTES) {
     throw new SettingError("OBJECT_MAX_BYTES", `must be from SLICE_BYTES to ${DEFAULT_OBJECT_MAX_BYTES}`);
   }
+  const keystoneUrl = readKeystone(env.KEYSTONE_URL);
   return {
     origin,
+    originFetch: fetchBy(env.ORIGIN),
     publicUrl,
     authorizationTtlMs: readWhole("AUTHORIZATION_TTL", env.AUTHORIZATION_TTL, 0) * 1000,
     imageMaxBytes: readWhole("IMAGE_MAX_BYTES", env.IMAGE_MAX_BYTES, DEFAULT_IMAGE_MAX_BYTES),
@@ -145,7 +156,7 @@ export function readSettings(env: Env): Settings {
     stallMs: readAboveZero("STALL_SECONDS", env.STALL_SECONDS, DEFAULT_STALL_SECONDS) * 1000,
     aloneMax: readWhole("ALONE_MAX", env.ALONE_MAX, 0),
     cacheMaxBytes: readWhole("CACHE_MAX_BYTES", env.CACHE_MAX_BYTES, DEFAULT_CACHE_MAX_BYTES),
-    keystone: readKeystone(env.KEYSTONE_URL),
+    keystone: keystoneUrl === null ? null : { url: keystoneUrl, fetch: fetchBy(env.KEYSTONE) },
     adminRoles: readRoles(env.ADMIN_ROLES),
     serviceCredential: readCredential(env),
     prefetchConcurrency,
@@ -220,7 +231,7 @@ function readMetricsToken(value: unknown): string | null {
 
 function requireBinding(
   env: Env,
-  name: "BUCKET" | "CATALOG" | "FILL" | "NOTIFICATIONS" | "ASSETS" | "LOGIN_LIMIT",
+  name: "BUCKET" | "CATALOG" | "FILL" | "NOTIFICATIONS" | "ASSETS" | "LOGIN_LIMIT" | "ORIGIN" | "KEYSTONE",
   kind: string,
   method: string,
 ): void {

@@ -5,11 +5,10 @@
  */
 import * as v from "valibot";
 import { callerHeaders } from "../http/headers.ts";
-import type { EdgeAddress } from "../http/loop.ts";
 import { readText } from "../http/read-text.ts";
 import { parseJson } from "../lib/json.ts";
 import { BadOriginAnswer } from "./bad-answer.ts";
-import { ANSWER_MS, fetchOrigin } from "./forward.ts";
+import { ANSWER_MS, fetchOrigin, type OriginAccess } from "./forward.ts";
 import { type ImageRecord, parseRecordV1, parseRecordV2 } from "./record.ts";
 import { type ImageTarget, recordPath } from "./target.ts";
 
@@ -32,7 +31,7 @@ export type RecordAnswer =
  * @throws OriginUnreachable
  * @throws BadOriginAnswer also when its 200 is no image record, or none that can be read
  */
-export async function askRecord(target: ImageTarget, client: Headers, at: EdgeAddress): Promise<RecordAnswer> {
+export async function askRecord(target: ImageTarget, client: Headers, at: OriginAccess): Promise<RecordAnswer> {
   const headers = callerHeaders(client);
   headers.set("accept", target.api === "v2" ? "application/json" : "*/*");
   headers.set("accept-encoding", "identity");
@@ -61,7 +60,7 @@ async function readRecord({ api, imageId }: ImageTarget, response: Response): Pr
  * Glance is being replaced, says nothing about an image.
  * @throws OriginUnreachable, BadOriginAnswer, AnswerTooLarge, DeadlineExceeded
  */
-export async function isGlance(client: Headers, at: EdgeAddress): Promise<boolean> {
+export async function isGlance(client: Headers, at: OriginAccess): Promise<boolean> {
   const headers = callerHeaders(client);
   headers.set("accept", "application/json");
   headers.set("accept-encoding", "identity");

@@ -6,9 +6,8 @@
  * S3, Swift, VMware, HTTP) answers 400 even to the first byte, and warns in Glance's log.
  */
 import { callerHeaders } from "../http/headers.ts";
-import type { EdgeAddress } from "../http/loop.ts";
 import { AnswerTooLarge, readText } from "../http/read-text.ts";
-import { ANSWER_MS, fetchOrigin } from "./forward.ts";
+import { ANSWER_MS, fetchOrigin, type OriginAccess } from "./forward.ts";
 import { dataPath, type ImageTarget } from "./target.ts";
 
 /** Behind the end of any image, and a size still fits a signed 64-bit number where something on the way parses it. */
@@ -33,7 +32,7 @@ const MAX_REFUSAL_BYTES = 8 * 1024;
 export async function askRight(
   target: ImageTarget,
   client: Headers,
-  at: EdgeAddress,
+  at: OriginAccess,
   isPolicyFirst: () => Promise<boolean>,
   onStrange416: () => void,
 ): Promise<boolean> {
@@ -53,7 +52,7 @@ export async function askRight(
   return isData(first);
 }
 
-function probe(at: EdgeAddress, path: string, client: Headers, range: string): Promise<Response> {
+function probe(at: OriginAccess, path: string, client: Headers, range: string): Promise<Response> {
   const headers = callerHeaders(client);
   headers.set("range", range);
   headers.set("accept", "application/json");

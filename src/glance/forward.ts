@@ -5,14 +5,20 @@
 import { requestHeadersFor, responseHeadersFor } from "../http/headers.ts";
 import { type EdgeAddress, edgeName, markPassed } from "../http/loop.ts";
 import { AnswerTooLarge, readText } from "../http/read-text.ts";
+import type { Fetch } from "../lib/fetch.ts";
 import { BadOriginAnswer } from "./bad-answer.ts";
 import { edgeBaseUrl, type Naming, pathForOrigin, pathOnly } from "./base-url.ts";
 import { nameLocations } from "./location.ts";
 import { isEncodedVersions, isVersionsPath, MAX_DOCUMENT_BYTES, mayBeVersions, rewriteVersions } from "./versions.ts";
 
-export interface Origin extends EdgeAddress {
-  /** Keystone's base URL, or null: then the edge has no cache API, and lists none. */
-  readonly keystone: string | null;
+/** Where the origin is, and the way there. */
+export interface OriginAccess extends EdgeAddress {
+  readonly originFetch: Fetch;
+}
+
+export interface Origin extends OriginAccess {
+  /** Null: then the edge has no cache API, and lists none. */
+  readonly keystone: unknown;
 }
 
 /** From the head of an answer of some KB to its end: Glance has it whole before it sends the head. */
@@ -31,13 +37,13 @@ export class OriginUnreachable extends Error {
  * @throws OriginUnreachable when no answer came
  * @throws BadOriginAnswer when it has a status that no answer can have
  */
-export async function fetchOrigin(at: EdgeAddress, path: string, init: RequestInit, as?: Request): Promise<Response> {
+export async function fetchOrigin(at: OriginAccess, path: string, init: RequestInit, as?: Request): Promise<Response> {
   const url = at.origin + path;
   const headers = new Headers(init.headers);
   markPassed(headers, edgeName(at));
   let response: Response;
   try {
-    response = await fetch(as === undefined ? url : new Request(url, as), {
+    response = await at.originFetch(as === undefined ? url : new Request(url, as), {
       ...init,
       headers,
       // Glance's refusals and records are for one caller. developers.cloudflare.com/workers/runtime-apis/request/

@@ -5,9 +5,8 @@
  */
 
 import { callerHeaders } from "../http/headers.ts";
-import type { EdgeAddress } from "../http/loop.ts";
 import { withDeadline } from "../lib/deadline.ts";
-import { fetchOrigin, OriginUnreachable } from "./forward.ts";
+import { fetchOrigin, type OriginAccess, OriginUnreachable } from "./forward.ts";
 import { dataPath, type ImageTarget } from "./target.ts";
 
 /** One read asks for up to this many bytes: measured as the size from which larger reads gain nothing. */
@@ -51,7 +50,7 @@ export interface ImageSource {
   readonly target: ImageTarget;
   /** The caller's own headers: the download happens under the caller's rights. */
   readonly caller: Headers;
-  readonly at: EdgeAddress;
+  readonly at: OriginAccess;
   /** Bytes of the whole image. */
   readonly size: number;
   /** An origin that sends nothing for so long has stalled: another connection may do better. */

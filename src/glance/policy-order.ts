@@ -5,12 +5,11 @@
  * may see the image, not that the caller may download it.
  */
 import * as v from "valibot";
-import type { EdgeAddress } from "../http/loop.ts";
 import { readText } from "../http/read-text.ts";
 import { USER_AGENT } from "../http/user-agent.ts";
 import { parseJson } from "../lib/json.ts";
 import type { Log } from "../lib/log.ts";
-import { fetchOrigin } from "./forward.ts";
+import { fetchOrigin, type OriginAccess } from "./forward.ts";
 import { MAX_DOCUMENT_BYTES } from "./versions.ts";
 
 /**
@@ -54,7 +53,7 @@ export class PolicyOrder {
    * @param background lets a question go on behind the answer to the client
    */
   async isPolicyFirst(
-    at: EdgeAddress,
+    at: OriginAccess,
     now: number,
     log: Log,
     background: (work: Promise<unknown>) => void,
@@ -79,7 +78,7 @@ export class PolicyOrder {
   }
 }
 
-async function learn(order: Order, at: EdgeAddress, now: number, log: Log): Promise<void> {
+async function learn(order: Order, at: OriginAccess, now: number, log: Log): Promise<void> {
   // The head and the body each have their time.
   order.askedUntil = now + 2 * PATIENCE_MS;
   try {
@@ -99,7 +98,7 @@ async function learnedByOther(order: Order): Promise<void> {
 }
 
 /** @throws OriginUnreachable, BadOriginAnswer, AnswerTooLarge, DeadlineExceeded, or TypeError for no versions document */
-async function listsMark(at: EdgeAddress): Promise<boolean> {
+async function listsMark(at: OriginAccess): Promise<boolean> {
   const response = await fetchOrigin(at, "/versions", {
     headers: { accept: "application/json", "accept-encoding": "identity", "user-agent": USER_AGENT },
     signal: AbortSignal.timeout(PATIENCE_MS),

@@ -5,6 +5,7 @@
 
 import * as v from "valibot";
 import { readText } from "../http/read-text.ts";
+import type { Endpoint } from "../lib/fetch.ts";
 import { PlainObject, parseJson } from "../lib/json.ts";
 
 /** Keystone did not answer, or not as Keystone does, or not to the edge. Its message holds no secret. */
@@ -26,15 +27,15 @@ export interface KeystoneAnswer {
 }
 
 /**
- * One request to `{keystone}/auth/tokens`, within 5 s, without the catalogue, which nobody here reads.
+ * One request to `/auth/tokens`, within 5 s, without the catalogue, which nobody here reads.
  * @throws KeystoneUnavailable when no answer came, or not to its end, or one of more than 1 MiB
  */
 export async function askKeystone(
-  keystone: string,
+  keystone: Endpoint,
   init: Pick<RequestInit, "method" | "headers" | "body">,
 ): Promise<KeystoneAnswer> {
   try {
-    const response = await fetch(`${keystone}/auth/tokens?nocatalog`, {
+    const response = await keystone.fetch(`${keystone.url}/auth/tokens?nocatalog`, {
       ...init,
       cache: "no-store",
       // A redirect would take tokens to wherever it points.

@@ -2,6 +2,7 @@
  * The edge's own token at Keystone, from an application credential, for what no client waits for: prefetch, fills in the
  * background, and validating others' tokens where Keystone's policy asks for that. Kept in the isolate's memory only.
  */
+import type { Endpoint } from "../lib/fetch.ts";
 import type { ServiceCredential, Settings } from "../settings.ts";
 import { askKeystone, isRefusal, KeystoneUnavailable, unexpected } from "./api.ts";
 import { type Identity, readToken, type TokenDocument } from "./identity.ts";
@@ -56,19 +57,18 @@ export class ServiceTokenMemory {
 }
 
 export class ServiceTokens {
-  readonly #keystone: string;
+  readonly #keystone: Endpoint;
   readonly #credential: ServiceCredential;
   readonly #memory: ServiceTokenMemory;
   readonly #now: () => number;
   readonly #account: string;
 
-  /** @param keystone Keystone's v3 base URL without a trailing slash */
-  constructor(keystone: string, credential: ServiceCredential, memory: ServiceTokenMemory, now: () => number) {
+  constructor(keystone: Endpoint, credential: ServiceCredential, memory: ServiceTokenMemory, now: () => number) {
     this.#keystone = keystone;
     this.#credential = credential;
     this.#memory = memory;
     this.#now = now;
-    this.#account = JSON.stringify([keystone, credential.id]);
+    this.#account = JSON.stringify([keystone.url, credential.id]);
   }
 
   /**
@@ -99,7 +99,7 @@ interface LoggedIn {
 }
 
 /** @throws KeystoneUnavailable @throws ServiceCredentialRefused */
-export async function logIn(keystone: string, { id, secret }: ServiceCredential): Promise<LoggedIn> {
+export async function logIn(keystone: Endpoint, { id, secret }: ServiceCredential): Promise<LoggedIn> {
   const identity = { methods: ["application_credential"], application_credential: { id, secret } };
   const { status, headers, text } = await askKeystone(keystone, {
     method: "POST",

@@ -2,6 +2,7 @@
  * Whom a token speaks for, asked of Keystone each time: a token that was revoked a moment ago is good for nothing, and no
  * answer is kept here (docs.openstack.org/api-ref/identity/v3/, "Validate and show information for token").
  */
+import type { Endpoint } from "../lib/fetch.ts";
 import { askKeystone, isRefusal, KeystoneUnavailable, unexpected } from "./api.ts";
 import { type Identity, readToken } from "./identity.ts";
 import type { ServiceToken, ServiceTokens } from "./service-tokens.ts";
@@ -15,7 +16,7 @@ export type TokenAnswer = { readonly kind: "valid"; readonly identity: Identity 
  * @throws KeystoneUnavailable
  */
 export async function validateToken(
-  keystone: string,
+  keystone: Endpoint,
   token: string,
   service: ServiceTokens | null,
 ): Promise<TokenAnswer> {
@@ -28,7 +29,7 @@ export async function validateToken(
   return validateAsService(keystone, token, service);
 }
 
-async function validateAsService(keystone: string, token: string, service: ServiceTokens): Promise<TokenAnswer> {
+async function validateAsService(keystone: Endpoint, token: string, service: ServiceTokens): Promise<TokenAnswer> {
   let own = await ownToken(service);
   let word = await askAbout(keystone, token, own.token);
   if (word.kind === "asker-refused") {
@@ -67,7 +68,7 @@ type Word =
   /** 404: the other token is not good. Also said of an asking one whose application credential was deleted. */
   | { readonly kind: "subject-unknown" };
 
-async function askAbout(keystone: string, subject: string, asker: string): Promise<Word> {
+async function askAbout(keystone: Endpoint, subject: string, asker: string): Promise<Word> {
   // OpenStack-Identity-Access-Rules is left out on purpose: without it Keystone does not vouch for a token whose
   // application credential is limited to certain requests, and the edge does not know how to keep such limits.
   const headers = { "x-auth-token": asker, "x-subject-token": subject, accept: "application/json" };

@@ -19,10 +19,8 @@ export async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>)
 
 /** @throws DeadlineExceeded when the promise has not settled after `ms`; it is left to itself then */
 export async function withDeadline<T>(what: string, ms: number, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const expiry = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new DeadlineExceeded(`${what} took more than ${ms} ms`)), ms);
-  });
+  const { promise: expiry, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new DeadlineExceeded(`${what} took more than ${ms} ms`)), ms);
   try {
     return await Promise.race([promise, expiry]);
   } finally {

@@ -6,6 +6,7 @@ import type { Edge } from "../context.ts";
 import { askRecord } from "../glance/ask-record.ts";
 import { glanceError, methodNotAllowed } from "../glance/errors.ts";
 import { downloadTarget } from "../glance/target.ts";
+import type { Endpoint } from "../lib/fetch.ts";
 import { matchOperation, type Operation, type Policy } from "./operations.ts";
 import { perform } from "./perform.ts";
 import { askManager } from "./rights.ts";
@@ -71,7 +72,7 @@ export async function manage(edge: Edge, request: Request, path: string): Promis
 
 type Caller = "manager" | "member" | Refusal;
 
-async function identify({ settings, service, log }: Edge, request: Request, keystone: string): Promise<Caller> {
+async function identify({ settings, service, log }: Edge, request: Request, keystone: Endpoint): Promise<Caller> {
   const { adminRoles } = settings;
   const answer = await askManager(request, { keystone, adminRoles }, service);
   switch (answer.kind) {
@@ -127,8 +128,12 @@ async function isHere({ catalog, queue }: Edge, imageId: string): Promise<boolea
   return (await catalog.has(imageId)) || (await queue.has(imageId));
 }
 
-function unauthenticated(keystone: string | null): Refusal {
-  return { status: 401, message: UNAUTHORIZED, headers: { "www-authenticate": `Keystone uri="${keystone ?? ""}"` } };
+function unauthenticated(keystone: Endpoint | null): Refusal {
+  return {
+    status: 401,
+    message: UNAUTHORIZED,
+    headers: { "www-authenticate": `Keystone uri="${keystone?.url ?? ""}"` },
+  };
 }
 
 function imageNotFound(imageId: string): Refusal {

@@ -7,6 +7,7 @@ import { callerHeaders } from "../http/headers.ts";
 import type { Identity } from "../keystone/identity.ts";
 import type { ServiceTokens } from "../keystone/service-tokens.ts";
 import { validateToken } from "../keystone/validate-token.ts";
+import type { Endpoint } from "../lib/fetch.ts";
 import type { Settings } from "../settings.ts";
 
 export type ManagerAnswer =
@@ -26,7 +27,7 @@ const MAX_TOKEN = 8_000;
  */
 export async function askManager(
   request: Request,
-  settings: Pick<Settings, "adminRoles"> & { readonly keystone: string },
+  settings: Pick<Settings, "adminRoles"> & { readonly keystone: Endpoint },
   service: ServiceTokens | null,
 ): Promise<ManagerAnswer> {
   // X-Storage-Token: an old name of it that Glance takes as well (keystonemiddleware/auth_token/_request.py).

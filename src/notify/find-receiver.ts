@@ -4,6 +4,7 @@ import type { Identity } from "../keystone/identity.ts";
 import type { ServiceTokens } from "../keystone/service-tokens.ts";
 import { validateToken } from "../keystone/validate-token.ts";
 import { withDeadline } from "../lib/deadline.ts";
+import type { Endpoint } from "../lib/fetch.ts";
 import type { Log } from "../lib/log.ts";
 import { type Receivers, receiverKey } from "./receivers.ts";
 
@@ -12,8 +13,8 @@ const KEYSTONE_MS = 10_000;
 
 /** What finding works with. */
 export interface FinderTools {
-  /** Keystone's v3 base URL, or null: receivers are unknown then. */
-  readonly keystone: string | null;
+  /** Null: receivers are unknown then. */
+  readonly keystone: Endpoint | null;
   /** The edge's own account, where Keystone does not let a token validate itself. */
   readonly service: ServiceTokens | null;
   readonly receivers: Receivers;
@@ -29,7 +30,7 @@ export async function findReceiver(
   const { imageId, token } = download;
   if (keystone === null || token === null) return null;
   try {
-    const key = await receiverKey(keystone, token);
+    const key = await receiverKey(keystone.url, token);
     const known = receivers.recall(key, now());
     if (known !== null) return known;
     const answer = await withDeadline("Keystone", KEYSTONE_MS, validateToken(keystone, token, service));

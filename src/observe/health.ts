@@ -6,6 +6,7 @@ import type { Edge } from "../context.ts";
 import { FillClient } from "../fill/client.ts";
 import { askKeystone, isRefusal } from "../keystone/api.ts";
 import { ServiceCredentialRefused } from "../keystone/service-tokens.ts";
+import type { Endpoint } from "../lib/fetch.ts";
 import type { SettingError } from "../lib/read-setting.ts";
 import { Recent } from "../lib/recent.ts";
 import { type Check, check, Unhealthy } from "./check.ts";
@@ -78,7 +79,7 @@ async function lookAtFill({ fills, log }: Edge): Promise<null> {
 }
 
 /** Without a token Keystone says no, in its own words. */
-async function lookAtKeystone(keystone: string | null): Promise<string | null> {
+async function lookAtKeystone(keystone: Endpoint | null): Promise<string | null> {
   if (keystone === null) return "KEYSTONE_URL is not set: there is no cache management";
   const { status, text } = await askKeystone(keystone, { method: "GET", headers: { accept: "application/json" } });
   if (isRefusal(text)) return null;

@@ -6,6 +6,7 @@ import * as v from "valibot";
 import type { Edge } from "../context.ts";
 import { readText } from "../http/read-text.ts";
 import { logIn, ServiceCredentialRefused } from "../keystone/service-tokens.ts";
+import type { Endpoint } from "../lib/fetch.ts";
 import { parseJson } from "../lib/json.ts";
 import { askManager } from "../manage/rights.ts";
 import { apiError, json, KEYSTONE_AWAY, notAdministrator } from "./answers.ts";
@@ -16,7 +17,7 @@ const BODY_MS = 5_000;
 /** The limit's period, see LOGIN_LIMIT in wrangler.toml. */
 const LIMIT_SECONDS = 60;
 
-export async function answerLogin(edge: Edge, request: Request, keystone: string): Promise<Response> {
+export async function answerLogin(edge: Edge, request: Request, keystone: Endpoint): Promise<Response> {
   const { loginLimit, now, log } = edge;
   // Before anything is read of it, and the address as the platform says it.
   const key = request.headers.get("cf-connecting-ip") ?? "unknown";

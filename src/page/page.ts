@@ -3,6 +3,7 @@ import * as v from "valibot";
 import type { Edge } from "../context.ts";
 import { pathForOrigin, pathOnly } from "../glance/base-url.ts";
 import { withDeadline } from "../lib/deadline.ts";
+import type { Endpoint } from "../lib/fetch.ts";
 import { askManager } from "../manage/rights.ts";
 import { act, clear } from "./actions.ts";
 import {
@@ -52,7 +53,7 @@ export async function page(edge: Edge, request: Request): Promise<Response | und
   return route === null ? apiError(edge, 404, NOTHING) : answerRead(edge, request, route);
 }
 
-async function refuseStranger(edge: Edge, request: Request, keystone: string): Promise<Response | null> {
+async function refuseStranger(edge: Edge, request: Request, keystone: Endpoint): Promise<Response | null> {
   const { adminRoles } = edge.settings;
   const answer = await askManager(request, { keystone, adminRoles }, edge.service);
   switch (answer.kind) {

@@ -25,7 +25,7 @@ describe("KEYSTONE_URL", () => {
     ["https://cloud.example/identity/", KEYSTONE],
     ["http://10.0.0.1:5000", "http://10.0.0.1:5000/v3"],
   ])("%s leads to %s", (value, url) => {
-    expect(settings({ KEYSTONE_URL: value }).keystone).toBe(url);
+    expect(settings({ KEYSTONE_URL: value }).keystone?.url).toBe(url);
   });
 
   it.each(["", "  "])("left empty (%j) means that nobody manages the cache", (value) => {

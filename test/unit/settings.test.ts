@@ -158,6 +158,8 @@ describe("a wrong setting gives one error that names it", () => {
     expect(wrong({ CATALOG: bindings.BUCKET }).setting).toBe("CATALOG");
     expect(wrong({ BUCKET: bindings.CATALOG }).setting).toBe("BUCKET");
     expect(wrong({ FILL: bindings.CATALOG }).setting).toBe("FILL");
+    expect(wrong({ ORIGIN: bindings.CATALOG }).setting).toBe("ORIGIN");
+    expect(wrong({ KEYSTONE: "https://cloud.example" }).setting).toBe("KEYSTONE");
   });
 });
 
@@ -202,6 +204,14 @@ describe("a right setting", () => {
   ])("ORIGIN_URL and PUBLIC_URL %s are %s", (value, url) => {
     expect(settings({ ORIGIN_URL: value }).origin).toBe(url);
     expect(settings({ PUBLIC_URL: value }).publicUrl).toBe(url);
+  });
+
+  it("ORIGIN_URL may be the same as PUBLIC_URL where a binding leads to the origin", async () => {
+    const url = "https://image.example";
+    const ORIGIN = { fetch: async () => new Response("through the binding") } as unknown as Fetcher;
+    const { origin, originFetch } = settings({ ORIGIN_URL: url, PUBLIC_URL: url, ORIGIN });
+    expect(origin).toBe(url);
+    expect(await (await originFetch(url)).text()).toBe("through the binding");
   });
 
   it("that is a number may be written as one", () => {

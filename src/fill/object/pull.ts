@@ -6,8 +6,8 @@
 
 import { Digester } from "../../digest/digester.ts";
 import { DigestGate } from "../../digest/gate.ts";
+import type { OriginAccess } from "../../glance/forward.ts";
 import { ImageBody } from "../../glance/image-body.ts";
-import type { EdgeAddress } from "../../http/loop.ts";
 import { DeadlineExceeded, unlessAborted, withDeadline } from "../../lib/deadline.ts";
 import type { Log } from "../../lib/log.ts";
 import { retry } from "../../lib/retry.ts";
@@ -29,7 +29,7 @@ const REOPEN_ONCE_MS = [200];
 export interface PullJob {
   readonly filling: Filling;
   readonly rights: Rights;
-  readonly at: EdgeAddress;
+  readonly at: OriginAccess;
   readonly stallMs: number;
   readonly slices: SliceStore;
   readonly pool: BufferPool;

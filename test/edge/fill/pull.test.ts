@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { BufferPool } from "../../../src/fill/object/pool.ts";
 import { type PullJob, pull } from "../../../src/fill/object/pull.ts";
+import { fetchBy } from "../../../src/lib/fetch.ts";
 import { createLog } from "../../../src/lib/log.ts";
 import { sliceCount, sliceLength, sliceStart } from "../../../src/store/slice-plan.ts";
 import { SliceStore } from "../../../src/store/slices.ts";
@@ -38,7 +39,7 @@ async function jobFor(image: Image, stored = 0, change: Partial<PullJob> = {}): 
   const job: PullJob = {
     filling: attempt(stored, { ...PLAN, subject, fetched: 0 }),
     rights: { target: { api: "v2", imageId: image.id }, headers: [["x-auth-token", "demo"]] },
-    at: { origin: bindings.ORIGIN_URL, publicUrl: null },
+    at: { origin: bindings.ORIGIN_URL, publicUrl: null, originFetch: fetchBy(undefined) },
     stallMs: 30_000,
     slices,
     pool,

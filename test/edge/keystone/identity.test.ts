@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { KeystoneUnavailable } from "../../../src/keystone/api.ts";
 import { ServiceCredentialRefused, ServiceTokenMemory, ServiceTokens } from "../../../src/keystone/service-tokens.ts";
 import { validateToken } from "../../../src/keystone/validate-token.ts";
+import { type Endpoint, fetchBy } from "../../../src/lib/fetch.ts";
 import { askManager, type ManagerAnswer } from "../../../src/manage/rights.ts";
 import { bindings, CONTROL_URL } from "../../support/env.ts";
 import { ask, expectCalls, loggedName } from "../../support/scenario.ts";
@@ -9,7 +10,7 @@ import { ask, expectCalls, loggedName } from "../../support/scenario.ts";
 /** An origin of each test's own, whose Keystone others do not see. */
 let origin = "";
 let controlUrl = "";
-let keystone = "";
+let keystone: Endpoint;
 let memory = new ServiceTokenMemory();
 let clock = 0;
 
@@ -24,17 +25,21 @@ beforeEach(() => {
   const prefix = `/t/keystone-${crypto.randomUUID()}`;
   origin = bindings.ORIGIN_URL + prefix;
   controlUrl = CONTROL_URL + prefix;
-  keystone = `${origin}/v3`;
+  keystone = at(`${origin}/v3`);
   memory = new ServiceTokenMemory();
   clock = 0;
 });
+
+function at(url: string): Endpoint {
+  return { url, fetch: fetchBy(undefined) };
+}
 
 const service = (credential = ADMIN, url = keystone) => new ServiceTokens(url, credential, memory, () => clock);
 
 /** A token that Keystone gives the user now. */
 async function issue(user: string): Promise<string> {
   const identity = { methods: ["password"], password: { user: { name: user, password: user } } };
-  const response = await fetch(`${keystone}/auth/tokens`, {
+  const response = await fetch(`${keystone.url}/auth/tokens`, {
     method: "POST",
     body: JSON.stringify({ auth: { identity } }),
   });
@@ -46,7 +51,7 @@ async function issue(user: string): Promise<string> {
 
 async function revoke(token: string): Promise<void> {
   const headers = { "x-auth-token": "admin", "x-subject-token": token };
-  expect((await fetch(`${keystone}/auth/tokens`, { method: "DELETE", headers })).status).toBe(204);
+  expect((await fetch(`${keystone.url}/auth/tokens`, { method: "DELETE", headers })).status).toBe(204);
 }
 
 /** What is wrong or different with this test's Keystone from now on. */
@@ -162,7 +167,7 @@ describe("where no token may validate itself", () => {
     ["has none", () => null],
     ["may not validate others", () => service(DEMO)],
     ["has wrong credentials", () => service({ ...ADMIN, secret: "x" })],
-    ["finds Keystone gone", () => service(ADMIN, NOWHERE)],
+    ["finds Keystone gone", () => service(ADMIN, at(NOWHERE))],
   ])("and the edge %s, nobody knows", async (_, own) => {
     await expect(validateToken(keystone, "demo", own())).rejects.toThrow(KeystoneUnavailable);
   });
@@ -247,8 +252,8 @@ describe("no word of Keystone is no word about the token", () => {
   );
 
   it("when Keystone can't be reached", async () => {
-    await expect(validateToken(NOWHERE, "demo", null)).rejects.toThrow(KeystoneUnavailable);
-    await expect(service(ADMIN, NOWHERE).get()).rejects.toThrow(KeystoneUnavailable);
+    await expect(validateToken(at(NOWHERE), "demo", null)).rejects.toThrow(KeystoneUnavailable);
+    await expect(service(ADMIN, at(NOWHERE)).get()).rejects.toThrow(KeystoneUnavailable);
   });
 
   it("when the connection is cut", async () => {
@@ -294,7 +299,7 @@ describe("no word of Keystone is no word about the token", () => {
       await service()
         .get()
         .catch((error: unknown) => error),
-      await validateToken(NOWHERE, "demo-token", null).catch((error: unknown) => error),
+      await validateToken(at(NOWHERE), "demo-token", null).catch((error: unknown) => error),
     ];
     for (const error of errors) {
       if (!(error instanceof Error)) throw new Error("not refused");
@@ -344,7 +349,7 @@ describe("the edge's own token", () => {
 
   it("is not that of another credential or of another Keystone", async () => {
     const admin = await service().get();
-    await expect(service(ADMIN, NOWHERE).get()).rejects.toThrow(KeystoneUnavailable);
+    await expect(service(ADMIN, at(NOWHERE)).get()).rejects.toThrow(KeystoneUnavailable);
     expect((await service(DEMO).get()).identity.userId).toBe("demo");
     expect((await service().get()).token).not.toBe(admin.token);
   });
@@ -415,7 +420,7 @@ describe("who may manage the cache", () => {
 
   it("nobody while Keystone is away, and again when it is back", async () => {
     const token = await issue("admin");
-    expect(await manager(token, ["admin"], NOWHERE)).toEqual({
+    expect(await manager(token, ["admin"], at(NOWHERE))).toEqual({
       kind: "unavailable",
       cause: expect.any(KeystoneUnavailable),
     });
@@ -442,7 +447,7 @@ describe("the versions document", () => {
   };
 
   it.each(["/", "/versions"])("at %s lists the cache API that the origin does not have", async (path) => {
-    const versions = await listed(path, keystone);
+    const versions = await listed(path, keystone.url);
     expect(versions.slice(0, 5).map(({ id, status }) => `${id} ${status}`)).toEqual([
       "v2.18 CURRENT",
       "v2.16 SUPPORTED",
@@ -457,7 +462,7 @@ describe("the versions document", () => {
     "at %s is asked for as it is, whatever the client takes: it is rewritten",
     async (path) => {
       const headers = { accept: "application/json", "accept-encoding": "gzip, br" };
-      const response = await ask(path, { env: { KEYSTONE_URL: keystone }, headers });
+      const response = await ask(path, { env: { KEYSTONE_URL: keystone.url }, headers });
       expect(await response.text()).toContain("https://edge.test/v2/");
       const [call] = await expectCalls(`GET ${path}`);
       expect(call?.headers["accept-encoding"]).toBe("identity");
@@ -471,7 +476,7 @@ describe("the versions document", () => {
     [8 * MIB, false],
   ])("with %i bytes behind it comes whole, its links rewritten: %s", async (padding, rewritten) => {
     // What answers at this path is the demo origin's Keystone.
-    const ORIGIN_URL = `${keystone}/glance`;
+    const ORIGIN_URL = `${keystone.url}/glance`;
     const document = (base: string) => `{"versions":[{"id":"v9","links":[{"rel":"self","href":"${base}/v2/"}]}]}`;
     const theirs = document(ORIGIN_URL);
     await setKeystone({ page: theirs, padding, headers: { "Content-Type": "application/json" } });

@@ -1,5 +1,6 @@
 /** The sender of notifications, with a real Keystone to ask who the receiver is. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { fetchBy } from "../../../src/lib/fetch.ts";
 import { createLog } from "../../../src/lib/log.ts";
 import type { Envelope, Sent } from "../../../src/notify/envelope.ts";
 import { Receivers } from "../../../src/notify/receivers.ts";
@@ -49,7 +50,7 @@ function notifier(other: Partial<Notifier> = {}): Notifier {
         return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
       },
     },
-    keystone: `${origin}/v3`,
+    keystone: { url: `${origin}/v3`, fetch: fetchBy(undefined) },
     service: null,
     receivers: new Receivers(),
     publisherId: "image.edge.test",
@@ -158,7 +159,7 @@ describe("the notification of a download", () => {
   });
 
   it("goes without a name when Keystone is down, with one line in the log", async () => {
-    await notifyDownload(SENT, notifier({ keystone: "http://127.0.0.1:1/v3" }));
+    await notifyDownload(SENT, notifier({ keystone: { url: "http://127.0.0.1:1/v3", fetch: fetchBy(undefined) } }));
     expect(receiverIds()).toEqual([[null, null]]);
     expect(logged.map((line) => JSON.parse(line))).toMatchObject([
       { event: "notification.receiver-unknown", image_id: SENT.imageId },

@@ -114,6 +114,8 @@ password = ${PASSWORD}
 project_name = admin
 user_domain_id = default
 project_domain_id = default
+# Without it every token of an application credential with access rules is refused.
+service_type = image
 [paste_deploy]
 config_file = ${PASTE}
 flavor = ${flavor}

@@ -21,6 +21,7 @@ const USERS = [
   { name: "demo", project: "demo", roles: ["member"] },
   { name: "other", project: "other", roles: ["member"] },
   { name: "barred", project: "demo", roles: ["member", BARRED_ROLE] },
+  { name: "edge", project: "edge", roles: ["member"] },
 ] as const;
 
 /** The project that a user works in: of the same name, but for those that share one. */
@@ -154,13 +155,30 @@ export interface ApplicationCredential {
   readonly secret: string;
 }
 
-/** A credential that stands for the user, with the roles that the user has in its project. */
-export async function createApplicationCredential(keystoneUrl: string, user: string): Promise<ApplicationCredential> {
+export interface AccessRule {
+  readonly service: string;
+  readonly method: string;
+  readonly path: string;
+}
+
+/**
+ * A credential that stands for the user, with the roles that the user has in its project.
+ * @param accessRules the only requests that it is good for; null: all
+ */
+export async function createApplicationCredential(
+  keystoneUrl: string,
+  user: string,
+  accessRules: readonly AccessRule[] | null = null,
+): Promise<ApplicationCredential> {
   const token = await issueToken(keystoneUrl, user);
-  const userId = idOf((await keystoneCall(keystoneUrl, token, "GET", `/users?name=${user}`)).users);
+  const about = await fetch(`${keystoneUrl}/auth/tokens`, {
+    headers: { "x-auth-token": token, "x-subject-token": token },
+  });
+  const userId = idOf(((await about.json()) as { token: { user: unknown } }).token.user);
   const path = `/users/${userId}/application_credentials`;
+  const rules = accessRules === null ? {} : { access_rules: accessRules };
   const made = await keystoneCall(keystoneUrl, token, "POST", path, {
-    application_credential: { name: "glance-edge" },
+    application_credential: { name: "glance-edge", ...rules },
   });
   const credential = made.application_credential as { readonly secret: string };
   return { id: idOf(credential), secret: credential.secret };

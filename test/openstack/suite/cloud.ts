@@ -7,8 +7,8 @@ import { issueToken } from "../lib/keystone.ts";
 import { COUNTS, EDGE, GLANCE, KEYSTONE, readsAtRandom, withoutEdge } from "./addresses.ts";
 import { curl, field } from "./clients.ts";
 
-/** `barred` sees what demo sees, and Glance's policy refuses it the data. */
-export type User = "admin" | "demo" | "other" | "barred";
+/** `barred` sees what demo sees, and Glance's policy refuses it the data; `edge` is a member of a project of its own. */
+export type User = "admin" | "demo" | "other" | "barred" | "edge";
 const tokens = new Map<User, Promise<string>>();
 
 export function tokenOf(user: User): Promise<string> {

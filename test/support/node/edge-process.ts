@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
 import { readBundle } from "./bundle.ts";
+import { type PrivateNetwork, privateBindings, privateWorkers } from "./private-network.ts";
 import { deadLetterWorkers, edgeQueues, type QueueOptions, readDeadLetters } from "./queues.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
@@ -24,6 +25,8 @@ export interface EdgeOptions {
   readonly vars: Readonly<Record<string, string>>;
   /** Binds the notifications queue, with the edge as its consumer. Default: it is not bound. */
   readonly queues?: QueueOptions;
+  /** Binds a private network. Default: what the edge asks is on loopback. */
+  readonly network?: PrivateNetwork;
 }
 
 export interface EdgeProcess {
@@ -65,8 +68,10 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
           bindings: Object.assign({}, workerOptions.bindings, options.vars),
           unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
           ...edgeQueues(options.queues),
+          ...privateBindings(options.network),
         },
         ...deadLetterWorkers(options.queues),
+        ...privateWorkers(options.network),
       ],
       resourcePersistencePath: options.persist,
       // Request.cf is made up otherwise, with data from the network.

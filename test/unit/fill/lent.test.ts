@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { LentRights, type Taken } from "../../../src/fill/object/lent.ts";
 import type { Rights } from "../../../src/fill/protocol.ts";
 import { ServiceTokenMemory, ServiceTokens } from "../../../src/keystone/service-tokens.ts";
+import { fetchBy } from "../../../src/lib/fetch.ts";
 import { createLog } from "../../../src/lib/log.ts";
 import { IMAGE_ID } from "../../support/fill-states.ts";
 
@@ -22,7 +23,12 @@ class Account extends ServiceTokens {
   #token: string | null = null;
 
   constructor(...roles: string[]) {
-    super("http://keystone.invalid", { id: "id", secret: "secret" }, new ServiceTokenMemory(), () => 0);
+    super(
+      { url: "http://keystone.invalid", fetch: fetchBy(undefined) },
+      { id: "id", secret: "secret" },
+      new ServiceTokenMemory(),
+      () => 0,
+    );
     this.#roles = roles;
   }
 

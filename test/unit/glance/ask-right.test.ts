@@ -5,10 +5,11 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import packageJson from "../../../package.json";
 import { askRight, REFUSED_RANGE } from "../../../src/glance/ask-right.ts";
 import { USER_AGENT } from "../../../src/http/user-agent.ts";
+import { fetchBy } from "../../../src/lib/fetch.ts";
 
 const ID = "71c675ab-d94f-49cd-a114-e12490b328d9";
 const ORIGIN = "https://glance.test";
-const AT = { origin: ORIGIN, publicUrl: null };
+const AT = { origin: ORIGIN, publicUrl: null, originFetch: fetchBy(undefined) };
 const V2 = { api: "v2", imageId: ID } as const;
 
 const START = "Invalid start position in Range header. Start position MUST be in the inclusive range [0, 25].";

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { MARK, PolicyOrder } from "../../../src/glance/policy-order.ts";
 import { CACHE_VERSIONS, rewriteVersions } from "../../../src/glance/versions.ts";
+import { fetchBy } from "../../../src/lib/fetch.ts";
 import { createLog } from "../../../src/lib/log.ts";
 
 const ORIGIN = "https://glance.test/image";
-const AT = { origin: ORIGIN, publicUrl: null };
+const AT = { origin: ORIGIN, publicUrl: null, originFetch: fetchBy(undefined) };
 const MINUTE = 60_000;
 const log = createLog({ test: true });
 

@@ -132,6 +132,17 @@ export default defineConfig({
       },
       {
         test: {
+          name: "relay",
+          // They share a Keystone and two Glances, and the relay's port, which Keystone's catalogue names.
+          fileParallelism: false,
+          include: ["test/relay/**/*.test.ts"],
+          globalSetup: ["test/support/node/bundle-setup.ts", "test/relay/support/cloud-setup.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
           name: "wire",
           include: ["test/wire/**/*.test.ts"],
           globalSetup: ["test/support/node/bundle-setup.ts"],

@@ -5,7 +5,7 @@ import { curl } from "./support/clients.ts";
 import { type Image, MIB, useSite } from "./support/site.ts";
 
 const CLIENTS = 20;
-const SIZE = 48 * MIB + 17;
+const SIZE = 24 * MIB + 17;
 /** What one image may cost, with all the questions. */
 const ONE = 1.05 * SIZE;
 

@@ -12,6 +12,8 @@ export interface Cloud {
   readonly keystoneUrl: string;
   /** Port of the Glance with this kind of store. */
   readonly glance: { readonly random: number; readonly sequential: number };
+  /** Directory of this Glance's images. */
+  readonly images: { readonly random: string; readonly sequential: string };
   /** Where a relay has to answer: the catalogue names it as the image endpoint. */
   readonly relayPort: number;
 }
@@ -33,7 +35,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
       return startGlance(processes, own, glance[store], keystoneUrl, store);
     });
     await Promise.all([startKeystone(processes, state, keystonePort, `http://127.0.0.1:${relayPort}`), ...starting]);
-    project.provide("cloud", { keystoneUrl, glance, relayPort });
+    const images = { random: join(state, "random/images"), sequential: join(state, "sequential/images") };
+    project.provide("cloud", { keystoneUrl, glance, images, relayPort });
     return end;
   } catch (cause) {
     console.error(processes.tails());

@@ -9,6 +9,8 @@ export interface RelayOptions {
   readonly port: number;
   /** host:port */
   readonly edge: string;
+  /** What HAProxy is told of TLS to the edge. Default: there is none. */
+  readonly tls?: string;
   /** host:port */
   readonly glance: string;
   /** Downloads at Glance at a time. */
@@ -34,7 +36,7 @@ export async function configure(directory: string, options: RelayOptions): Promi
   const local = new Map([split, edge, downloads, cachePort].map((port, i) => [ports[i] ?? "", `127.0.0.1:${port}`]));
   const haproxy = write(directory, "haproxy.cfg", [
     ...local,
-    [EXAMPLE_EDGE, options.edge],
+    [EXAMPLE_EDGE, `${options.edge}${options.tls ?? ""}`],
     ["Host image.example.com", `Host ${options.edge}`],
     ["192.0.2.10:9292", options.glance],
     ["maxconn 4\n", `maxconn ${options.places}\n`],

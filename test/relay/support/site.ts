@@ -1,6 +1,6 @@
 /** A site for all tests of a file: clients, a relay, and an uplink on which each byte is counted; beyond it edge and Glance. */
 import { createCipheriv, createHash, randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -46,6 +46,8 @@ export class Site {
   readonly #tokens = new Map<string, Promise<string>>();
   #links: { readonly edge: CountingProxy; readonly glance: CountingProxy } | null = null;
   #edge: EdgeProcess | null = null;
+  /** Where the link to the edge ends: another port with each start. */
+  readonly #edgeAt = { host: "127.0.0.1", port: 0 };
 
   constructor(store: StoreKind, cache: boolean) {
     this.#store = store;
@@ -62,7 +64,7 @@ export class Site {
   async start(): Promise<void> {
     await this.startEdge();
     const glance = await startCountingProxy({ origin: hostAndPort(this.glanceUrl), port: 0, countsPort: 0 });
-    const edge = await startCountingProxy({ origin: hostAndPort(this.#edge?.url ?? ""), port: 0, countsPort: 0 });
+    const edge = await startCountingProxy({ origin: this.#edgeAt, port: 0, countsPort: 0 });
     this.#links = { edge, glance };
     const options = {
       port: inject("cloud").relayPort,
@@ -87,10 +89,32 @@ export class Site {
   async startEdge(): Promise<void> {
     const vars = { ORIGIN_URL: this.glanceUrl, KEYSTONE_URL: inject("cloud").keystoneUrl };
     this.#edge = await startEdge({ persist: join(this.directory, "edge"), vars });
+    Object.assign(this.#edgeAt, hostAndPort(this.#edge.url));
   }
 
   async killEdge(): Promise<void> {
     await this.#edge?.kill();
+  }
+
+  /** Waits until the relay sends downloads to the edge again. */
+  async untilEdgeServes(): Promise<void> {
+    const { path } = await this.makeImage(1);
+    const token = await this.tokenOf("demo");
+    await until("the edge's return", 30, async () => {
+      const response = await fetch(this.url + path, { method: "HEAD", headers: { "x-auth-token": token } });
+      return response.headers.has("cache-status");
+    });
+  }
+
+  /** Changes one byte of the image in Glance's store. */
+  damage({ id, size }: Image): void {
+    const file = openSync(join(inject("cloud").images[this.#store], id), "r+");
+    writeSync(file, "x", Math.floor(size / 2));
+    closeSync(file);
+  }
+
+  killCache(): void {
+    process.kill(Number(readFileSync(join(this.directory, "relay/nginx.pid"), "utf8")), "SIGTERM");
   }
 
   tokenOf(user: string): Promise<string> {
@@ -118,9 +142,10 @@ export class Site {
     await response.body?.cancel();
   }
 
-  /** Body bytes that came over the uplink since {@link forget}, from the edge and from Glance. */
+  /** Body bytes that came over the uplink since {@link forget}, from the edge and from Glance; not HAProxy's own checks. */
   async uplink(): Promise<{ readonly edge: number; readonly glance: number }> {
-    const sum = (all: readonly Exchange[]) => all.reduce((bytes, exchange) => bytes + exchange.bytes, 0);
+    const sum = (all: readonly Exchange[]) =>
+      all.reduce((bytes, exchange) => (exchange.path === "/edge/ready" ? bytes : bytes + exchange.bytes), 0);
     return { edge: sum(await this.exchanges("edge")), glance: sum(await this.exchanges("glance")) };
   }
 

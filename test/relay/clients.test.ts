@@ -18,7 +18,16 @@ describe.each(STORES)("with a store of %s access", (store) => {
     const source = join(site.directory, "source.raw");
     await writeFile(source, content("clients", SIZE));
     const format = ["--disk-format", "raw", "--container-format", "bare"];
-    const made = await openstack("glance", site.directory, "image-create", "--name", "large", ...format, "--file", source);
+    const made = await openstack(
+      "glance",
+      site.directory,
+      "image-create",
+      "--name",
+      "large",
+      ...format,
+      "--file",
+      source,
+    );
     const id = /\| id +\| ([0-9a-f-]{36})/.exec(made)?.[1] ?? "";
     expect(made).toMatch(/\| status +\| active/);
     const edge = await site.exchanges("edge");

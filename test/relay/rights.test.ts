@@ -46,7 +46,9 @@ describe.each(STORES)("with a store of %s access", (store) => {
 
   it("gives a caller whom Glance allows it the image, and no other", async () => {
     const path = images.get("kept")?.path ?? "";
-    const got = await Promise.all(CALLERS.map(async (caller) => (await curl(site.url + path, await tokenOf(caller))).status));
+    const got = await Promise.all(
+      CALLERS.map(async (caller) => (await curl(site.url + path, await tokenOf(caller))).status),
+    );
     expect(got).toEqual([200, 200, 404, 403, 401, 401]);
   });
 });

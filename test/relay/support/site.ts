@@ -136,7 +136,10 @@ export class Site {
 
   /** @throws Error when Glance refuses */
   async atGlance(method: string, path: string, user: string, type?: string, body?: BodyInit): Promise<void> {
-    const headers = { "x-auth-token": await this.tokenOf(user), ...(type === undefined ? {} : { "content-type": type }) };
+    const headers = {
+      "x-auth-token": await this.tokenOf(user),
+      ...(type === undefined ? {} : { "content-type": type }),
+    };
     const response = await fetch(this.glanceUrl + path, { method, headers, body: body ?? null });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     await response.body?.cancel();
@@ -159,7 +162,6 @@ export class Site {
       if (link !== undefined) await (await fetch(link.countsUrl, { method: "DELETE" })).body?.cancel();
     }
   }
-
 }
 
 /** Waits until `done` says so. @throws Error that names what did not happen in time */

@@ -1,6 +1,6 @@
 /**
  * Three kinds of tests. `unit` and `edge` run inside workerd with real local R2, D1 and Durable Objects, the latter
- * against the demo origin, in both kinds of store; `wire`, `browser`, `demo` and `check`
+ * against the demo origin, in both kinds of store; `wire`, `relay`, `browser`, `demo` and `check`
  * run in Node and drive real clients, a real browser, the demo origin itself, and the check of the imports.
  */
 import { mkdirSync } from "node:fs";

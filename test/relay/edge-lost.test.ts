@@ -6,7 +6,7 @@ import { curl, type Download } from "./support/clients.ts";
 import { type Image, MIB, places, type Site, until, useSite } from "./support/site.ts";
 
 const CLIENTS = 20;
-const SIZE = 24 * MIB;
+const SIZE = 32 * MIB;
 
 describe.each(STORES)("with a store of %s access", (store) => {
   const site = useSite({ store });
@@ -24,9 +24,10 @@ describe.each(STORES)("with a store of %s access", (store) => {
 
   it(`killed in the middle of ${CLIENTS} first downloads: all finish, from Glance`, async () => {
     const image = await site.makeImage(SIZE);
+    up = false;
+    const killed = site.killEdgeAfter(SIZE / 4);
     const downloads = storm(site, image);
-    await until("the middle", 60, async () => (await site.uplink()).edge > SIZE / 3);
-    await kill();
+    await killed;
     const most = await watched(site, downloads);
     expectWhole(await downloads, image);
     expect((await site.uplink()).edge).toBeLessThan(SIZE);
@@ -55,13 +56,13 @@ describe.each(STORES)("with a store of %s access", (store) => {
   });
 
   it("away from the beginning: downloads go to Glance, a few at a time, and the rest wait", async () => {
-    const image = await site.makeImage(SIZE);
+    const image = await site.makeImage(8 * MIB);
     await kill();
     const downloads = storm(site, image);
     const most = await watched(site, downloads);
     expectWhole(await downloads, image);
     expect(most).toBe(places);
-    expect((await site.uplink()).glance).toBe(CLIENTS * SIZE);
+    expect((await site.uplink()).glance).toBe(CLIENTS * image.size);
   });
 
   it("away: who may not is refused by Glance, at once", async () => {

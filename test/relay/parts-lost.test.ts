@@ -1,7 +1,7 @@
 /** The relay without its cache: HAProxy alone makes the same split, and goes on when nginx does not. */
 import { describe, expect, it } from "vitest";
 import { curl } from "./support/clients.ts";
-import { MIB, until, useSite } from "./support/site.ts";
+import { MIB, useSite } from "./support/site.ts";
 
 const SIZE = 48 * MIB;
 
@@ -21,10 +21,9 @@ describe("HAProxy alone", () => {
   it("cuts who downloads when the edge is killed; who resumes finishes, and who begins anew does", async () => {
     const image = await site.makeImage(SIZE);
     const token = await site.tokenOf("demo");
-    await site.forget();
+    const killed = site.killEdgeAfter(SIZE / 4);
     const cut = curl(site.url + image.path, token, "--limit-rate", "8M");
-    await until("the middle", 60, async () => (await site.uplink()).edge > SIZE / 4);
-    await site.killEdge();
+    await killed;
     expect((await cut).exit).toBe(18);
     expect((await curl(site.url + image.path, token)).sha512).toBe(image.sha512);
     const rest = await curl(site.url + image.path, token, "--range", `${SIZE - 5}-`);

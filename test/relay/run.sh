@@ -14,4 +14,4 @@ install_needed test:relay
 
 node=node_modules/.bin/node
 [ -x "$node" ] || fail test:relay "missing: node_modules (run npm ci first)"
-exec "$node" node_modules/vitest/vitest.mjs run --project relay "$@"
+exec "$node" node_modules/vitest/vitest.mjs run --project relay --reporter=minimal "$@"

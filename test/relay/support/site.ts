@@ -46,6 +46,7 @@ export class Site {
   readonly #tokens = new Map<string, Promise<string>>();
   #links: { readonly edge: CountingProxy; readonly glance: CountingProxy } | null = null;
   #edge: EdgeProcess | null = null;
+  #onEdgeData: (exchange: Exchange) => void = () => undefined;
   /** Where the link to the edge ends: another port with each start. */
   readonly #edgeAt = { host: "127.0.0.1", port: 0 };
 
@@ -64,7 +65,12 @@ export class Site {
   async start(): Promise<void> {
     await this.startEdge();
     const glance = await startCountingProxy({ origin: hostAndPort(this.glanceUrl), port: 0, countsPort: 0 });
-    const edge = await startCountingProxy({ origin: this.#edgeAt, port: 0, countsPort: 0 });
+    const edge = await startCountingProxy({
+      origin: this.#edgeAt,
+      port: 0,
+      countsPort: 0,
+      onData: (exchange) => this.#onEdgeData(exchange),
+    });
     this.#links = { edge, glance };
     const options = {
       port: inject("cloud").relayPort,
@@ -94,6 +100,17 @@ export class Site {
 
   async killEdge(): Promise<void> {
     await this.#edge?.kill();
+  }
+
+  /** Kills the edge once so many bytes of an image have come from it. What is under way on loopback then, some MiB, still comes. */
+  killEdgeAfter(bytes: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onEdgeData = (exchange) => {
+        if (exchange.bytes < bytes) return;
+        this.#onEdgeData = () => undefined;
+        this.killEdge().then(resolve, reject);
+      };
+    });
   }
 
   /** Waits until the relay sends downloads to the edge again. */

@@ -1,6 +1,6 @@
 /**
  * Three kinds of tests. `unit` and `edge` run inside workerd with real local R2, D1 and Durable Objects, the latter
- * against the demo origin, in both kinds of store; `wire`, `browser`, `demo` and `check`
+ * against the demo origin, in both kinds of store; `wire`, `relay`, `browser`, `demo` and `check`
  * run in Node and drive real clients, a real browser, the demo origin itself, and the check of the imports.
  */
 import { mkdirSync } from "node:fs";
@@ -120,6 +120,17 @@ export default defineConfig({
           include: ["test/browser/**/*.test.ts"],
           // A busy machine is no failure.
           testTimeout: 180_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "relay",
+          // They share a Keystone and two Glances, and the relay's port, which Keystone's catalogue names.
+          fileParallelism: false,
+          include: ["test/relay/**/*.test.ts"],
+          globalSetup: ["test/support/node/bundle-setup.ts", "test/relay/support/cloud-setup.ts"],
+          testTimeout: 300_000,
           hookTimeout: 120_000,
         },
       },

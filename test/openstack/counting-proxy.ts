@@ -33,11 +33,13 @@ export interface CountingProxyOptions {
   /** 0: any. */
   readonly port: number;
   readonly countsPort: number;
+  /** Told of each piece of a body before it is passed on. */
+  readonly onData?: (exchange: Exchange) => void;
 }
 
 export async function startCountingProxy(options: CountingProxyOptions): Promise<CountingProxy> {
   const exchanges: Exchange[] = [];
-  const proxy = createServer((incoming, answer) => pass(incoming, answer, options.origin, exchanges));
+  const proxy = createServer((incoming, answer) => pass(incoming, answer, options, exchanges));
   // An image upload may take longer than Node's default of five minutes.
   proxy.requestTimeout = 0;
   const counts = createServer((incoming, answer) => {
@@ -61,7 +63,7 @@ export async function startCountingProxy(options: CountingProxyOptions): Promise
 function pass(
   incoming: IncomingMessage,
   answer: ServerResponse,
-  origin: CountingProxyOptions["origin"],
+  { origin, onData }: CountingProxyOptions,
   exchanges: Exchange[],
 ): void {
   const exchange: Exchange = {
@@ -96,6 +98,7 @@ function pass(
     answer.flushHeaders();
     response.on("data", (chunk: Buffer) => {
       exchange.bytes += chunk.length;
+      onData?.(exchange);
     });
     response.on("end", () => {
       exchange.ended = true;

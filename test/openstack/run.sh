@@ -14,38 +14,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-fail() {
-  echo "test:openstack: $*" >&2
-  exit 1
-}
-
-packages=()
-need() { # need COMMAND PACKAGE: the command comes from this package
-  [ -x "/usr/bin/$1" ] || packages+=("$2")
-}
-need keystone-manage keystone
-need glance-api glance-api
-need glance python3-glanceclient
-need openstack python3-openstackclient
-need uwsgi uwsgi-core
-need curl curl
-compgen -G '/usr/lib/uwsgi/plugins/python3*_plugin.so' >/dev/null || packages+=(uwsgi-plugin-python3)
-
-if [ ${#packages[@]} -gt 0 ]; then
-  command -v apt-get >/dev/null || fail "missing: ${packages[*]} (Debian packages), and there is no apt-get to install them"
-  [ "$(id -u)" = 0 ] || fail "missing: ${packages[*]}: run this as root, or install them with apt-get first"
-  echo "installing ${packages[*]}"
-  export DEBIAN_FRONTEND=noninteractive
-  log=$(mktemp)
-  install=(apt-get install -y --no-install-recommends "${packages[@]}")
-  # The second try is for a machine whose package lists are old or were never fetched.
-  "${install[@]}" >"$log" 2>&1 || { apt-get update && "${install[@]}"; } >>"$log" 2>&1 || {
-    tail -n 20 "$log" >&2
-    fail "apt-get could not install ${packages[*]} (its whole output: $log)"
-  }
-  rm -f "$log"
-fi
+source test/openstack/packages.sh
+need_openstack
+install_needed test:openstack
 
 node=node_modules/.bin/node
-[ -x "$node" ] || fail "missing: node_modules (run npm ci first)"
+[ -x "$node" ] || fail test:openstack "missing: node_modules (run npm ci first)"
 exec "$node" test/openstack/main.ts

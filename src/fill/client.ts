@@ -16,13 +16,15 @@ const AGAIN_MS = [50, 500];
 /** Fills by the names of their images. */
 export type Fills = Pick<DurableObjectNamespace, "idFromName" | "get">;
 
-/** Fills of this place: a Fill is made there by the first call to it, and an id of a jurisdiction is another one. */
+/**
+ * Fills of this place: a Fill is made there by the first call to it, and an id of a jurisdiction is another one. The
+ * platform is asked for a jurisdiction with each call: one that it has not costs the Fills, no download.
+ */
 export function placedFills(fills: DurableObjectNamespace, { location, jurisdiction }: Place): Fills {
-  if (jurisdiction !== null) return fills.jurisdiction(jurisdiction);
-  if (location === null) return fills;
+  const within = () => (jurisdiction === null ? fills : fills.jurisdiction(jurisdiction));
   return {
-    idFromName: (name) => fills.idFromName(name),
-    get: (id) => fills.get(id, { locationHint: location }),
+    idFromName: (name) => within().idFromName(name),
+    get: (id) => within().get(id, location === null ? {} : { locationHint: location }),
   };
 }
 

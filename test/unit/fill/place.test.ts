@@ -3,6 +3,9 @@ import { FillClient, placedFills } from "../../../src/fill/client.ts";
 import { createLog } from "../../../src/lib/log.ts";
 import { type Env, readSettings } from "../../../src/settings.ts";
 import { bindings } from "../../support/env.ts";
+import { keepLines } from "../../support/lines.ts";
+
+const lines = keepLines();
 
 /** Fills that note how they are called, and answer nothing. */
 async function calledWith(change: Partial<Env>): Promise<unknown[]> {
@@ -23,7 +26,7 @@ async function calledWith(change: Partial<Env>): Promise<unknown[]> {
 
 describe("a Fill", () => {
   it("is made near the first call to it, where no place is set", async () => {
-    expect(await calledWith({})).toEqual([["anywhere/image"]]);
+    expect(await calledWith({})).toEqual([["anywhere/image", {}]]);
   });
 
   it("is made near LOCATION", async () => {
@@ -31,7 +34,7 @@ describe("a Fill", () => {
   });
 
   it("is made within JURISDICTION", async () => {
-    expect(await calledWith({ JURISDICTION: "eu" })).toEqual([["eu/image"]]);
+    expect(await calledWith({ JURISDICTION: "eu" })).toEqual([["eu/image", {}]]);
   });
 
   it("has one place: both settings are an error", () => {
@@ -44,5 +47,13 @@ describe("the real Fills", () => {
     const { place } = readSettings({ ...bindings, ...change });
     const client = new FillClient(placedFills(bindings.FILL, place), crypto.randomUUID(), createLog({ test: true }));
     expect(await client.progress()).toEqual({ fill: "none" });
+  });
+
+  it("are out of reach, and no error of the download, in a jurisdiction that the platform has not", async () => {
+    // The local runtime has none.
+    const { place } = readSettings({ ...bindings, JURISDICTION: "eu" });
+    const client = new FillClient(placedFills(bindings.FILL, place), crypto.randomUUID(), createLog({ test: true }));
+    expect(await client.progress()).toEqual({ fill: "unreachable" });
+    expect(lines("fill.unavailable")).toHaveLength(1);
   });
 });

@@ -118,6 +118,8 @@ export default defineConfig({
       edge("edge-sequential", false, DEPENDS_ON_STORE),
       { test: { name: "check", include: ["test/check/**/*.test.ts"], testTimeout: 30_000 } },
       { test: { name: "demo", include: ["test/{demo-origin,contract}/**/*.test.ts"], testTimeout: 30_000 } },
+      // Each run of wrangler takes a second of a core, and a deploy is a dozen of them.
+      { test: { name: "deploy", include: ["test/deploy/**/*.test.ts"], maxWorkers: 2, testTimeout: 900_000 } },
       { test: { name: "large", include: ["test/large/**/*.test.ts"] } },
       {
         test: {

@@ -11,6 +11,8 @@ const PROGRAM = fileURLToPath(new URL("../node_modules/wrangler/bin/wrangler.js"
 const STOP_MS = 5000;
 
 export interface Wrangler {
+  /** Of the group of processes; undefined: it did not start. */
+  readonly pid: number | undefined;
   /** The exit code; 128 + the signal's number when it was killed. */
   readonly ended: Promise<number>;
   /** What a quiet one has printed. */
@@ -57,6 +59,7 @@ export function startWrangler(
     child.once("close", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
   });
   return {
+    pid: child.pid,
     ended,
     output: () => printed.join(""),
     stdout: () => answered.join(""),

@@ -120,6 +120,27 @@ export class Cloudflare {
     return (await this.#must("setting routes and crons", ["triggers", "deploy", ...config])).stdout;
   }
 
+  async removeWorker(name: string): Promise<void> {
+    await this.#remove(`the Worker ${name}`, ["delete", name, "--force"]);
+  }
+
+  /** It must be empty. */
+  async removeBucket(name: string, place: Place): Promise<void> {
+    await this.#remove(`the bucket ${name}`, ["r2", "bucket", "delete", name, ...jurisdictionFlag(place)]);
+  }
+
+  async removeDatabase(name: string): Promise<void> {
+    if ((await this.database(name)) !== null)
+      await this.#remove(`the database ${name}`, ["d1", "delete", name, "--skip-confirmation"]);
+  }
+
+  /** What is not there is removed. */
+  async #remove(what: string, args: readonly string[]): Promise<void> {
+    const ran = await this.#run(args);
+    if (ran.code !== 0 && !hasCode(ran.output, [NO_BUCKET, NO_WORKER]))
+      throw new Stop(sentenceOf(`removing ${what}`, ran.output));
+  }
+
   async #must(doing: string, args: readonly string[]): Promise<Ran> {
     const ran = await this.#run(args);
     if (ran.code !== 0) throw new Stop(sentenceOf(doing, ran.output));

@@ -50,7 +50,7 @@ export async function deploy(given: DeployFlags, tools: DeployTools): Promise<Ta
   say("built");
 
   // 3. The account, and nobody else's name.
-  await chooseAccount(await cloudflare.accounts(), config, tools);
+  await chooseAccount(await cloudflare.accounts(), config.account_id, tools);
   if (!flags.replaceDns) await refuseTakenNames(target, tools);
 
   // 4. What the Worker is bound to. A bucket of a jurisdiction is another one than that of the same name elsewhere.
@@ -105,12 +105,13 @@ async function complete(config: Config, given: DeployFlags, { ask, say }: Deploy
   return flags;
 }
 
-async function chooseAccount(
+/** For the commands that follow. @param configured what wrangler.toml names */
+export async function chooseAccount(
   accounts: readonly { readonly id: string; readonly name: string }[],
-  config: Config,
-  { ask, accountId, useAccount }: DeployTools,
+  configured: string | undefined,
+  { ask, accountId, useAccount }: Pick<DeployTools, "ask" | "accountId" | "useAccount">,
 ): Promise<void> {
-  if (accountId !== undefined || config.account_id !== undefined) return;
+  if (accountId !== undefined || configured !== undefined) return;
   const [account, ...others] = accounts;
   if (account === undefined)
     throw new Stop("This log-in has no Cloudflare account: set CLOUDFLARE_ACCOUNT_ID if it may not list them.");

@@ -20,7 +20,7 @@ const WHERE = ["--location", "weur"];
 function deploy(where: readonly string[] = WHERE, environment: Readonly<Record<string, string>> = {}): Promise<Run> {
   const vars = ["--var", "ORIGIN_URL:https://glance.example", "--var", `PUBLIC_URL:${fake.edge}`];
   const args = [...vars, "--route", "image.example.invalid", "--wait", "0", ...where];
-  return runScript("main", fake, directory, args, environment);
+  return runScript("deploy", fake, directory, args, environment);
 }
 
 /** It ended with one sentence, and nothing else of an error. */
@@ -162,7 +162,8 @@ describe("npm run deploy", () => {
 
   it("does not take a name from what else has it in DNS", async () => {
     directory = await makeProject();
-    const taken = [...WHERE, "--route", "ip6.localhost"];
+    // An address stands for a name that DNS knows.
+    const taken = [...WHERE, "--route", "127.0.0.1"];
     expect(sentence(await deploy(taken))).toContain("has a DNS record already");
     expect(changes()).toEqual([]);
     expect(await deploy([...taken, "--replace-dns"])).toMatchObject({ code: 0 });
@@ -211,7 +212,7 @@ describe("before it asks Cloudflare, npm run deploy stops where", () => {
     [["--locaton", "weur"], "Unknown option '--locaton'"],
   ])("%j", async (args, told) => {
     directory = await makeProject();
-    expect(sentence(await runScript("main", fake, directory, args))).toContain(told);
+    expect(sentence(await runScript("deploy", fake, directory, args))).toContain(told);
     expect(fake.calls).toEqual([]);
   });
 });

@@ -36,15 +36,19 @@ export interface Run {
   readonly stderr: string;
 }
 
-/** Runs a script of scripts/deploy in a project, as npm does, where nobody can be asked. */
+/**
+ * Runs a script in a project, as npm does, where nobody can be asked.
+ * @param interruptAt interrupted once it has said this
+ */
 export async function runScript(
-  script: "main" | "trial",
+  script: "deploy" | "trial",
   fake: FakeCloudflare,
   directory: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  interruptAt: RegExp | null = null,
 ): Promise<Run> {
-  const child = spawn(process.execPath, [join(ROOT, `scripts/deploy/${script}.ts`), ...args], {
+  const child = spawn(process.execPath, [join(ROOT, `scripts/${script}/main.ts`), ...args], {
     cwd: directory,
     stdio: ["ignore", "pipe", "pipe"],
     env: {
@@ -62,6 +66,7 @@ export async function runScript(
   const said = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     said.stdout += text;
+    if (interruptAt?.test(said.stdout)) child.kill("SIGINT");
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     said.stderr += text;

@@ -23,9 +23,10 @@ interface Account {
   readonly name: string;
 }
 
-/** "The specified bucket does not exist", "This Worker does not exist on your account". */
+/** "The specified bucket does not exist". */
 const NO_BUCKET = 10006;
-const NO_WORKER = 10007;
+/** "This Worker does not exist on your account", and what else wrangler takes for it. */
+const NO_WORKER = [10007, 10090, 10092];
 /** "The bucket you tried to create already exists": made by a run beside this one. */
 const BUCKET_EXISTS = 10004;
 
@@ -99,7 +100,7 @@ export class Cloudflare {
   async deployedTag(name: string): Promise<string | null> {
     const ran = await this.#run(["deployments", "status", "--json", "--name", name]);
     if (ran.code !== 0) {
-      if (hasCode(ran.output, [NO_WORKER]) || /no deployments|has not been deployed/i.test(ran.output)) return null;
+      if (hasCode(ran.output, NO_WORKER) || /no deployments|has not been deployed/i.test(ran.output)) return null;
       throw new Stop(sentenceOf(`looking for the Worker ${name}`, ran.output));
     }
     const [version, ...others] = parse<{ versions: { version_id: string }[] }>(ran.stdout)?.versions ?? [];
@@ -137,7 +138,7 @@ export class Cloudflare {
   /** What is not there is removed. */
   async #remove(what: string, args: readonly string[]): Promise<void> {
     const ran = await this.#run(args);
-    if (ran.code !== 0 && !hasCode(ran.output, [NO_BUCKET, NO_WORKER]))
+    if (ran.code !== 0 && !hasCode(ran.output, [NO_BUCKET, ...NO_WORKER]))
       throw new Stop(sentenceOf(`removing ${what}`, ran.output));
   }
 

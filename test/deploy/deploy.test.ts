@@ -145,6 +145,23 @@ describe("npm run deploy", () => {
     expect(sentence(await deploy())).toContain(told);
   });
 
+  it("makes of staging an edge of its own, with the limits and crons of production", async () => {
+    directory = await makeProject();
+    expect(await deploy([...WHERE, "--env", "staging"])).toMatchObject({ code: 0, stderr: "" });
+    const { buckets, databases, scripts } = fake.account.contents();
+    expect([...Object.keys(buckets), ...databases.map(({ name }) => name), ...Object.keys(scripts)]).toEqual([
+      "/glance-edge-staging",
+      ...["glance-edge-staging", "glance-edge-staging"],
+    ]);
+    const staging = scripts["glance-edge-staging"];
+    expect(staging?.schedules).toHaveLength(3);
+    expect(staging?.versions.at(-1)?.metadata).toMatchObject({
+      limits: { cpu_ms: 300_000 },
+      observability: { enabled: true },
+      compatibility_flags: ["enable_request_signal"],
+    });
+  });
+
   it("stops where nobody is logged in, before it makes anything", async () => {
     directory = await makeProject();
     expect(sentence(await deploy(WHERE, { CLOUDFLARE_API_TOKEN: "" }))).toContain("Nobody is logged in");

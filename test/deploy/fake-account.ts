@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 interface Version {
   readonly id: string;
   readonly tag: string | null;
-  readonly metadata: { readonly bindings: readonly Record<string, unknown>[]; readonly limits?: unknown };
+  readonly metadata: { readonly bindings: readonly Record<string, unknown>[] };
 }
 
 interface Script {
@@ -177,6 +177,8 @@ export class FakeAccount {
         return { enabled: this.workersDev.has(name), previews_enabled: false };
       },
     ],
+    // Of Workers Sites, which a delete looks for.
+    [/^GET \/storage\/kv\/namespaces$/, () => []],
     [/^GET \/workers\/subdomain$/, () => ({ subdomain: "made-up" })],
     [
       /^GET \/workers\/scripts\/([^/]+)\/settings$/,
@@ -269,7 +271,7 @@ export class FakeAccount {
   }
 
   #database(id: string): Database {
-    const found = [...this.databases.values()].find(({ uuid }) => uuid === id);
+    const found = [...this.databases.values()].find(({ uuid, name }) => uuid === id || name === id);
     if (found === undefined) throw new ApiError(404, 7404, "The database could not be found");
     return found;
   }

@@ -64,6 +64,8 @@ export async function startFakeCloudflare(): Promise<FakeCloudflare> {
   async function answer(incoming: IncomingMessage): Promise<[number, unknown]> {
     const url = new URL(incoming.url ?? "/", edge);
     if (url.pathname === "/edge/health") return health();
+    // The registry, which is asked for newer versions.
+    if (!url.pathname.startsWith("/client/v4/")) return [404, {}];
     const path = url.pathname.replace("/client/v4", "").replace(/^\/accounts\/[0-9a-f]{32}(?=\/)/, "");
     const method = incoming.method ?? "";
     const body = await readBody(incoming);

@@ -89,7 +89,7 @@ describe("npm run trial", () => {
   it("says what it could not remove, and removes it when it is told to", async () => {
     fake.fault = (name) => (name.startsWith("DELETE /d1/") ? new ApiError(400, 99_999, "made to fail") : null);
     const first = await runScript("trial", fake, directory, ["--location", "weur", "--wait", "0"]);
-    expect(first.stderr).toMatch(/not removed: database glance-edge-trial-[0-9a-f]{8}: [^\n]+\n$/);
+    expect(first.stderr).toMatch(/^npm run trial: not removed: database glance-edge-trial-[0-9a-f]{8}: [^\n]+\n$/m);
     const suffix = /--remove ([0-9a-f]{8})/.exec(first.stdout)?.[1] ?? "";
     fake.fault = () => null;
     const second = await runScript("trial", fake, directory, ["--location", "weur", "--remove", suffix]);

@@ -111,6 +111,8 @@ export default defineConfig({
       edge(),
       { test: { ...FEW, name: "check", include: ["test/check/**/*.test.ts"], testTimeout: 30_000 } },
       { test: { ...FEW, name: "demo", include: ["test/{demo-origin,contract}/**/*.test.ts"], testTimeout: 30_000 } },
+      // Each run of wrangler takes a second of a core, and a deploy is a dozen of them.
+      { test: { name: "deploy", include: ["test/deploy/**/*.test.ts"], maxWorkers: 2, testTimeout: 900_000 } },
       { test: { name: "large", include: ["test/large/**/*.test.ts"] } },
       {
         test: {

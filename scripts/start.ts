@@ -46,7 +46,8 @@ async function main(flags: StartFlags): Promise<number> {
   }
 
   // 2. The origin. Its Keystone's catalogue names the edge, as an operator's would.
-  const vars: string[] = [];
+  // The local runtime knows no jurisdictions.
+  const vars = ["--var", "JURISDICTION:"];
   if (flags.originUrl === null) {
     const port = await freePort(ORIGIN_PORT, flags.port);
     const controlPort = await freePort(CONTROL_PORT, flags.port);

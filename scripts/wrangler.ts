@@ -11,15 +11,23 @@ const PROGRAM = fileURLToPath(new URL("../node_modules/wrangler/bin/wrangler.js"
 const STOP_MS = 5000;
 
 export interface Wrangler {
+  /** Of the group of processes; undefined: it did not start. */
+  readonly pid: number | undefined;
   /** The exit code; 128 + the signal's number when it was killed. */
   readonly ended: Promise<number>;
   /** What a quiet one has printed. */
   output(): string;
+  /** The same, without errors and warnings. */
+  stdout(): string;
   stop(): Promise<void>;
 }
 
 /** @param mode "quiet" keeps what it prints for output() */
-export function startWrangler(args: readonly string[], mode: "shown" | "quiet"): Wrangler {
+export function startWrangler(
+  args: readonly string[],
+  mode: "shown" | "quiet",
+  environment: Readonly<Record<string, string>> = {},
+): Wrangler {
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     cwd: REPOSITORY,
     // A group of its own: wrangler's workerd and esbuild end with it, and Ctrl-C reaches them through stop() alone.
@@ -31,23 +39,30 @@ export function startWrangler(args: readonly string[], mode: "shown" | "quiet"):
       // The banner asks the registry for a newer version, and Request.cf a site for made-up data: neither is needed.
       WRANGLER_HIDE_BANNER: "true",
       CLOUDFLARE_CF_FETCH_ENABLED: "false",
+      ...environment,
     },
   });
   const printed: string[] = [];
+  const answered: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (text: string) => printed.push(text));
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      printed.push(text);
+      if (stream === child.stdout) answered.push(text);
+    });
   }
   const ended = new Promise<number>((resolve) => {
     child.once("error", (error) => {
-      console.error("npm start: wrangler does not start:", error.message);
+      console.error("wrangler does not start:", error.message);
       resolve(1);
     });
     // A shell's way to tell a signal.
     child.once("close", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
   });
   return {
+    pid: child.pid,
     ended,
     output: () => printed.join(""),
+    stdout: () => answered.join(""),
     stop: async () => {
       signalGroup(child.pid, "SIGTERM");
       await Promise.race([ended, setTimeout(STOP_MS)]);

@@ -4,7 +4,7 @@
  */
 
 import type { AloneDownloads } from "./download/alone.ts";
-import { FillClient } from "./fill/client.ts";
+import { FillClient, type Fills, placedFills } from "./fill/client.ts";
 import type { RoomTools } from "./fill/make-room.ts";
 import type { PolicyOrder } from "./glance/policy-order.ts";
 import type { Permissions } from "./glance/remembered.ts";
@@ -39,7 +39,7 @@ export interface Edge {
   readonly queue: PrefetchQueue;
   readonly cursors: Cursors;
   readonly traffic: Traffic;
-  readonly fills: Env["FILL"];
+  readonly fills: Fills;
   readonly permissions: Permissions;
   readonly policyOrder: PolicyOrder;
   readonly usage: Usage;
@@ -104,7 +104,7 @@ export function createEdge(
     queue: new PrefetchQueue(env.CATALOG),
     cursors: new Cursors(env.CATALOG),
     traffic,
-    fills: env.FILL,
+    fills: placedFills(env.FILL, settings.place),
     permissions,
     policyOrder,
     usage,

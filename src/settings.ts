@@ -4,7 +4,15 @@
  */
 
 import { type Endpoint, type Fetch, fetchBy } from "./lib/fetch.ts";
-import { readAboveZero, readSwitch, readText, readUrl, readWhole, SettingError } from "./lib/read-setting.ts";
+import {
+  readAboveZero,
+  readChoice,
+  readSwitch,
+  readText,
+  readUrl,
+  readWhole,
+  SettingError,
+} from "./lib/read-setting.ts";
 
 /** What wrangler.toml binds. Everything is checked by {@link readSettings} before it is used. */
 export interface Env {
@@ -39,6 +47,8 @@ export interface Env {
   /** The same, to Keystone. */
   readonly KEYSTONE?: Fetcher;
   readonly NOTIFICATIONS_URL?: string;
+  readonly LOCATION?: string;
+  readonly JURISDICTION?: string;
   readonly SERVER_TIMING?: string | number;
   readonly AUDIT?: string | number;
   /** A secret. */
@@ -76,6 +86,7 @@ export interface Settings {
   readonly scrubBytes: number;
   /** Where the queue's consumer posts notifications; may hold credentials and a query. */
   readonly notificationsUrl: string | null;
+  readonly place: Place;
   /** Whether downloads say in Server-Timing what they waited for. */
   readonly serverTiming: boolean;
   /** Whether the log says whose each download was. */
@@ -84,11 +95,23 @@ export interface Settings {
   readonly metricsToken: string | null;
 }
 
+/** Where Fills are made, beside their bucket and database; null, null: near whom the first download is for. */
+export interface Place {
+  /** A hint. */
+  readonly location: DurableObjectLocationHint | null;
+  /** A must. */
+  readonly jurisdiction: DurableObjectJurisdiction | null;
+}
+
 /** An application credential of Keystone. */
 export interface ServiceCredential {
   readonly id: string;
   readonly secret: string;
 }
+
+/** What R2, D1 and Durable Objects all know. */
+const LOCATIONS = ["weur", "eeur", "apac", "oc", "wnam", "enam"] as const;
+const JURISDICTIONS = ["eu", "fedramp"] as const;
 
 const GIB = 2 ** 30;
 /** RAW images in front of Ceph have 20 to 60 GiB. */
@@ -163,6 +186,7 @@ export function readSettings(env: Env): Settings {
     cleanStallMs: readAboveZero("CLEAN_STALL_SECONDS", env.CLEAN_STALL_SECONDS, DEFAULT_CLEAN_STALL_SECONDS) * 1000,
     scrubBytes: readWhole("SCRUB_BYTES", env.SCRUB_BYTES, DEFAULT_SCRUB_BYTES),
     notificationsUrl: readNotificationsUrl(env.NOTIFICATIONS_URL),
+    place: readPlace(env),
     serverTiming: readSwitch("SERVER_TIMING", env.SERVER_TIMING),
     audit: readSwitch("AUDIT", env.AUDIT),
     metricsToken: readMetricsToken(env.METRICS_TOKEN),
@@ -187,6 +211,15 @@ function readRoles(value: unknown): string[] {
     .filter((role) => role !== "");
   if (roles.length === 0) throw new SettingError("ADMIN_ROLES", "must name at least one role");
   return roles;
+}
+
+function readPlace(env: Env): Place {
+  const location = readChoice("LOCATION", env.LOCATION, LOCATIONS);
+  const jurisdiction = readChoice("JURISDICTION", env.JURISDICTION, JURISDICTIONS);
+  if (location !== null && jurisdiction !== null) {
+    throw new SettingError("LOCATION", "must be empty where JURISDICTION is set, which decides alone");
+  }
+  return { location, jurisdiction };
 }
 
 function readCredential(env: Env): ServiceCredential | null {

@@ -5,6 +5,7 @@
 import { DeadlineExceeded, withDeadline } from "../lib/deadline.ts";
 import type { Log } from "../lib/log.ts";
 import { retry } from "../lib/retry.ts";
+import type { Place } from "../settings.ts";
 import type { Answer, Ask, CleanAnswer, FillCalls, FillLook, RemoveAnswer, Rights } from "./protocol.ts";
 
 /** A call that does not wait takes some ms, even from another continent well below a second. */
@@ -12,8 +13,23 @@ const CALL_MS = 5_000;
 /** Pauses before further tries, ms: an object that was reset is there again at once. */
 const AGAIN_MS = [50, 500];
 
+/** Fills by the names of their images. */
+export type Fills = Pick<DurableObjectNamespace, "idFromName" | "get">;
+
+/**
+ * Fills of this place: a Fill is made there by the first call to it, and an id of a jurisdiction is another one. The
+ * platform is asked for a jurisdiction with each call: one that it has not costs the Fills, no download.
+ */
+export function placedFills(fills: DurableObjectNamespace, { location, jurisdiction }: Place): Fills {
+  const within = () => (jurisdiction === null ? fills : fills.jurisdiction(jurisdiction));
+  return {
+    idFromName: (name) => within().idFromName(name),
+    get: (id) => within().get(id, location === null ? {} : { locationHint: location }),
+  };
+}
+
 export class FillClient {
-  readonly #namespace: DurableObjectNamespace;
+  readonly #namespace: Fills;
   readonly #imageId: string;
   readonly #log: Log;
 
@@ -21,7 +37,7 @@ export class FillClient {
    * One Fill for one image. Not one for a content: who may read image B must not get bytes that were fetched under a
    * right to image A, only because B's record claims the same digest.
    */
-  constructor(namespace: DurableObjectNamespace, imageId: string, log: Log) {
+  constructor(namespace: Fills, imageId: string, log: Log) {
     this.#namespace = namespace;
     this.#imageId = imageId;
     this.#log = log;

@@ -6,11 +6,11 @@
 import type { Log } from "../lib/log.ts";
 import type { Settings } from "../settings.ts";
 import type { PrefetchQueue } from "../store/queue.ts";
-import { FillClient } from "./client.ts";
+import { FillClient, type Fills } from "./client.ts";
 
 export interface QueueTools {
   readonly queue: PrefetchQueue;
-  readonly fills: DurableObjectNamespace;
+  readonly fills: Fills;
   readonly settings: Pick<Settings, "prefetchConcurrency">;
   readonly log: Log;
 }

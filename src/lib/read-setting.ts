@@ -37,6 +37,14 @@ export function readWhole(name: string, value: unknown, fallback: number): numbe
   return number;
 }
 
+/** @returns null for what is not set */
+export function readChoice<T extends string>(name: string, value: unknown, choices: readonly T[]): T | null {
+  const text = readText(name, value);
+  const choice = choices.find((one) => one === text);
+  if (choice === undefined && text !== "") throw new SettingError(name, `must be one of ${choices.join(", ")}`);
+  return choice ?? null;
+}
+
 /** 1 or 0. */
 export function readSwitch(name: string, value: unknown): boolean {
   const number = readWhole(name, value, 0);

@@ -1,8 +1,7 @@
 /** Room for an attempt within CACHE_MAX_BYTES: asked of D1, which no reader waits for long. */
 
 import { DeadlineExceeded, withDeadline } from "../../lib/deadline.ts";
-import type { Env } from "../../settings.ts";
-import { FillClient } from "../client.ts";
+import { FillClient, type Fills } from "../client.ts";
 import { takeRoom } from "../make-room.ts";
 import type { FillCore } from "./core.ts";
 import { type Filling, isCurrent } from "./state.ts";
@@ -14,10 +13,10 @@ const ROOM_MS = 1_000;
 export class Admission {
   readonly #core: FillCore;
   readonly #tools: FillTools;
-  readonly #fills: Env["FILL"];
+  readonly #fills: Fills;
 
   /** @param fills of all images: one that is not read makes room */
-  constructor(core: FillCore, tools: FillTools, fills: Env["FILL"]) {
+  constructor(core: FillCore, tools: FillTools, fills: Fills) {
     this.#core = core;
     this.#tools = tools;
     this.#fills = fills;

@@ -10,6 +10,7 @@ import { DurableObject } from "cloudflare:workers";
 import { ServiceTokenMemory, serviceTokens } from "../../keystone/service-tokens.ts";
 import { createLog } from "../../lib/log.ts";
 import { type Env, readSettings } from "../../settings.ts";
+import { placedFills } from "../client.ts";
 import { queueMoved } from "../next.ts";
 import type { Answer, Ask, CleanAnswer, FillCalls, Progress, RemoveAnswer, Rights } from "../protocol.ts";
 import { Admission } from "./admission.ts";
@@ -61,6 +62,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
     this.#storage = new AttemptStorage(ctx.storage);
     this.#lent = new LentRights(serviceTokens(settings, tokens, Date.now), log);
     const tools = this.#tools;
+    const fills = placedFills(env.FILL, settings.place);
     const lent = this.#lent;
     const readers = this.#readers;
     const core: FillCore = {
@@ -68,10 +70,10 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       of: (imageId) => this.#of(imageId),
       apply: (imageId, event) => this.#apply(imageId, event),
       background: (work) => ctx.waitUntil(work),
-      queueMoved: () => ctx.waitUntil(queueMoved({ ...tools, fills: env.FILL }, Date.now())),
+      queueMoved: () => ctx.waitUntil(queueMoved({ ...tools, fills }, Date.now())),
       startAnew: (imageId) => this.#startAnew(imageId),
     };
-    const admission = new Admission(core, tools, env.FILL);
+    const admission = new Admission(core, tools, fills);
     const beginning = new Beginning(core, tools);
     const awaited = new AwaitedTurn(tools, lent);
     const prefetch = new Prefetch({ core, tools, lent, readers, beginning, awaited });

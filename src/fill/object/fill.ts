@@ -71,7 +71,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       queueMoved: () => ctx.waitUntil(queueMoved({ ...tools, fills: env.FILL }, Date.now())),
       startAnew: (imageId) => this.#startAnew(imageId),
     };
-    const admission = new Admission(core, tools, env.FILL);
+    const admission = new Admission(core, tools, readers, env.FILL);
     const beginning = new Beginning(core, tools);
     const awaited = new AwaitedTurn(tools, lent);
     const prefetch = new Prefetch({ core, tools, lent, readers, beginning, awaited });

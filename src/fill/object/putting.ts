@@ -54,7 +54,7 @@ export class Putting {
     this.#movedAt = Date.now();
     try {
       if (phase.room !== "had") {
-        const asked = admission.ask(imageId, attempt, phase.size);
+        const asked = admission.ask(phase);
         if ((await withDeadline("room", ROOM_AGAIN_MS, asked)) === "denied") {
           return await this.#noRoom(imageId, attempt);
         }

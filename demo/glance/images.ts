@@ -92,7 +92,7 @@ function isListed(image: Image, identity: Identity, visibility: string | undefin
 function sorted(images: readonly Image[], query: Readonly<Record<string, string | undefined>>): readonly Image[] {
   const { sort_key = "created_at", sort_dir = "desc" } = query;
   if (sort_dir !== "asc" && sort_dir !== "desc") {
-    throw new HttpError(400, `Invalid sort direction: ${sort_dir}. It must be one of the following: asc, desc.`);
+    throw new HttpError(400, `Invalid sort direction: ${sort_dir}`);
   }
   // They are kept in the order in which they were made.
   const inOrder = sort_key === "updated_at" ? images.toSorted((a, b) => +a.updatedAt - +b.updatedAt) : images;

@@ -5,6 +5,7 @@ import type { Env } from "../../settings.ts";
 import { FillClient } from "../client.ts";
 import { takeRoom } from "../make-room.ts";
 import type { FillCore } from "./core.ts";
+import type { RoomAnswer } from "./events.ts";
 import type { Readers } from "./readers.ts";
 import { type Filling, isCurrent } from "./state.ts";
 import type { FillTools } from "./tools.ts";
@@ -34,7 +35,7 @@ export class Admission {
     try {
       const word = await withDeadline("room", ROOM_MS, asked);
       // Not waited for: a refusal ends the pull, which waits for this word.
-      if (word === "denied") this.#core.background(this.#core.apply(imageId, { on: "room", attempt, answer: word }));
+      if (word !== "had") this.#core.background(this.#core.apply(imageId, { on: "room", attempt, answer: word }));
       return word === "had";
     } catch (cause) {
       if (!(cause instanceof DeadlineExceeded))
@@ -46,17 +47,18 @@ export class Admission {
   }
 
   /** Takes room, for as long as that may take. @throws whatever D1 throws */
-  async ask({ attempt, size, subject }: Filling): Promise<"had" | "denied"> {
+  async ask({ attempt, size, subject }: Filling): Promise<RoomAnswer> {
     const { imageId, owner = null } = subject;
     const { catalog, room, queue, settings, log } = this.#tools;
     const { queued } = this.#core.of(imageId);
-    const wanted = !queued || this.#readers.count(Date.now()) > 0 || !(await queue.isByPolicy(imageId));
+    const isWanted = !queued || this.#readers.count(Date.now()) > 0 || !(await queue.isByPolicy(imageId));
+    const by = isWanted ? "download" : "policy";
     const fill = (id: string) => new FillClient(this.#fills, id, log);
     const tools = { catalog, room, fill, log, now: Date.now };
-    const word = await takeRoom(tools, settings, { imageId, attempt, size, owner }, wanted ? "download" : "policy");
+    const word = await takeRoom(tools, settings, { imageId, attempt, size, owner }, by);
     if (word === "had") await this.#core.apply(imageId, { on: "room", attempt, answer: word });
     // Stopped while it was asked: whoever did that gave the room back before it was taken.
     if (word === "had" && !isCurrent(this.#core.of(imageId), attempt)) await room.release(attempt);
-    return word;
+    return word === "denied" && by === "policy" ? "denied-to-policy" : word;
   }
 }

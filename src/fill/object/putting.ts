@@ -55,7 +55,7 @@ export class Putting {
     try {
       if (phase.room !== "had") {
         const asked = admission.ask(phase);
-        if ((await withDeadline("room", ROOM_AGAIN_MS, asked)) === "denied") {
+        if ((await withDeadline("room", ROOM_AGAIN_MS, asked)) !== "had") {
           return await this.#noRoom(imageId, attempt);
         }
       }

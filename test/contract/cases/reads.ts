@@ -222,12 +222,18 @@ export const READS: readonly Case[] = [
   {
     name: "the list by the last change has images that were changed since then",
     ask: "GET /v2/images?name={id}&sort_key=updated_at&sort_dir=asc&updated_at=gte%3A1970-01-01T00%3A00%3A00Z&visibility=all",
-    answer: listed("name={id}&sort_key=updated_at&sort_dir=asc&updated_at=gte%3A1970-01-01T00%3A00%3A00Z&visibility=all", [record("active")]),
+    answer: listed(
+      "name={id}&sort_key=updated_at&sort_dir=asc&updated_at=gte%3A1970-01-01T00%3A00%3A00Z&visibility=all",
+      [record("active")],
+    ),
   },
   {
     name: "and none that was not",
     ask: "GET /v2/images?name={id}&sort_key=updated_at&sort_dir=asc&updated_at=gte%3A2070-01-01T00%3A00%3A00Z&visibility=all",
-    answer: listed("name={id}&sort_key=updated_at&sort_dir=asc&updated_at=gte%3A2070-01-01T00%3A00%3A00Z&visibility=all", []),
+    answer: listed(
+      "name={id}&sort_key=updated_at&sort_dir=asc&updated_at=gte%3A2070-01-01T00%3A00%3A00Z&visibility=all",
+      [],
+    ),
   },
   {
     name: "and refuses what is no time",

@@ -5,7 +5,7 @@ CREATE TABLE images (
   image_id      TEXT PRIMARY KEY,
   name          TEXT,                        -- as the origin's record last said; null: nobody knows (the index was rebuilt)
   owner         TEXT,                        -- its project, as the origin's record last said; null: nobody knows
-  pinned        INTEGER NOT NULL DEFAULT 0,  -- 1: PIN_IMAGES named it when its record was last seen
+  pinned        INTEGER NOT NULL DEFAULT 0,  -- 1: PIN_IMAGES named it when its record was last seen; 2: an operator has
   attempt       TEXT NOT NULL,               -- as in the metadata of the object in R2
   size          INTEGER NOT NULL,            -- bytes
   -- Times in ms since the epoch.

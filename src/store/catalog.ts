@@ -52,6 +52,9 @@ export interface Described {
   readonly pinned: boolean | null;
 }
 
+/** In column `pinned`: what the record says later does not change it. 1 is by the setting. */
+export const BY_HAND = 2;
+
 /** Rows of one statement's answer: some 100 bytes each. */
 const PAGE = 10_000;
 
@@ -118,7 +121,8 @@ export class Catalog {
                                verified_at, scrubbed_at)
            VALUES (?1, ?2, ?3, ?6, ?7, COALESCE(?8, 0), ?4, ?4, ?5, ?4, ?4)
            ON CONFLICT (image_id) DO UPDATE SET attempt = ?2, size = ?3, committed_at = ?4, name = COALESCE(?6, name),
-             owner = COALESCE(?7, owner), pinned = COALESCE(?8, pinned), last_accessed = MAX(last_accessed, ?4), in_use_until = ?5, verified_at = ?4, scrubbed_at = ?4`,
+             owner = COALESCE(?7, owner), last_accessed = MAX(last_accessed, ?4), in_use_until = ?5, verified_at = ?4,
+             scrubbed_at = ?4, pinned = CASE pinned WHEN ${BY_HAND} THEN pinned ELSE COALESCE(?8, pinned) END`,
         )
         .bind(imageId, attempt, size, now, now + FRESH_MS, name, owner, pinned === null ? null : Number(pinned)),
       this.#db.prepare("UPDATE fills SET bytes = size WHERE attempt = ?1").bind(attempt),
@@ -138,6 +142,15 @@ export class Catalog {
     const { meta } = await this.#db
       .prepare("DELETE FROM images WHERE image_id = ?1 AND attempt = ?2")
       .bind(imageId, attempt)
+      .run();
+    return meta.changes > 0;
+  }
+
+  /** Pins an image by hand, or takes any pin off it. @returns whether it is kept */
+  async pin(imageId: string, pinned: boolean): Promise<boolean> {
+    const { meta } = await this.#db
+      .prepare(`UPDATE images SET pinned = ?2 WHERE image_id = ?1 AND ${LISTED}`)
+      .bind(imageId, pinned ? BY_HAND : 0)
       .run();
     return meta.changes > 0;
   }
@@ -176,7 +189,7 @@ export class Catalog {
     const { results } = await this.#db
       .prepare(
         `SELECT image_id, size, last_accessed, in_use_until, pinned FROM images WHERE ?2 IS NULL OR owner = ?2
-          ORDER BY pinned, last_accessed, image_id LIMIT ?1`,
+          ORDER BY pinned > 0, last_accessed, image_id LIMIT ?1`,
       )
       .bind(limit, owner)
       .all<{ image_id: string; size: number; last_accessed: number; in_use_until: number; pinned: number }>();
@@ -276,7 +289,9 @@ export class Catalog {
     await this.#db
       .prepare(
         `UPDATE images SET reconciled_at = ?2, name = COALESCE(asked.name, images.name),
-                owner = COALESCE(asked.owner, images.owner), pinned = COALESCE(asked.pinned, images.pinned)
+                owner = COALESCE(asked.owner, images.owner),
+                pinned = CASE images.pinned WHEN ${BY_HAND} THEN images.pinned
+                                            ELSE COALESCE(asked.pinned, images.pinned) END
            FROM (SELECT value ->> 'imageId' AS image_id, value ->> 'name' AS name, value ->> 'owner' AS owner,
                         value ->> 'pinned' AS pinned FROM json_each(?1)) AS asked
           WHERE images.image_id = asked.image_id`,

@@ -13,6 +13,7 @@ import {
   readWhole,
   SettingError,
 } from "./lib/read-setting.ts";
+import { readSelection, type Selection } from "./lib/selection.ts";
 
 /** What wrangler.toml binds. Everything is checked by {@link readSettings} before it is used. */
 export interface Env {
@@ -28,6 +29,10 @@ export interface Env {
   readonly STALL_SECONDS?: string | number;
   readonly ALONE_MAX?: string | number;
   readonly CACHE_MAX_BYTES?: string | number;
+  readonly OWNER_MAX_PERCENT?: string | number;
+  readonly CACHE_IMAGES?: string;
+  readonly PIN_IMAGES?: string;
+  readonly PREFETCH_IMAGES?: string;
   readonly KEYSTONE_URL?: string;
   readonly ADMIN_ROLES?: string;
   /** A secret, and so is the next one: `npx wrangler secret put`. */
@@ -72,6 +77,14 @@ export interface Settings {
   readonly aloneMax: number;
   /** Room for stored images, those being stored included. 0: nothing is stored. */
   readonly cacheMaxBytes: number;
+  /** What of it the images of one project may have. */
+  readonly ownerMaxBytes: number;
+  /** Images that may be stored; null: all. */
+  readonly cacheImages: Selection | null;
+  /** Images that go last when room is needed. */
+  readonly pinImages: Selection;
+  /** Images that are fetched as soon as they are active, without a client. */
+  readonly prefetchImages: Selection;
   /** Keystone's v3 API, or null: no cache management. */
   readonly keystone: Endpoint | null;
   /** Names of Keystone roles that may manage the cache. At least one. */
@@ -168,6 +181,9 @@ export function readSettings(env: Env): Settings {
     throw new SettingError("OBJECT_MAX_BYTES", `must be from SLICE_BYTES to ${DEFAULT_OBJECT_MAX_BYTES}`);
   }
   const keystoneUrl = readKeystone(env.KEYSTONE_URL);
+  const cacheMaxBytes = readWhole("CACHE_MAX_BYTES", env.CACHE_MAX_BYTES, DEFAULT_CACHE_MAX_BYTES);
+  const ownerPercent = readWhole("OWNER_MAX_PERCENT", env.OWNER_MAX_PERCENT, 100);
+  if (ownerPercent < 1 || ownerPercent > 100) throw new SettingError("OWNER_MAX_PERCENT", "must be from 1 to 100");
   return {
     origin,
     originFetch: fetchBy(env.ORIGIN),
@@ -178,7 +194,12 @@ export function readSettings(env: Env): Settings {
     objectMaxBytes,
     stallMs: readAboveZero("STALL_SECONDS", env.STALL_SECONDS, DEFAULT_STALL_SECONDS) * 1000,
     aloneMax: readWhole("ALONE_MAX", env.ALONE_MAX, 0),
-    cacheMaxBytes: readWhole("CACHE_MAX_BYTES", env.CACHE_MAX_BYTES, DEFAULT_CACHE_MAX_BYTES),
+    cacheMaxBytes,
+    // Divided first: a cap may be as large as a number can be told exactly.
+    ownerMaxBytes: ownerPercent === 100 ? cacheMaxBytes : Math.floor((cacheMaxBytes / 100) * ownerPercent),
+    cacheImages: readSelection("CACHE_IMAGES", env.CACHE_IMAGES),
+    pinImages: readSelection("PIN_IMAGES", env.PIN_IMAGES) ?? [],
+    prefetchImages: readSelection("PREFETCH_IMAGES", env.PREFETCH_IMAGES) ?? [],
     keystone: keystoneUrl === null ? null : { url: keystoneUrl, fetch: fetchBy(env.KEYSTONE) },
     adminRoles: readRoles(env.ADMIN_ROLES),
     serviceCredential: readCredential(env),

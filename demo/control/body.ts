@@ -55,6 +55,11 @@ export function readText(value: unknown, name: string): string {
   return value;
 }
 
+export function readTexts(value: unknown, name: string): string[] {
+  if (!Array.isArray(value)) throw wrong(name, "a list of strings");
+  return value.map((one) => readText(one, name));
+}
+
 export function readHeaders(value: unknown, name: string): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {};
   for (const [header, text] of Object.entries(readFields(value, name))) headers[header] = readText(text, header);

@@ -102,6 +102,8 @@ export const api = {
   queue: (token: string, id: string) => call(Done, token, "PUT", `api/queue/${encodeURIComponent(id)}`),
   dequeue: (token: string, id: string) => call(Done, token, "DELETE", `api/queue/${encodeURIComponent(id)}`),
   remove: (token: string, id: string) => call(Done, token, "DELETE", `api/images/${encodeURIComponent(id)}`),
+  pin: (token: string, id: string, pinned: boolean) =>
+    call(Done, token, pinned ? "PUT" : "DELETE", `api/pins/${encodeURIComponent(id)}`),
   clear: (token: string, what: "cache" | "queue") => call(Done, token, "POST", "api/clear", { what }),
   prune: (token: string) => call(Pruned, token, "POST", "api/prune"),
   /** An image's name, of Glance itself. */

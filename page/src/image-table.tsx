@@ -20,9 +20,10 @@ interface Props {
   readonly now: number;
   readonly onSort: (sorting: Sorting) => void;
   readonly onRemove: (image: ImageRow) => void;
+  readonly onPin: (image: ImageRow) => void;
 }
 
-export function ImageTable({ rows, sorting, now, onSort, onRemove }: Props) {
+export function ImageTable({ rows, sorting, now, onSort, onRemove, onPin }: Props) {
   return (
     <table role="table" class="images">
       <caption class="hidden">Stored images</caption>
@@ -49,7 +50,7 @@ export function ImageTable({ rows, sorting, now, onSort, onRemove }: Props) {
             );
           })}
           <th role="columnheader" scope="col" class="do">
-            <span class="hidden">Delete</span>
+            <span class="hidden">Pin, delete</span>
           </th>
         </tr>
       </thead>
@@ -72,6 +73,13 @@ export function ImageTable({ rows, sorting, now, onSort, onRemove }: Props) {
               {ago(image.verified_at, now)}
             </td>
             <td role="cell" class="do">
+              <button
+                type="button"
+                aria-label={`${image.pinned === null ? "Pin" : "Unpin"} ${inWords(image.image_id, image.name)}`}
+                onClick={() => onPin(image)}
+              >
+                {image.pinned === null ? "Pin…" : "Unpin…"}
+              </button>{" "}
               <button
                 type="button"
                 aria-label={`Delete ${inWords(image.image_id, image.name)} from the cache`}

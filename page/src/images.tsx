@@ -19,7 +19,7 @@ interface Props {
   readonly onDone: (notice: string) => void;
 }
 
-type Asked = { readonly do: "clear" | "prune" } | { readonly do: "remove"; readonly image: ImageRow };
+type Asked = { readonly do: "clear" | "prune" } | { readonly do: "remove" | "pin"; readonly image: ImageRow };
 
 export function StoredImages({ token, state, now, onDone }: Props) {
   const [sorting, setSorting] = useState<Sorting>({ sort: "last_accessed", order: "desc" });
@@ -102,6 +102,7 @@ export function StoredImages({ token, state, now, onDone }: Props) {
             setSorting(next);
             setOffset(0);
           }}
+          onPin={(image) => setAsked({ do: "pin", image })}
           onRemove={(image) => setAsked({ do: "remove", image })}
         />
       )}
@@ -136,6 +137,7 @@ export function StoredImages({ token, state, now, onDone }: Props) {
           </p>
         </Dialog>
       )}
+      {asked?.do === "pin" && <Pin token={token} image={asked.image} onDone={done} onClose={close} />}
       {asked?.do === "clear" && (
         <Dialog
           title="Clear the cache"
@@ -155,6 +157,35 @@ export function StoredImages({ token, state, now, onDone }: Props) {
       )}
       {asked?.do === "prune" && <Prune token={token} state={state} onDone={done} onClose={close} />}
     </section>
+  );
+}
+
+interface PinProps extends Pick<Props, "token" | "onDone"> {
+  readonly image: ImageRow;
+  readonly onClose: () => void;
+}
+
+function Pin({ token, image, onDone, onClose }: PinProps) {
+  const pins = image.pinned === null;
+  return (
+    <Dialog
+      title={pins ? "Pin the image" : "Unpin the image"}
+      action={pins ? "Pin" : "Unpin"}
+      onClose={onClose}
+      onConfirm={async () => {
+        await api.pin(token, image.image_id, pins);
+        onDone(`${inWords(image.image_id, image.name)} is ${pins ? "pinned" : "pinned no more"}.`);
+      }}
+    >
+      <ImageName id={image.image_id} name={image.name} />
+      <p>
+        {pins
+          ? "When room is needed it goes only where all others are not enough. The pin ends when the image is deleted from the cache."
+          : image.pinned === "setting"
+            ? "The setting PIN_IMAGES names it: the pin comes back when the edge next looks at its record."
+            : "It goes as all others do when room is needed."}
+      </p>
+    </Dialog>
   );
 }
 

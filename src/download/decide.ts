@@ -3,10 +3,10 @@
  * refusal is the origin's own answer (invariant 1).
  */
 import { type Digest, strongestDigest } from "../digest/algorithms.ts";
+import { type Limits, whyUnfit } from "../fill/unfit.ts";
 import type { ImageRecord } from "../glance/record.ts";
 import type { Detail } from "../http/cache-status.ts";
 import { isCopyOf, type StoredImage } from "../store/objects.ts";
-import { roomFor } from "../store/room.ts";
 import type { Found, Permission } from "./ask.ts";
 import { evaluatePreconditions, rangeApplies } from "./preconditions.ts";
 import { type ByteRange, requestedRange } from "./range.ts";
@@ -41,16 +41,13 @@ export type Plan =
 /** The plan that does this. */
 export type PlanOf<Do extends Plan["do"]> = Extract<Plan, { do: Do }>;
 
-export interface Question {
+export interface Question extends Limits {
   readonly method: string;
   readonly headers: Headers;
   readonly api: "v1" | "v2";
   readonly permission: Permission;
   /** What R2 holds; null: nothing. */
   readonly copy: StoredImage | "unavailable" | null;
-  /** Bytes. */
-  readonly imageMaxBytes: number;
-  readonly cacheMaxBytes: number;
   /** Until when parts are refused because a lone download went wrong, ms since the epoch; 0: they are not. */
   readonly rangesFrom: number;
   /** ms since the epoch */
@@ -95,15 +92,9 @@ export function decide(question: Question): Plan {
   if (kept !== null) return { do: "hit", head, image: kept, range };
   if (wantsOnlyCached(headers)) return { do: "refuse", why: "only-if-cached", head };
   if (method === "HEAD") return { do: "head", head };
-  const why = whyNotKept(question, size);
+  const why = whyUnfit(record, size, question) ?? (copy === "unavailable" ? "store-unavailable" : null);
   if (why === null) return { do: "follow", head, range };
   return why === "too-large" ? forward(why) : { do: "alone", head, range, why };
-}
-
-function whyNotKept({ copy, imageMaxBytes, cacheMaxBytes }: Question, size: number): Detail | null {
-  if (size > imageMaxBytes) return "too-large";
-  if (roomFor(size) > cacheMaxBytes) return "no-room";
-  return copy === "unavailable" ? "store-unavailable" : null;
 }
 
 function forward(detail: Detail): Plan {

@@ -33,7 +33,7 @@ async function answerDownload(call: Call): Promise<Response> {
 
   // 2. Decide.
   if (copy.kind === "there") edge.alone.agreed(target.imageId, edge.now());
-  const { imageMaxBytes, cacheMaxBytes } = edge.settings;
+  const { imageMaxBytes, cacheMaxBytes, ownerMaxBytes, cacheImages } = edge.settings;
   const plan = decide({
     method: request.method,
     headers: request.headers,
@@ -42,6 +42,8 @@ async function answerDownload(call: Call): Promise<Response> {
     copy: copy.kind === "there" ? copy.image : copy.kind === "none" ? null : "unavailable",
     imageMaxBytes,
     cacheMaxBytes,
+    ownerMaxBytes,
+    cacheImages,
     rangesFrom: edge.alone.rangesFrom(target.imageId),
     now: edge.now(),
   });

@@ -7,6 +7,7 @@ import type { Rights, Subject } from "../fill/protocol.ts";
 import { NO_RANDOM_ACCESS } from "../glance/ask-right.ts";
 import type { CacheOutcome } from "../http/cache-status.ts";
 import { lentHeaders } from "../http/headers.ts";
+import { isSelected } from "../lib/selection.ts";
 import { answerForward } from "./bypass.ts";
 import type { Call } from "./call.ts";
 import type { ImageHead, PlanOf } from "./decide.ts";
@@ -84,8 +85,10 @@ async function lacksRandomAccess(response: Response): Promise<boolean> {
   return (await response.clone().text()).includes(NO_RANDOM_ACCESS);
 }
 
-function subjectOf({ target }: Call, { record, digest, size }: ImageHead): Subject {
-  return { imageId: target.imageId, size, digest, checksum: record.checksum, name: record.name };
+function subjectOf({ edge, target }: Call, { record, digest, size }: ImageHead): Subject {
+  const { checksum, name, owner, traits } = record;
+  const pinned = isSelected(traits, edge.settings.pinImages);
+  return { imageId: target.imageId, size, digest, checksum, name, owner, pinned };
 }
 
 function rightsOf({ request, target }: Call): Rights {

@@ -3,9 +3,9 @@
  * images go, each by the hand of its own Fill; where that would not be enough, none goes and the image is not stored.
  */
 import type { Log } from "../lib/log.ts";
-import type { Catalog } from "../store/catalog.ts";
-import { leastRecentlyUsed } from "../store/least-recently-used.ts";
-import { type Room, type RoomBook, roomFor, type Taker } from "../store/room.ts";
+import type { Candidate, Catalog } from "../store/catalog.ts";
+import { type Choice, leastRecentlyUsed } from "../store/least-recently-used.ts";
+import { type Caps, capOf, type Room, type RoomBook, roomFor, type Taker } from "../store/room.ts";
 import type { FillClient } from "./client.ts";
 
 /** Room that was made may be taken by another fill before this one gets it, and so may what was to be given up. */
@@ -15,6 +15,13 @@ const CANDIDATES = 5_000;
 /** Fills that are asked to remove theirs at the same time. */
 const AT_ONCE = 4;
 
+/** What was read within this time a policy does not have removed, ms; to be kept counts as read. */
+const READ_MS = 24 * 3_600_000;
+const NOTHING: Choice = { images: [], bytes: 0 };
+
+/** For whom room is made: a policy, for which nobody waits, gets none of what is pinned or was read within a day. */
+export type For = "download" | "policy";
+
 export interface RoomTools {
   readonly catalog: Catalog;
   readonly room: RoomBook;
@@ -23,19 +30,24 @@ export interface RoomTools {
   readonly now: () => number;
 }
 
-/** @param cap bytes @throws whatever D1 throws */
-export async function takeRoom(tools: RoomTools, cap: number, taker: Taker): Promise<"had" | "denied"> {
+/** @throws whatever D1 throws */
+export async function takeRoom(tools: RoomTools, caps: Caps, taker: Taker, by: For): Promise<"had" | "denied"> {
   const { room, log, now } = tools;
+  const { imageId, size, owner = null } = taker;
   let before: Room | null = null;
   for (let tries = 0; tries < TRIES; tries++) {
-    if (await room.take(taker, cap, now())) return "had";
-    const sums = await room.sums();
-    const wanted = roomFor(taker.size);
-    if (sums.filling + wanted > cap || (before !== null && same(sums, before))) break;
+    if (await room.take(taker, caps, now())) return "had";
+    const [sums, own] = await Promise.all([room.sums(), room.sumsOf(owner)]);
+    const wanted = roomFor(size);
+    const ownCap = capOf(owner, caps);
+    if (sums.filling + wanted > caps.cacheMaxBytes || own.filling + wanted > ownCap) break;
+    if (before !== null && same(sums, before)) break;
     before = sums;
-    await giveUp(tools, sums.kept + sums.filling + wanted - cap, "all-or-nothing");
+    const bytes = sums.kept + sums.filling + wanted - caps.cacheMaxBytes;
+    const ownBytes = own.kept + own.filling + wanted - ownCap;
+    await giveUp(tools, { bytes, own: owner === null ? null : { owner, bytes: ownBytes }, by, rule: "all-or-nothing" });
   }
-  log.info("fill.no-room", { image_id: taker.imageId, size: taker.size, cap });
+  if (by === "download") log.info("fill.no-room", { image_id: imageId, size, owner, cap: capOf(owner, caps) });
   return "denied";
 }
 
@@ -50,26 +62,28 @@ export interface GivenUp {
   readonly bytes: number;
 }
 
+/** What is wanted, bytes. */
+export interface Wanted {
+  readonly bytes: number;
+  /** What of it must come from a project's own images, since it would have more than its share. */
+  readonly own: { readonly owner: string; readonly bytes: number } | null;
+  readonly by: For;
+  /** "all-or-nothing": nothing goes when it would not be enough */
+  readonly rule: "all-or-nothing" | "what-there-is";
+}
+
 /**
- * Has the least recently used images removed.
- * @param wanted bytes
- * @param rule "all-or-nothing": nothing goes when it would not be enough
+ * Has the least recently used images removed, a project's own first where it is above its share.
  * @param deadline ms since the epoch: nothing new is begun after it
  * @throws whatever D1 throws
  */
-export async function giveUp(
-  { catalog, fill, log, now }: RoomTools,
-  wanted: number,
-  rule: "all-or-nothing" | "what-there-is",
-  deadline = Number.POSITIVE_INFINITY,
-): Promise<GivenUp> {
+export async function giveUp(tools: RoomTools, wanted: Wanted, deadline = Number.POSITIVE_INFINITY): Promise<GivenUp> {
+  const { fill, log, now } = tools;
   let files = 0;
   let bytes = 0;
-  if (wanted <= 0) return { files, bytes };
-  const choice = leastRecentlyUsed(await catalog.candidates(CANDIDATES), wanted, now());
-  if (rule === "all-or-nothing" && choice.bytes < wanted) return { files, bytes };
-  for (let at = 0; at < choice.images.length && now() < deadline; at += AT_ONCE) {
-    const some = choice.images.slice(at, at + AT_ONCE);
+  const images = await chosen(tools, wanted);
+  for (let at = 0; at < images.length && now() < deadline; at += AT_ONCE) {
+    const some = images.slice(at, at + AT_ONCE);
     const answers = await Promise.all(some.map(({ imageId }) => fill(imageId).remove("unless-read")));
     for (const [index, { imageId, size }] of some.entries()) {
       // A row without an object has taken room in the books as well.
@@ -80,4 +94,26 @@ export async function giveUp(
     }
   }
   return { files, bytes };
+}
+
+async function chosen({ catalog, now }: RoomTools, { bytes, own, by, rule }: Wanted): Promise<readonly Candidate[]> {
+  const time = now();
+  const mayGo = async (owner: string | null) => {
+    const all = await catalog.candidates(CANDIDATES, owner);
+    return by === "download" ? all : all.filter((one) => !one.pinned && one.lastAccessed <= time - READ_MS);
+  };
+  const ownBytes = own?.bytes ?? 0;
+  const ownFirst = own === null || ownBytes <= 0 ? NOTHING : leastRecentlyUsed(await mayGo(own.owner), ownBytes, time);
+  const goes = new Set(ownFirst.images.map(({ imageId }) => imageId));
+  const further = bytes - ownFirst.bytes;
+  const others =
+    further <= 0
+      ? NOTHING
+      : leastRecentlyUsed(
+          (await mayGo(null)).filter(({ imageId }) => !goes.has(imageId)),
+          further,
+          time,
+        );
+  const enough = ownFirst.bytes >= ownBytes && others.bytes >= further;
+  return enough || rule === "what-there-is" ? [...ownFirst.images, ...others.images] : [];
 }

@@ -15,6 +15,10 @@ export interface Subject {
   readonly checksum: string | null;
   /** For lists. */
   readonly name?: string | null;
+  /** Its project, of whose share it takes. */
+  readonly owner?: string | null;
+  /** Whether it goes last when room is needed. */
+  readonly pinned?: boolean;
 }
 
 /** Rights that a caller lends to the fill of its image, in memory only. */

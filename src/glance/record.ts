@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { parseJson } from "../lib/json.ts";
+import type { Traits } from "../lib/selection.ts";
 
 export type ApiVersion = "v1" | "v2";
 
@@ -15,6 +16,7 @@ export interface ImageRecord {
   readonly checksum: string | null;
   readonly hash: { readonly algorithm: string; readonly value: string } | null;
   readonly owner: string | null;
+  readonly traits: Traits;
   /** At most {@link MAX_NAME} signs of it. */
   readonly name: string | null;
 }
@@ -28,7 +30,7 @@ const Text = v.fallback(v.nullish(v.pipe(v.string(), v.nonEmpty())), null);
 const Bytes = v.fallback(v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(1))), null);
 
 /** glance/api/v2/images.py, of which only so much is read. */
-const RecordV2 = v.object({
+const RecordV2 = v.looseObject({
   id: v.string(),
   status: v.string(),
   size: Bytes,
@@ -37,15 +39,29 @@ const RecordV2 = v.object({
   os_hash_value: Text,
   owner: Text,
   name: Text,
+  visibility: Text,
+  tags: v.fallback(v.array(v.string()), []),
 });
 
 /** @throws TypeError when the text is no image record, or another image's */
 export function parseRecordV2(text: string, imageId: string): ImageRecord {
-  const read = v.safeParse(RecordV2, parseJson(text));
+  return readRecordV2(parseJson(text), imageId);
+}
+
+/** @throws TypeError as {@link parseRecordV2} */
+export function readRecordV2(value: unknown, imageId: string): ImageRecord {
+  const read = v.safeParse(RecordV2, value);
   if (!read.success || read.output.id !== imageId) throw new TypeError("not this image's record");
-  const { status, size, checksum, os_hash_algo, os_hash_value, owner, name } = read.output;
+  return recordOf(read.output);
+}
+
+function recordOf(read: v.InferOutput<typeof RecordV2>): ImageRecord {
+  const { status, size, checksum, os_hash_algo, os_hash_value, name, visibility, tags } = read;
   const hash = os_hash_algo && os_hash_value ? { algorithm: os_hash_algo, value: os_hash_value } : null;
-  return { status, size: size ?? null, checksum: checksum ?? null, hash, owner: owner ?? null, name: named(name) };
+  const owner = read.owner ?? null;
+  const texts = Object.entries(read).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  const traits = { owner, visibility: visibility ?? null, tags, properties: Object.fromEntries(texts) };
+  return { status, size: size ?? null, checksum: checksum ?? null, hash, owner, traits, name: named(name) };
 }
 
 /** @throws TypeError when the headers are no image record */
@@ -60,7 +76,21 @@ export function parseRecordV1(headers: Headers, imageId: string): ImageRecord {
     checksum: text(headers.get("x-image-meta-checksum")),
     hash: null,
     owner: text(headers.get("x-image-meta-owner")),
+    traits: traitsV1(headers),
     name: named(headers.get("x-image-meta-name")),
+  };
+}
+
+const PROPERTY = "x-image-meta-property-";
+
+/** v1 knows no tags, and of visibilities whether it is public; names of headers, and so of its properties, have no case. */
+function traitsV1(headers: Headers): Traits {
+  const properties = [...headers].filter(([name]) => name.startsWith(PROPERTY));
+  return {
+    owner: text(headers.get("x-image-meta-owner")),
+    visibility: headers.get("x-image-meta-is_public")?.toLowerCase() === "true" ? "public" : null,
+    tags: [],
+    properties: Object.fromEntries(properties.map(([name, value]) => [name.slice(PROPERTY.length), value])),
   };
 }
 

@@ -15,6 +15,7 @@ export const DETAILS = [
   "no-digest",
   "no-room",
   "not-active",
+  "not-selected",
   "only-if-cached",
   "range-not-stored",
   "range-refused",

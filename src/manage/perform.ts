@@ -38,7 +38,7 @@ export async function perform(edge: Edge, request: Request, operation: Operation
       await clean(edge, edge.now() + WAIT_MS);
       return empty(edge, 200);
     case "prune": {
-      const { files, bytes } = await prune(roomTools(edge), edge.settings.cacheMaxBytes, edge.now() + WAIT_MS);
+      const { files, bytes } = await prune(roomTools(edge), edge.settings, edge.now() + WAIT_MS);
       return json(edge, { total_files_pruned: files, total_bytes_pruned: bytes });
     }
     case "nodes":

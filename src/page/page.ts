@@ -1,4 +1,4 @@
-/** The page at `/edge/` and its API. What it changes is done by Glance's cache API, with the rights, checks and words of that. */
+/** The page at `/edge/` and its API. What it changes is done by Glance's cache API, with the rights, checks and words of that; but for pins. */
 import * as v from "valibot";
 import type { Edge } from "../context.ts";
 import { pathForOrigin, pathOnly } from "../glance/base-url.ts";
@@ -50,6 +50,7 @@ export async function page(edge: Edge, request: Request): Promise<Response | und
   if (match.kind === "method-not-allowed") {
     return apiError(edge, 405, `This takes ${match.allow} only.`, { allow: match.allow });
   }
+  if (route?.do === "pin") return answerPin(edge, route.imageId, route.pinned);
   return route === null ? apiError(edge, 404, NOTHING) : answerRead(edge, request, route);
 }
 
@@ -78,6 +79,17 @@ async function answerRead(edge: Edge, request: Request, route: Route): Promise<R
       return answerQuery(edge, ImagesQuery, query, (asked) => edge.images.part(asked));
     default:
       return answerQuery(edge, TrafficQuery, query, ({ hours }) => readTraffic(edge, Number(hours)));
+  }
+}
+
+/** Of the edge's own: Glance's cache API knows no pins. */
+async function answerPin(edge: Edge, imageId: string, pinned: boolean): Promise<Response> {
+  try {
+    const isKept = await withDeadline("the index", INDEX_MS, edge.catalog.pin(imageId, pinned));
+    return isKept ? json(edge, {}) : apiError(edge, 404, `Image ${imageId} is not stored.`);
+  } catch (cause) {
+    edge.log.error("catalog.unavailable", cause);
+    return apiError(edge, 503, INDEX_AWAY);
   }
 }
 

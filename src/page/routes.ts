@@ -3,6 +3,7 @@ import { UUID } from "../glance/target.ts";
 
 export type Route =
   | { readonly do: "state" | "images" | "traffic" | "login" | "clear" }
+  | { readonly do: "pin"; readonly imageId: string; readonly pinned: boolean }
   /** Done as this request of Glance's cache API. */
   | { readonly do: "manage"; readonly method: "PUT" | "DELETE" | "POST"; readonly path: string };
 
@@ -24,6 +25,13 @@ const API: readonly (readonly [RegExp, Answering])[] = [
   [/^traffic$/, { GET: () => ({ do: "traffic" }) }],
   [/^login$/, { POST: () => ({ do: "login" }) }],
   [/^clear$/, { POST: () => ({ do: "clear" }) }],
+  [
+    new RegExp(`^pins/(${UUID})$`),
+    {
+      PUT: (imageId) => ({ do: "pin", imageId, pinned: true }),
+      DELETE: (imageId) => ({ do: "pin", imageId, pinned: false }),
+    },
+  ],
   [/^prune$/, { POST: () => ({ do: "manage", method: "POST", path: "/v2/cache/prune" }) }],
   [new RegExp(`^images/(${UUID})$`), { DELETE: (id) => ({ do: "manage", method: "DELETE", path: `/v2/cache/${id}` }) }],
   [

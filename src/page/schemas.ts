@@ -56,6 +56,8 @@ export const Images = v.object({
       last_accessed: Time,
       verified_at: Time,
       committed_at: Time,
+      /** By PIN_IMAGES, or by an operator. */
+      pinned: v.nullable(v.picklist(["setting", "hand"])),
     }),
   ),
 });

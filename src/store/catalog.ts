@@ -25,6 +25,8 @@ export interface Candidate {
   readonly size: number;
   readonly lastAccessed: number;
   readonly inUseUntil: number;
+  /** Given up only where nothing else would do. */
+  readonly pinned: boolean;
 }
 
 /** What became of an image since the last time that it was told. Times in ms since the epoch. */
@@ -43,11 +45,15 @@ export interface Indexed {
   readonly size: number;
 }
 
-/** A newly kept image. */
-export interface Kept extends Indexed {
-  /** As the origin's record says. */
-  readonly name?: string | null;
+/** What the origin's record says of an image; null: nobody knows. */
+export interface Described {
+  readonly name: string | null;
+  readonly owner: string | null;
+  readonly pinned: boolean | null;
 }
+
+/** In column `pinned`: what the record says later does not change it. 1 is by the setting. */
+export const BY_HAND = 2;
 
 /** Rows of one statement's answer: some 100 bytes each. */
 const PAGE = 10_000;
@@ -106,17 +112,19 @@ export class Catalog {
    * An image is kept. Nothing waits in the queue for it then, and of its fill's room the half for the slices is left.
    * @param now ms since the epoch
    */
-  async keep({ imageId, attempt, size, name }: Kept, now: number): Promise<void> {
+  async keep(image: Indexed & Partial<Described>, now: number): Promise<void> {
+    const { imageId, attempt, size, name = null, owner = null, pinned = null } = image;
     await this.#db.batch([
       this.#db
         .prepare(
-          `INSERT INTO images (image_id, attempt, size, name, committed_at, last_accessed, in_use_until, verified_at,
-                               scrubbed_at)
-           VALUES (?1, ?2, ?3, ?6, ?4, ?4, ?5, ?4, ?4)
-           ON CONFLICT (image_id) DO UPDATE SET attempt = ?2, size = ?3, name = COALESCE(?6, name), committed_at = ?4,
-             last_accessed = MAX(last_accessed, ?4), in_use_until = ?5, verified_at = ?4, scrubbed_at = ?4`,
+          `INSERT INTO images (image_id, attempt, size, name, owner, pinned, committed_at, last_accessed, in_use_until,
+                               verified_at, scrubbed_at)
+           VALUES (?1, ?2, ?3, ?6, ?7, COALESCE(?8, 0), ?4, ?4, ?5, ?4, ?4)
+           ON CONFLICT (image_id) DO UPDATE SET attempt = ?2, size = ?3, committed_at = ?4, name = COALESCE(?6, name),
+             owner = COALESCE(?7, owner), last_accessed = MAX(last_accessed, ?4), in_use_until = ?5, verified_at = ?4,
+             scrubbed_at = ?4, pinned = CASE pinned WHEN ${BY_HAND} THEN pinned ELSE COALESCE(?8, pinned) END`,
         )
-        .bind(imageId, attempt, size, now, now + FRESH_MS, name ?? null),
+        .bind(imageId, attempt, size, now, now + FRESH_MS, name, owner, pinned === null ? null : Number(pinned)),
       this.#db.prepare("UPDATE fills SET bytes = size WHERE attempt = ?1").bind(attempt),
       // One that was queued a moment ago is listed a little longer: who queued it looks for it there.
       this.#db.prepare("DELETE FROM queue WHERE image_id = ?1 AND queued_at <= ?2").bind(imageId, now - LISTED_MS),
@@ -134,6 +142,15 @@ export class Catalog {
     const { meta } = await this.#db
       .prepare("DELETE FROM images WHERE image_id = ?1 AND attempt = ?2")
       .bind(imageId, attempt)
+      .run();
+    return meta.changes > 0;
+  }
+
+  /** Pins an image by hand, or takes any pin off it. @returns whether it is kept */
+  async pin(imageId: string, pinned: boolean): Promise<boolean> {
+    const { meta } = await this.#db
+      .prepare(`UPDATE images SET pinned = ?2 WHERE image_id = ?1 AND ${LISTED}`)
+      .bind(imageId, pinned ? BY_HAND : 0)
       .run();
     return meta.changes > 0;
   }
@@ -163,19 +180,25 @@ export class Catalog {
     return results.map(({ image_id, attempt, size }) => ({ imageId: image_id, attempt, size }));
   }
 
-  /** The least recently used images first. @param limit number of them */
-  async candidates(limit: number): Promise<Candidate[]> {
+  /**
+   * The least recently used images first, pinned ones behind all others.
+   * @param limit number of them
+   * @param owner of a project's images alone; null: of all
+   */
+  async candidates(limit: number, owner: string | null = null): Promise<Candidate[]> {
     const { results } = await this.#db
       .prepare(
-        "SELECT image_id, size, last_accessed, in_use_until FROM images ORDER BY last_accessed, image_id LIMIT ?1",
+        `SELECT image_id, size, last_accessed, in_use_until, pinned FROM images WHERE ?2 IS NULL OR owner = ?2
+          ORDER BY pinned > 0, last_accessed, image_id LIMIT ?1`,
       )
-      .bind(limit)
-      .all<{ image_id: string; size: number; last_accessed: number; in_use_until: number }>();
+      .bind(limit, owner)
+      .all<{ image_id: string; size: number; last_accessed: number; in_use_until: number; pinned: number }>();
     return results.map((row) => ({
       imageId: row.image_id,
       size: row.size,
       lastAccessed: row.last_accessed,
       inUseUntil: row.in_use_until,
+      pinned: row.pinned !== 0,
     }));
   }
 
@@ -259,14 +282,18 @@ export class Catalog {
   }
 
   /**
-   * Notes that the origin was asked about these images, and what it calls them now; null: it did not say.
+   * Notes that the origin was asked about these images, and what it says of them now.
    * @param now ms since the epoch
    */
-  async reconciled(asked: readonly (readonly [imageId: string, name: string | null])[], now: number): Promise<void> {
+  async reconciled(asked: readonly (Described & { readonly imageId: string })[], now: number): Promise<void> {
     await this.#db
       .prepare(
-        `UPDATE images SET reconciled_at = ?2, name = COALESCE(asked.name, images.name)
-           FROM (SELECT value ->> 0 AS image_id, value ->> 1 AS name FROM json_each(?1)) AS asked
+        `UPDATE images SET reconciled_at = ?2, name = COALESCE(asked.name, images.name),
+                owner = COALESCE(asked.owner, images.owner),
+                pinned = CASE images.pinned WHEN ${BY_HAND} THEN images.pinned
+                                            ELSE COALESCE(asked.pinned, images.pinned) END
+           FROM (SELECT value ->> 'imageId' AS image_id, value ->> 'name' AS name, value ->> 'owner' AS owner,
+                        value ->> 'pinned' AS pinned FROM json_each(?1)) AS asked
           WHERE images.image_id = asked.image_id`,
       )
       .bind(JSON.stringify(asked), now)

@@ -1,4 +1,5 @@
 /** Kept images as the page lists them: sorted, filtered and in parts, all by D1. Schema: migrations/0001_catalog.sql. */
+import { BY_HAND } from "./catalog.ts";
 import { LISTED } from "./cleared.ts";
 
 /** By what the list can be sorted, and the expression for it: unknown names come last in both directions. */
@@ -31,6 +32,8 @@ export interface ImageRow {
   readonly last_accessed: number;
   readonly verified_at: number;
   readonly committed_at: number;
+  /** By the setting PIN_IMAGES, or by an operator; null: not at all. */
+  readonly pinned: "setting" | "hand" | null;
 }
 
 /** Not LIKE: D1 takes patterns of 50 bytes at most (D1 limits page). */
@@ -48,7 +51,8 @@ export class ImageList {
       this.#db.prepare(`SELECT COUNT(*) AS total FROM images WHERE ${LISTED} AND ${MATCHES}`).bind(filter),
       this.#db
         .prepare(
-          `SELECT image_id, name, size, hits, last_accessed, verified_at, committed_at FROM images
+          `SELECT image_id, name, size, hits, last_accessed, verified_at, committed_at,
+                  CASE pinned WHEN 0 THEN NULL WHEN ${BY_HAND} THEN 'hand' ELSE 'setting' END AS pinned FROM images
             WHERE ${LISTED} AND ${MATCHES} ORDER BY ${ORDERS[sort](order)}, image_id LIMIT ?2 OFFSET ?3`,
         )
         .bind(filter, limit, offset),

@@ -1,4 +1,4 @@
-/** Which images are given up when room is needed: the least recently used first, never one in use. Pure. */
+/** Which images are given up when room is needed: the least recently used first, pinned ones last, never one in use. Pure. */
 import type { Candidate } from "./catalog.ts";
 
 export interface Choice {
@@ -15,7 +15,10 @@ export interface Choice {
  */
 export function leastRecentlyUsed(candidates: readonly Candidate[], wanted: number, now: number): Choice {
   const idle = candidates.filter(({ inUseUntil }) => inUseUntil <= now);
-  idle.sort((a, b) => a.lastAccessed - b.lastAccessed || (a.imageId < b.imageId ? -1 : 1));
+  idle.sort(
+    (a, b) =>
+      Number(a.pinned) - Number(b.pinned) || a.lastAccessed - b.lastAccessed || (a.imageId < b.imageId ? -1 : 1),
+  );
   const images: Candidate[] = [];
   let bytes = 0;
   for (const candidate of idle) {

@@ -75,12 +75,36 @@ export class PrefetchQueue {
       .prepare(
         `INSERT INTO queue (image_id, queued_at)
          SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM images WHERE image_id = ?1 AND ${LISTED})
-         ON CONFLICT (image_id) DO UPDATE SET not_before = 0, stored_at = NULL,
+         ON CONFLICT (image_id) DO UPDATE SET not_before = 0, stored_at = NULL, by_policy = 0,
            queued_at = CASE WHEN ${DONE} THEN excluded.queued_at ELSE queued_at END,
            started_at = CASE WHEN ${DONE} THEN NULL ELSE started_at END`,
       )
       .bind(imageId, now)
       .run();
+  }
+
+  /**
+   * Queues images that PREFETCH_IMAGES names; those that are kept, or queued already, stay as they are.
+   * @param now ms since the epoch
+   * @returns number of those that were queued
+   */
+  async addByPolicy(imageIds: readonly string[], now: number): Promise<number> {
+    if (imageIds.length === 0) return 0;
+    const { meta } = await this.#db
+      .prepare(
+        `INSERT INTO queue (image_id, queued_at, by_policy)
+         SELECT value, ?2, 1 FROM json_each(?1) WHERE value NOT IN (SELECT image_id FROM images)
+         ON CONFLICT (image_id) DO NOTHING`,
+      )
+      .bind(JSON.stringify(imageIds), now)
+      .run();
+    return meta.changes;
+  }
+
+  /** Whether nobody but PREFETCH_IMAGES has queued the image. */
+  async isByPolicy(imageId: string): Promise<boolean> {
+    const row = this.#db.prepare("SELECT by_policy FROM queue WHERE image_id = ?1").bind(imageId);
+    return (await row.first<number>("by_policy")) === 1;
   }
 
   /** @returns whether it was queued */
@@ -171,7 +195,7 @@ export class PrefetchQueue {
   }
 
   /**
-   * Starts the images whose turn it is, oldest first, as long as fewer than `concurrency` are under way.
+   * Starts the images whose turn it is, oldest first and those of a policy last, as long as fewer than `concurrency` are under way.
    * @param now ms since the epoch
    * @returns the ids of those that were started by this call
    */
@@ -182,7 +206,7 @@ export class PrefetchQueue {
         .prepare(
           `UPDATE queue SET started_at = ?2 WHERE image_id IN (
              SELECT image_id FROM queue WHERE started_at IS NULL AND not_before <= ?2 AND NOT (${DONE})
-              ORDER BY queued_at, image_id
+              ORDER BY by_policy, queued_at, image_id
               LIMIT MAX(0, ?1 - (SELECT COUNT(*) FROM queue WHERE started_at IS NOT NULL AND NOT (${DONE}))))
            RETURNING image_id, queued_at`,
         )

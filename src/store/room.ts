@@ -10,6 +10,16 @@ export interface Taker {
   readonly attempt: string;
   /** Bytes of the image. */
   readonly size: number;
+  /** The image's project, whose share of the room it takes from; null or left out: nobody's. */
+  readonly owner?: string | null;
+}
+
+/** Bytes that may be taken, those of fills included. */
+export interface Caps {
+  /** By everything together. */
+  readonly cacheMaxBytes: number;
+  /** By one project's images. */
+  readonly ownerMaxBytes: number;
 }
 
 /** An image whose fill has room. */
@@ -32,6 +42,16 @@ export function roomFor(size: number): number {
   return 2 * size;
 }
 
+/** What an image's project may have: all, where it is nobody's. */
+export function capOf(owner: string | null | undefined, { cacheMaxBytes, ownerMaxBytes }: Caps): number {
+  return typeof owner === "string" ? ownerMaxBytes : cacheMaxBytes;
+}
+
+/** Whether an image would have room if there were no other. */
+export function mayFit({ size, owner }: Pick<Taker, "size" | "owner">, caps: Caps): boolean {
+  return roomFor(size) <= capOf(owner, caps);
+}
+
 export class RoomBook {
   readonly #db: D1Database;
 
@@ -41,20 +61,22 @@ export class RoomBook {
 
   /**
    * Takes room for an attempt, all of it or none.
-   * @param cap bytes that everything may have together
    * @param now ms since the epoch
    * @returns whether it has its room now; true as well when it had it before
    */
-  async take({ attempt, imageId, size }: Taker, cap: number, now: number): Promise<boolean> {
+  async take(taker: Taker, caps: Caps, now: number): Promise<boolean> {
+    const { attempt, imageId, size, owner = null } = taker;
     const [, row] = await this.#db.batch([
       this.#db
         .prepare(
-          `INSERT INTO fills (attempt, image_id, size, bytes, since)
-           SELECT ?1, ?2, ?3, ?4, ?6
+          `INSERT INTO fills (attempt, image_id, size, bytes, since, owner)
+           SELECT ?1, ?2, ?3, ?4, ?6, ?7
             WHERE ?4 + (SELECT COALESCE(SUM(size), 0) FROM images) + (SELECT COALESCE(SUM(bytes), 0) FROM fills) <= ?5
+              AND ?4 + (SELECT COALESCE(SUM(size), 0) FROM images WHERE owner = ?7)
+                     + (SELECT COALESCE(SUM(bytes), 0) FROM fills WHERE owner = ?7) <= ?8
            ON CONFLICT (attempt) DO NOTHING`,
         )
-        .bind(attempt, imageId, size, roomFor(size), cap, now),
+        .bind(attempt, imageId, size, roomFor(size), caps.cacheMaxBytes, now, owner, capOf(owner, caps)),
       this.#db.prepare("SELECT 1 FROM fills WHERE attempt = ?1").bind(attempt),
     ]);
     return (row?.results.length ?? 0) > 0;
@@ -73,6 +95,29 @@ export class RoomBook {
       )
       .first<Room>();
     return row ?? { kept: 0, filling: 0 };
+  }
+
+  /** What one project has; nothing for nobody. */
+  async sumsOf(owner: string | null): Promise<Room> {
+    const row = await this.#db
+      .prepare(
+        `SELECT (SELECT COALESCE(SUM(size), 0) FROM images WHERE owner = ?1) AS kept,
+                (SELECT COALESCE(SUM(bytes), 0) FROM fills WHERE owner = ?1) AS filling`,
+      )
+      .bind(owner)
+      .first<Room>();
+    return row ?? { kept: 0, filling: 0 };
+  }
+
+  /** Projects whose kept images have more than so many bytes. */
+  async ownersAbove(bytes: number): Promise<{ readonly owner: string; readonly kept: number }[]> {
+    const { results } = await this.#db
+      .prepare(
+        `SELECT owner, SUM(size) AS kept FROM images WHERE owner IS NOT NULL GROUP BY owner HAVING SUM(size) > ?1`,
+      )
+      .bind(bytes)
+      .all<{ owner: string; kept: number }>();
+    return results;
   }
 
   /** Attempts that have taken room, the oldest first. @param limit number of them */

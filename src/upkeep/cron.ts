@@ -11,6 +11,7 @@ import { removeCleared } from "./cleared.ts";
 import { prune } from "./prune.ts";
 import { reconcile } from "./reconcile.ts";
 import { scrub } from "./scrub.ts";
+import { warm } from "./warm.ts";
 
 /**
  * The expressions of wrangler.toml, `[triggers] crons`: the platform tells a run by its expression only. A run that comes
@@ -18,6 +19,8 @@ import { scrub } from "./scrub.ts";
  */
 export const CRONS = { minutely: "* * * * *", tenMinutely: "*/10 * * * *", hourly: "23 * * * *" } as const;
 
+/** The next run is a minute away, and queued images wait for their turn behind this. */
+const WARM_MS = 20_000;
 /** Well within the 15 minutes that a run may last, together with the task beside it. */
 const CLEAN_MS = 4 * 60_000;
 const SCRUB_MS = 8 * 60_000;
@@ -30,6 +33,12 @@ const LOST_MS = 5 * 60_000;
 export async function runUpkeep(edge: Edge, cron: string): Promise<void> {
   switch (cron) {
     case CRONS.minutely:
+      if (edge.settings.prefetchImages.length > 0) {
+        await run(edge, "warm", async () => {
+          const warmed = await warm(edge, edge.now() + WARM_MS);
+          return warmed === null ? { skipped: "no service credentials" } : { ...warmed };
+        });
+      }
       return run(edge, "prefetch", () => prefetch(edge));
     case CRONS.tenMinutely:
       await run(edge, "prune", () => pruneToCap(edge));
@@ -69,7 +78,7 @@ async function pruneToCap(edge: Edge): Promise<Fields> {
   const { room, settings, now } = edge;
   const deadline = now() + PRUNE_MS;
   const cleared = await removeCleared(edge, deadline);
-  const { files, bytes } = await prune(roomTools(edge), settings.cacheMaxBytes, deadline);
+  const { files, bytes } = await prune(roomTools(edge), settings, deadline);
   return { cleared, files, bytes, cap: settings.cacheMaxBytes, ...(await room.sums()) };
 }
 

@@ -8,6 +8,8 @@ import { askRecord, isGlance, type RecordAnswer } from "../glance/ask-record.ts"
 import { OriginUnreachable } from "../glance/forward.ts";
 import { seesAllImages } from "../keystone/identity.ts";
 import type { ServiceToken } from "../keystone/service-tokens.ts";
+import { isSelected } from "../lib/selection.ts";
+import type { Described } from "../store/catalog.ts";
 
 /** Images in one run, and at the same time: a look costs the origin some 10 ms. */
 const IMAGES = 400;
@@ -22,10 +24,11 @@ export interface Reconciled {
   readonly unanswered: number;
 }
 
-interface Finding {
+interface Finding extends Described {
   readonly is: "there" | "gone" | "hidden" | "unanswered";
-  readonly name: string | null;
 }
+
+const UNSAID = { name: null, owner: null, pinned: null };
 
 /**
  * @param deadline ms since the epoch
@@ -56,8 +59,8 @@ export async function reconcile(edge: Edge, deadline: number): Promise<Reconcile
       await new FillClient(fills, imageId, log).remove("always");
     }
     // Also of those that were not answered: they must not keep the others from their turn.
-    const names = batch.map((imageId, index) => [imageId, findings[index]?.name ?? null] as const);
-    await catalog.reconciled(names, now());
+    const said = batch.map((imageId, index) => ({ imageId, ...(findings[index] ?? UNSAID) }));
+    await catalog.reconciled(said, now());
   }
   const asked = counts.there + counts.gone + counts.hidden + counts.unanswered;
   return { asked, evicted: counts.gone, hidden: counts.hidden, unanswered: counts.unanswered };
@@ -71,15 +74,18 @@ async function look(edge: Edge, imageId: string, { token, identity }: ServiceTok
   } catch (cause) {
     if (cause instanceof OriginUnreachable) throw cause;
     edge.log.error("reconcile.unreadable", cause, { image_id: imageId });
-    return { is: "unanswered", name: null };
+    return { is: "unanswered", ...UNSAID };
   }
   switch (answer.kind) {
-    case "found":
-      return { is: answer.record.status === "active" ? "there" : "gone", name: answer.record.name };
+    case "found": {
+      const { status, name, owner, traits } = answer.record;
+      const pinned = isSelected(traits, edge.settings.pinImages);
+      return { is: status === "active" ? "there" : "gone", name, owner, pinned };
+    }
     case "not-found":
-      return { is: seesAllImages(identity) ? "gone" : "hidden", name: null };
+      return { is: seesAllImages(identity) ? "gone" : "hidden", ...UNSAID };
     case "refused":
       if (answer.status === 401) edge.service?.forget(token);
-      return { is: "unanswered", name: null };
+      return { is: "unanswered", ...UNSAID };
   }
 }

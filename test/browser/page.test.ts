@@ -138,6 +138,22 @@ describe("what is stored", () => {
     await button.waitFor({ state: "detached" });
   });
 
+  it("is pinned and unpinned by hand, each after a question that says what that means", async () => {
+    const id = await createImage({ name: "to-pin", size: 100_000 });
+    await download(id);
+    const page = await openAsAdmin();
+    const dialog = page.getByRole("dialog");
+    await page.getByRole("button", { name: "Pin “to-pin”" }).click();
+    await dialog.getByText(/goes only where all others are not enough/).waitFor();
+    await dialog.getByRole("button", { name: "Pin", exact: true }).click();
+    await page.getByText("“to-pin” is pinned.").waitFor();
+    await page.getByRole("button", { name: "Unpin “to-pin”" }).click();
+    await dialog.getByText(/goes as all others do/).waitFor();
+    await dialog.getByRole("button", { name: "Unpin", exact: true }).click();
+    await page.getByText("“to-pin” is pinned no more.").waitFor();
+    await page.getByRole("button", { name: "Pin “to-pin”" }).waitFor();
+  });
+
   it("stays where the dialog's request fails, which it says", async () => {
     await download(await createImage({ name: "to-stay", size: 100_000 }));
     const page = await openAsAdmin();

@@ -29,6 +29,8 @@ export interface ImageOptions {
   readonly seed?: number;
   readonly owner?: string;
   readonly visibility?: string;
+  readonly tags?: readonly string[];
+  readonly properties?: Readonly<Record<string, string>>;
   readonly status?: string;
   readonly hash?: string;
   readonly overrides?: Readonly<Record<string, unknown>>;

@@ -9,7 +9,7 @@ import { Cursors } from "../../src/store/cursors.ts";
 import { ObjectStore } from "../../src/store/objects.ts";
 import { PartStore } from "../../src/store/parts.ts";
 import { BEGINNING, PrefetchQueue, type QueuedImage } from "../../src/store/queue.ts";
-import { RoomBook } from "../../src/store/room.ts";
+import { type Caps, RoomBook } from "../../src/store/room.ts";
 import { type Attempt, SliceStore } from "../../src/store/slices.ts";
 import { bindings } from "./env.ts";
 
@@ -44,6 +44,11 @@ export async function emptyStore(): Promise<void> {
 /** As if the D1 database had been made anew. */
 export async function emptyCatalog(): Promise<void> {
   await bindings.CATALOG.batch([...TABLES, "traffic"].map((table) => bindings.CATALOG.prepare(`DELETE FROM ${table}`)));
+}
+
+/** A cap of so many bytes, all of it for each project. */
+export function capped(cacheMaxBytes: number): Caps {
+  return { cacheMaxBytes, ownerMaxBytes: cacheMaxBytes };
 }
 
 export interface NewImage {

@@ -7,6 +7,9 @@ import type { Pulling } from "./pulling.ts";
 import type { Removal } from "./removal.ts";
 import type { FillTools } from "./tools.ts";
 
+/** An image of a policy that had no room has another try after so long, ms: then all that is not read makes room. */
+const POLICY_AGAIN_MS = 24 * 3_600_000;
+
 /** Who does what effects ask for. */
 export interface EffectParts {
   readonly core: FillCore;
@@ -34,10 +37,16 @@ export async function doEffect(imageId: string, effect: Effect, parts: EffectPar
         const { attempt, size, subject } = effect.filling;
         log.info("fill.kept", { image_id: imageId, attempt, size, digest: subject.digest.algorithm });
         awaited.end();
-        await catalog.keep({ imageId, attempt, size, name: subject.name ?? null }, Date.now());
+        const { name = null, owner = null, pinned = null } = subject;
+        await catalog.keep({ imageId, attempt, size, name, owner, pinned }, Date.now());
         return core.queueMoved();
       }
       case "queue-failed":
+        if (effect.why === "no-room" && (await queue.isByPolicy(imageId))) {
+          log.info("prefetch.unfit", { image_id: imageId, why: describeProblem("no-room") });
+          await queue.postpone(imageId, describeProblem("no-room"), Date.now() + POLICY_AGAIN_MS);
+          return core.queueMoved();
+        }
         log.info("prefetch.failed", { image_id: imageId, why: effect.why });
         await queue.failed(imageId, describeProblem(effect.why), Date.now());
         return core.queueMoved();

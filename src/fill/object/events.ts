@@ -3,6 +3,9 @@
 import type { FillProblem, Subject } from "../protocol.ts";
 import type { Filling, FillState } from "./state.ts";
 
+/** `"denied-to-policy"`: there would be some for a client, who is not to be told of this failure. */
+export type RoomAnswer = "had" | "denied" | "denied-to-policy";
+
 export type Event =
   | {
       readonly on: "begin";
@@ -12,7 +15,7 @@ export type Event =
       readonly partBytes: number | null;
     }
   | { readonly on: "queued"; readonly queued: boolean }
-  | { readonly on: "room"; readonly attempt: string; readonly answer: "had" | "denied" }
+  | { readonly on: "room"; readonly attempt: string; readonly answer: RoomAnswer }
   | {
       readonly on: "stored";
       readonly attempt: string;

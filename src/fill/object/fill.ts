@@ -73,7 +73,7 @@ export class Fill extends DurableObject<Env> implements FillCalls {
       queueMoved: () => ctx.waitUntil(queueMoved({ ...tools, fills }, Date.now())),
       startAnew: (imageId) => this.#startAnew(imageId),
     };
-    const admission = new Admission(core, tools, fills);
+    const admission = new Admission(core, tools, readers, fills);
     const beginning = new Beginning(core, tools);
     const awaited = new AwaitedTurn(tools, lent);
     const prefetch = new Prefetch({ core, tools, lent, readers, beginning, awaited });

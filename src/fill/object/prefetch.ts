@@ -103,7 +103,8 @@ export class Prefetch {
       return { do: "later" };
     }
     const kept = there === "foreign" ? null : there;
-    const verdict = judge(imageId, looked.record, kept, looked.seesAll, settings);
+    const byPolicy = await queue.isByPolicy(imageId);
+    const verdict = judge(imageId, looked.record, kept, { seesAll: looked.seesAll, byPolicy }, settings);
     switch (verdict.do) {
       case "fill":
         // Taken out of the queue while the origin was asked.

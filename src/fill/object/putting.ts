@@ -54,8 +54,8 @@ export class Putting {
     this.#movedAt = Date.now();
     try {
       if (phase.room !== "had") {
-        const asked = admission.ask(imageId, attempt, phase.size);
-        if ((await withDeadline("room", ROOM_AGAIN_MS, asked)) === "denied") {
+        const asked = admission.ask(phase);
+        if ((await withDeadline("room", ROOM_AGAIN_MS, asked)) !== "had") {
           return await this.#noRoom(imageId, attempt);
         }
       }

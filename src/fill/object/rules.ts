@@ -5,7 +5,7 @@
 import { sliceCount } from "../../store/slice-plan.ts";
 import type { FillProblem } from "../protocol.ts";
 import { isSame } from "./compare.ts";
-import type { Effect, Event, Kept, Step } from "./events.ts";
+import type { Effect, Event, Kept, RoomAnswer, Step } from "./events.ts";
 import { attemptOf, type Filling, type FillState, isRunning, isStopped, type Phase, rangesFrom } from "./state.ts";
 import { COMMIT_AFTER_MS, FAILED_MS, PUT_AGAIN_MS, REOPEN_MS, TOMBSTONE_MS } from "./times.ts";
 import { bury, dropped, later, leave, without } from "./tombstones.ts";
@@ -28,7 +28,7 @@ export function step(state: FillState, event: Event, now: number): Step {
       if (phase.is !== "filling" && phase.is !== "complete") return same();
       if (phase.attempt !== event.attempt) return same();
       if (event.answer === "had") return { state: { ...state, phase: { ...phase, room: "had" } }, effects: [] };
-      return fail(state, phase, "no-room", false, now);
+      return noRoom(fail(state, phase, "no-room", false, now), event.answer);
     case "stored": {
       if (phase.is !== "filling" || phase.attempt !== event.attempt || event.stored <= phase.stored) return same();
       const { stored, fetched, sums } = event;
@@ -120,6 +120,10 @@ function restarted(state: FillState, now: number): Step {
   if (phase.is === "filling") return reopen(next, phase, "origin", now);
   const inVain = phase.is === "complete" && phase.puts > PUT_AGAIN_MS.length;
   return inVain ? fail(next, phase, "store-unavailable", false, now) : { state: next, effects: [] };
+}
+
+function noRoom({ state, effects }: Step, answer: RoomAnswer): Step {
+  return { state: answer === "denied-to-policy" ? { ...state, phase: { is: "idle" } } : state, effects };
 }
 
 /** The pull has to begin again. @param by what broke */

@@ -220,6 +220,27 @@ export const READS: readonly Case[] = [
     answer: listed("name={id}&limit=1", []),
   },
   {
+    name: "the list by the last change has images that were changed since then",
+    ask: "GET /v2/images?name={id}&sort_key=updated_at&sort_dir=asc&updated_at=gte%3A1970-01-01T00%3A00%3A00Z&visibility=all",
+    answer: listed(
+      "name={id}&sort_key=updated_at&sort_dir=asc&updated_at=gte%3A1970-01-01T00%3A00%3A00Z&visibility=all",
+      [record("active")],
+    ),
+  },
+  {
+    name: "and none that was not",
+    ask: "GET /v2/images?name={id}&sort_key=updated_at&sort_dir=asc&updated_at=gte%3A2070-01-01T00%3A00%3A00Z&visibility=all",
+    answer: listed(
+      "name={id}&sort_key=updated_at&sort_dir=asc&updated_at=gte%3A2070-01-01T00%3A00%3A00Z&visibility=all",
+      [],
+    ),
+  },
+  {
+    name: "and refuses what is no time",
+    ask: "GET /v2/images?updated_at=gte:yesterday",
+    answer: refusal(400, 'Bad "updated_at" query filter format. Use ISO 8601 DateTime notation.'),
+  },
+  {
     name: "a limit that is no number is refused",
     ask: "GET /v2/images?limit=x",
     answer: refusal(400, "limit param must be an integer"),

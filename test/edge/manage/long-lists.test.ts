@@ -10,7 +10,7 @@ import { keepLines } from "../../support/lines.ts";
 import { catalogThat, expectEmpty, expectJson, expectRefusal, manage, manageIn } from "../../support/manage.ts";
 import { edgeBefore, ownOrigin } from "../../support/own-origin.ts";
 import { settled } from "../../support/scenario.ts";
-import { catalog, emptyStore, indexOnly, queue, room } from "../../support/store.ts";
+import { capped, catalog, emptyStore, indexOnly, queue, room } from "../../support/store.ts";
 
 const MANY = 50_000;
 const NOW = Date.now();
@@ -84,7 +84,7 @@ describe("with 50,000 queued images", () => {
 
   it("DELETE /v2/cache tells one that has slices from a failed attempt as well", async () => {
     const [id = ""] = await queueMany(100);
-    await room.take({ imageId: id, attempt: "g", size: 1 }, 100, 1);
+    await room.take({ imageId: id, attempt: "g", size: 1 }, capped(100), 1);
     const { env, reached } = counted();
     await expectEmpty(
       await manage("DELETE /v2/cache", { headers: { "x-image-cache-clear-target": "queue" }, env }),
@@ -237,11 +237,11 @@ describe("GET /v2/cache/fills", () => {
     const { env } = counted(() => false);
     const downloads = numbers(4).map((number) => uuid(number, "4002"));
     for (const [index, imageId] of downloads.entries()) {
-      await room.take({ imageId, attempt: `g${index}`, size: 10 + index }, 1_000, 5);
+      await room.take({ imageId, attempt: `g${index}`, size: 10 + index }, capped(1_000), 5);
     }
     // A second attempt at the same image, and one at a queued one.
-    await room.take({ imageId: downloads[0] ?? "", attempt: "h", size: 1 }, 1_000, 6);
-    await room.take({ imageId: ids[0] ?? "", attempt: "q", size: 1 }, 1_000, 4);
+    await room.take({ imageId: downloads[0] ?? "", attempt: "h", size: 1 }, capped(1_000), 6);
+    await room.take({ imageId: ids[0] ?? "", attempt: "q", size: 1 }, capped(1_000), 4);
     const seen: string[] = [];
     for (let path: string | undefined = "?limit=2"; path !== undefined; ) {
       const fills: Fills = await page(path, env);

@@ -50,6 +50,31 @@ it("DELETE queue/{id} takes an image out of the queue, and leaves what is stored
   expect([await queue.has(queued), await imageIds()]).toEqual([false, [imageId]]);
 });
 
+describe("pins/{id}", () => {
+  const pinned = async () =>
+    (await got<{ rows: { pinned: string | null }[] }>("GET images")).rows.map((row) => row.pinned);
+
+  it("PUT pins a stored image by hand, whatever its record says later, and DELETE takes any pin off", async () => {
+    const { imageId, attempt, size } = await storeImage(stranger());
+    const said = { imageId, name: null, owner: null, pinned: true };
+    await catalog.reconciled([said], 1);
+    expect(await pinned()).toEqual(["setting"]);
+    expect(await got(`PUT pins/${imageId}`)).toEqual({});
+    await catalog.reconciled([{ ...said, pinned: false }], 2);
+    await catalog.keep({ imageId, attempt, size, pinned: false }, 3);
+    expect(await pinned()).toEqual(["hand"]);
+    expect((await catalog.candidates(1))[0]?.pinned).toBe(true);
+    expect(await got(`DELETE pins/${imageId}`)).toEqual({});
+    expect(await pinned()).toEqual([null]);
+  });
+
+  it("says of an image that is not stored that it is not, and while D1 is away that nobody knows", async () => {
+    const id = stranger();
+    await expectRefused(await api(`PUT pins/${id}`), 404, new RegExp(`^Image ${id} is not stored`));
+    await expectRefused(await api(`PUT pins/${id}`, { env: NO_CATALOG }), 503, /index \(D1\)/);
+  });
+});
+
 describe("POST clear", () => {
   it.each([
     ["cache", 0, 1],

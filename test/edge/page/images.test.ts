@@ -55,6 +55,7 @@ it("tells all of an image, the last read first", async () => {
     last_accessed: 1000,
     verified_at: 0,
     committed_at: 1,
+    pinned: null,
   });
   expect(rows.map(({ image_id }) => image_id)).toEqual(NAMES.map((_, at) => id(at)));
 });

@@ -20,6 +20,8 @@ const LINES = [
   `DELETE images/${ID}`,
   `PUT queue/${ID}`,
   `DELETE queue/${ID}`,
+  `PUT pins/${ID}`,
+  `DELETE pins/${ID}`,
   "POST clear",
   "POST prune",
   "GET nothing",

@@ -29,7 +29,7 @@ import {
   setFaults,
   settled,
 } from "../../support/scenario.ts";
-import { keysOf, objectKeys, storeImage, use } from "../../support/store.ts";
+import { capped, keysOf, objectKeys, storeImage, use } from "../../support/store.ts";
 
 const MB = 1_000_000;
 const lines = keepLines();
@@ -147,7 +147,7 @@ describe("a fill for which there is no room", () => {
 
   it("because other fills hold it is none, until they end", async () => {
     edge = await smallEdge(2 * MB);
-    await room.take({ imageId: "holder", attempt: "holder", size: 0.8 * MB }, 2 * MB, 1);
+    await room.take({ imageId: "holder", attempt: "holder", size: 0.8 * MB }, capped(2 * MB), 1);
     await expectNotStored(edge, await createImage({ size: 0.4 * MB }));
     await room.release("holder");
     await storeAnother(0.4 * MB);

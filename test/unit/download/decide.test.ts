@@ -16,6 +16,7 @@ const RECORD: ImageRecord = {
   checksum: MD5,
   hash: { algorithm: "sha512", value: SHA512 },
   owner: "demo",
+  traits: { owner: "demo", visibility: "private", tags: ["boot"], properties: {} },
   name: null,
 };
 const COPY: StoredImage = {
@@ -48,6 +49,8 @@ function planOf({ record = {}, right = true, refused = false, headers = {}, ...o
     copy: null,
     imageMaxBytes: 10 * SIZE,
     cacheMaxBytes: 10 * SIZE,
+    ownerMaxBytes: other.cacheMaxBytes ?? 10 * SIZE,
+    cacheImages: null,
     rangesFrom: 0,
     now: NOW,
     ...other,
@@ -84,6 +87,8 @@ const TAG = `"${SHA512}"`;
 const only = { "cache-control": "only-if-cached" };
 const otherCopy = (other: Partial<StoredImage>) => ({ copy: { ...COPY, ...other } });
 
+const OTHERS = [{ by: "tag", tag: "other" }] as const;
+
 const ROWS: readonly (readonly [string, Case, string])[] = [
   // Whole images.
   ["a kept image", kept, "hit"],
@@ -93,6 +98,12 @@ const ROWS: readonly (readonly [string, Case, string])[] = [
   ["an image of just IMAGE_MAX_BYTES", { imageMaxBytes: SIZE }, "follow"],
   ["a kept image over IMAGE_MAX_BYTES", { ...kept, imageMaxBytes: SIZE - 1 }, "hit"],
   ["an image that can't fit twice", { cacheMaxBytes: 2 * SIZE - 1 }, "alone no-room"],
+  ["an image that CACHE_IMAGES does not name", { cacheImages: OTHERS }, "alone not-selected"],
+  ["a part of one", { cacheImages: OTHERS, headers: { range: "bytes=0-9" } }, "alone 0-10 not-selected"],
+  ["an image that CACHE_IMAGES names", { cacheImages: [...OTHERS, { by: "tag", tag: "boot" }] }, "follow"],
+  ["a kept image that CACHE_IMAGES does not name any more", { ...kept, cacheImages: OTHERS }, "hit"],
+  ["an image that can't fit twice in its project's share", { ownerMaxBytes: 2 * SIZE - 1 }, "alone no-room"],
+  ["an image of nobody's", { ownerMaxBytes: 1, record: { owner: null } }, "follow"],
   ["an image that just fits twice", { cacheMaxBytes: 2 * SIZE }, "follow"],
   ["a kept image that would not fit any more", { ...kept, cacheMaxBytes: 0 }, "hit"],
   ["an image where nothing may be kept and the store is down", { ...down, cacheMaxBytes: 0 }, "alone no-room"],

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { ImageHead } from "../../../src/download/decide.ts";
 import { dataInit, imageHeaders, siteHeaders } from "../../../src/download/headers.ts";
+import { PLAIN } from "../../support/records.ts";
 
 const MD5 = "0".repeat(32);
 
 function headOf(headers: HeadersInit, checksum: string | null = MD5): ImageHead {
-  const record = { status: "active", size: 10, checksum, hash: null, owner: "demo", name: null };
+  const record = { status: "active", size: 10, checksum, hash: null, traits: PLAIN, owner: "demo", name: null };
   return {
     record,
     found: { kind: "found", record, headers: new Headers(headers) },

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ImageHead } from "../../../src/download/decide.ts";
 import { answerFailed, ownError } from "../../../src/download/refusal.ts";
 import type { FillProblem, Relay } from "../../../src/fill/protocol.ts";
+import { PLAIN } from "../../support/records.ts";
 
 const PAGE = { "access-control-allow-origin": "https://page.test", vary: "Origin" };
 
@@ -10,7 +11,7 @@ const asking = (method = "GET") => ({
   request: new Request("https://edge.test/", { method, headers: { accept: "application/json" } }),
 });
 
-const record = { status: "active", size: 10, checksum: null, hash: null, owner: null, name: null };
+const record = { status: "active", size: 10, checksum: null, hash: null, traits: PLAIN, owner: null, name: null };
 const head: ImageHead = {
   record,
   found: { kind: "found", record, headers: new Headers({ ...PAGE, etag: '"record"', "content-length": "700" }) },

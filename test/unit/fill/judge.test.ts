@@ -10,6 +10,14 @@ const SHA512 = "a".repeat(128);
 const MD5 = "c".repeat(32);
 const LIMITS = { imageMaxBytes: 1_000, cacheMaxBytes: 500 };
 
+/** All that the judge looks at, by the two bounds. */
+const settingsOf = (limits: typeof LIMITS) => ({
+  ...limits,
+  ownerMaxBytes: limits.cacheMaxBytes,
+  cacheImages: null,
+  pinImages: [],
+  prefetchImages: [],
+});
 const found = (change: Partial<ImageRecord> = {}): RecordAnswer => ({
   kind: "found",
   record: {
@@ -18,6 +26,7 @@ const found = (change: Partial<ImageRecord> = {}): RecordAnswer => ({
     checksum: MD5,
     hash: { algorithm: "sha512", value: SHA512 },
     owner: "demo",
+    traits: { owner: "demo", visibility: "private", tags: [], properties: {} },
     name: "Debian 13",
     ...change,
   },
@@ -35,7 +44,7 @@ const kept = (change: Partial<StoredImage> = {}): StoredImage => ({
   ...change,
 });
 const verdict = (answer: RecordAnswer, copy: StoredImage | null = null, seesAll = true, limits = LIMITS) =>
-  judge(ID, answer, copy, seesAll, limits);
+  judge(ID, answer, copy, { seesAll, byPolicy: false }, settingsOf(limits));
 
 describe("a queued image", () => {
   it("that is active is filled", () => {
@@ -47,6 +56,8 @@ describe("a queued image", () => {
         digest: { algorithm: "sha512", hex: SHA512 },
         checksum: MD5,
         size: 100,
+        owner: "demo",
+        pinned: false,
       },
     });
   });

@@ -38,6 +38,7 @@ const phaseOf = (state: FillState, event: Event) => stepped(state, event).state.
 const about = (name: string): Event[] => [
   { on: "room", attempt: name, answer: "had" },
   { on: "room", attempt: name, answer: "denied" },
+  { on: "room", attempt: name, answer: "denied-to-policy" },
   { on: "stored", attempt: name, stored: 2, fetched: 2, sums: [] },
   { on: "stored", attempt: name, stored: SLICES, fetched: 3, sums: [] },
   { on: "broken", attempt: name, fetched: 2, by: "origin" },
@@ -250,6 +251,20 @@ describe("room", () => {
         ),
       );
       expect(effects).toEqual([{ do: "abort-pull" }, { do: "drop", attempt: "mine" }]);
+    },
+  );
+
+  it.each<PhaseName>(["filling", "complete"])(
+    "that is denied to a policy leaves nothing for clients to be told: %s",
+    (name) => {
+      const room = { on: "room", attempt: "mine", answer: "denied-to-policy" } as const;
+      const { state, effects } = stepped({ ...fillIn(name), queued: true }, room);
+      expect(state).toEqual(fillIn({ is: "idle" }, { tombstones: [STONE] }));
+      expect(effects).toEqual([
+        { do: "abort-pull" },
+        { do: "drop", attempt: "mine" },
+        { do: "queue-failed", why: "no-room" },
+      ]);
     },
   );
 });

@@ -27,12 +27,29 @@ const v1 = (change: Readonly<Record<string, string>>) => parseRecordV1(new Heade
 describe("a v2 record", () => {
   it("is read", () => {
     const hash = { algorithm: "sha512", value: "h" };
-    expect(v2({})).toEqual({ status: "active", size: 26, checksum: "c", hash, owner: "o", name: "n" });
+    const { traits, ...read } = v2({});
+    expect(read).toEqual({ status: "active", size: 26, checksum: "c", hash, owner: "o", name: "n" });
+    expect(traits).toMatchObject({ owner: "o", visibility: null, tags: [] });
+  });
+
+  it("tells what a setting can select it by, and nothing that is no text", () => {
+    const { traits } = v2({ visibility: "public", tags: ["boot", "eu"], os_distro: "debian", min_ram: 5, x: null });
+    expect(traits).toMatchObject({ owner: "o", visibility: "public", tags: ["boot", "eu"] });
+    expect(traits.properties).toMatchObject({ os_distro: "debian", name: "n" });
+    expect(Object.keys(traits.properties)).not.toContain("min_ram");
+    expect(v2({ tags: [1], visibility: 5 }).traits).toMatchObject({ visibility: null, tags: [] });
   });
 
   it("of an image without data says so", () => {
     const empty = { status: "queued", size: null, checksum: null, os_hash_algo: null, os_hash_value: null };
-    expect(v2(empty)).toEqual({ status: "queued", size: null, checksum: null, hash: null, owner: "o", name: "n" });
+    expect(v2(empty)).toMatchObject({
+      status: "queued",
+      size: null,
+      checksum: null,
+      hash: null,
+      owner: "o",
+      name: "n",
+    });
   });
 
   it("may say no more than id and status", () => {
@@ -42,6 +59,7 @@ describe("a v2 record", () => {
       checksum: null,
       hash: null,
       owner: null,
+      traits: { owner: null, visibility: null, tags: [], properties: { id: "a", status: "active" } },
       name: null,
     });
   });
@@ -77,7 +95,14 @@ describe("a v2 record", () => {
 
 describe("a v1 record", () => {
   it("is read", () => {
-    expect(v1({})).toEqual({ status: "active", size: 26, checksum: "c", hash: null, owner: "o", name: "n" });
+    const { traits, ...read } = v1({});
+    expect(read).toEqual({ status: "active", size: 26, checksum: "c", hash: null, owner: "o", name: "n" });
+    expect(traits).toEqual({ owner: "o", visibility: null, tags: [], properties: {} });
+  });
+
+  it("tells of what a setting can select it by what v1 knows: project, properties, and whether it is public", () => {
+    const headers = { "x-image-meta-is_public": "True", "x-image-meta-property-os_distro": "debian" };
+    expect(v1(headers).traits).toMatchObject({ visibility: "public", properties: { os_distro: "debian" } });
   });
 
   it.each(["True", "true", "TRUE"])("of a deleted image (%s) is deleted whatever its status says", (deleted) => {

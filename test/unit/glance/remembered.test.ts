@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { RecordAnswer } from "../../../src/glance/ask-record.ts";
 import { Permissions, permissionKey } from "../../../src/glance/remembered.ts";
+import { PLAIN } from "../../support/records.ts";
 
 const answer = (owner: string): Extract<RecordAnswer, { kind: "found" }> => ({
   kind: "found",
-  record: { status: "active", size: 1, checksum: null, hash: null, owner, name: null },
+  record: { status: "active", size: 1, checksum: null, hash: null, traits: PLAIN, owner, name: null },
   headers: new Headers(),
 });
 

@@ -1,6 +1,9 @@
 /** The index of kept images in D1. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { capped } from "../../support/store.ts";
 import { catalog, db, emptied, index, queue, room } from "../../support/stored.ts";
+
+const UNSAID = { name: null, owner: null, pinned: null };
 
 const NOW = 1_000_000;
 const row = (imageId: string) => db.prepare("SELECT * FROM images WHERE image_id = ?").bind(imageId).first();
@@ -41,7 +44,7 @@ describe("a kept image", () => {
   });
 
   it("leaves of its fill's room the half for the slices", async () => {
-    await room.take({ imageId: "a", attempt: "one", size: 10 }, 100, NOW);
+    await room.take({ imageId: "a", attempt: "one", size: 10 }, capped(100), NOW);
     expect(await room.sums()).toEqual({ kept: 0, filling: 20 });
     await index("a", NOW, 10, "one");
     expect(await room.sums()).toEqual({ kept: 10, filling: 10 });
@@ -51,7 +54,7 @@ describe("a kept image", () => {
   });
 
   it("leaves other fills' room alone", async () => {
-    await room.take({ imageId: "a", attempt: "other", size: 10 }, 100, NOW);
+    await room.take({ imageId: "a", attempt: "other", size: 10 }, capped(100), NOW);
     await index("a", NOW, 10, "one");
     expect(await room.sums()).toEqual({ kept: 10, filling: 20 });
   });
@@ -65,7 +68,7 @@ describe("a kept image", () => {
 
   it("is all or nothing: what can't be written leaves the room and the queue", async () => {
     await queue.add("a", 1);
-    await room.take({ imageId: "a", attempt: "one", size: 10 }, 100, NOW);
+    await room.take({ imageId: "a", attempt: "one", size: 10 }, capped(100), NOW);
     await expect(catalog.keep({ imageId: "a", attempt: "one", size: Number.NaN }, NOW)).rejects.toThrow();
     expect(await queue.has("a")).toBe(true);
     expect(await room.sums()).toEqual({ kept: 0, filling: 20 });
@@ -87,13 +90,13 @@ describe("an image's name", () => {
   it("is what the origin's record said at the fill, and says when it is asked again", async () => {
     await catalog.keep({ imageId: "a", attempt: "one", size: 1, name: NAME }, NOW);
     expect(await nameOf("a")).toBe(NAME);
-    await catalog.reconciled([["a", "renamed"]], NOW);
+    await catalog.reconciled([{ imageId: "a", ...UNSAID, name: "renamed" }], NOW);
     expect(await nameOf("a")).toBe("renamed");
   });
 
   it("stays where the origin does not say", async () => {
     await catalog.keep({ imageId: "a", attempt: "one", size: 1, name: NAME }, NOW);
-    await catalog.reconciled([["a", null]], NOW);
+    await catalog.reconciled([{ imageId: "a", ...UNSAID }], NOW);
     await index("a", NOW + 1, 1, "two");
     expect(await nameOf("a")).toBe(NAME);
   });
@@ -132,12 +135,26 @@ describe("the list of kept images", () => {
     expect(await behind("c")).toEqual([]);
   });
 
+  it("names pinned ones behind all others, and those of one project alone", async () => {
+    await catalog.keep({ imageId: "a", attempt: "one", size: 1, owner: "x", pinned: true }, 1_000);
+    await catalog.keep({ imageId: "b", attempt: "one", size: 1, owner: "y" }, 2_000);
+    await catalog.keep({ imageId: "c", attempt: "one", size: 1, owner: "x" }, 3_000);
+    const order = async (owner?: string) => (await catalog.candidates(9, owner)).map(({ imageId }) => imageId);
+    expect(await order()).toEqual(["b", "c", "a"]);
+    expect(await order("x")).toEqual(["c", "a"]);
+    await catalog.reconciled([{ imageId: "a", name: null, owner: "y", pinned: false }], NOW);
+    expect(await order()).toEqual(["a", "b", "c"]);
+    expect(await order("y")).toEqual(["a", "b"]);
+    await catalog.reconciled([{ imageId: "a", ...UNSAID }], NOW);
+    expect(await order("y")).toEqual(["a", "b"]);
+  });
+
   it("names who may go first, with what stands against it", async () => {
     await index("b", 2_000, 20);
     await index("a", 1_000, 10);
     expect(await catalog.candidates(9)).toEqual([
-      { imageId: "a", size: 10, lastAccessed: 1_000, inUseUntil: 61_000 },
-      { imageId: "b", size: 20, lastAccessed: 2_000, inUseUntil: 62_000 },
+      { imageId: "a", size: 10, lastAccessed: 1_000, inUseUntil: 61_000, pinned: false },
+      { imageId: "b", size: 20, lastAccessed: 2_000, inUseUntil: 62_000, pinned: false },
     ]);
     expect(await catalog.candidates(1)).toHaveLength(1);
   });
@@ -232,15 +249,12 @@ describe("those who go through all images", () => {
   it("ask the origin about the one first that it was not asked about for the longest time", async () => {
     for (const imageId of ["a", "b", "c"]) await index(imageId, NOW);
     await catalog.reconciled(
-      [
-        ["a", null],
-        ["c", null],
-      ],
+      ["a", "c"].map((imageId) => ({ imageId, ...UNSAID })),
       7_000,
     );
     expect(await catalog.leastReconciled(2)).toEqual(["b", "a"]);
     await catalog.reconciled([], 8_000);
-    await catalog.reconciled([["b", null]], 8_000);
+    await catalog.reconciled([{ imageId: "b", ...UNSAID }], 8_000);
     expect(await catalog.leastReconciled(9)).toEqual(["a", "c", "b"]);
   });
 });

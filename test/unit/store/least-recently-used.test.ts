@@ -5,12 +5,15 @@ import { leastRecentlyUsed } from "../../../src/store/least-recently-used.ts";
 
 const NOW = 1_000_000;
 
-const candidate = (imageId: string, lastAccessed: number, size: number, inUseUntil = 0): Candidate => ({
+const candidate = (imageId: string, lastAccessed: number, size: number, inUseUntil = 0, pinned = false): Candidate => ({
   imageId,
   size,
   lastAccessed,
   inUseUntil,
+  pinned,
 });
+/** As one number. */
+const orderOf = ({ pinned, lastAccessed }: Candidate) => (pinned ? 1_000 : 0) + lastAccessed;
 const names = (candidates: readonly Candidate[]) => candidates.map(({ imageId }) => imageId);
 
 describe("what is given up for room", () => {
@@ -40,6 +43,12 @@ describe("what is given up for room", () => {
     expect(names(leastRecentlyUsed(busy, 20, NOW + 1).images)).toEqual(["old", "new"]);
   });
 
+  it("is pinned only where all others are not enough", () => {
+    const some = [candidate("pinned", 1, 10, 0, true), candidate("other", 20, 10), candidate("last", 30, 10)];
+    expect(names(leastRecentlyUsed(some, 20, NOW).images)).toEqual(["other", "last"]);
+    expect(names(leastRecentlyUsed(some, 21, NOW).images)).toEqual(["other", "last", "pinned"]);
+  });
+
   it("goes by the name where the times are equal", () => {
     const equal = [candidate("b", 10, 10), candidate("a", 10, 10), candidate("c", 10, 10)];
     expect(names(leastRecentlyUsed(equal, 15, NOW).images)).toEqual(["a", "b"]);
@@ -56,6 +65,7 @@ describe("what is given up for room", () => {
       size: fc.integer({ min: 1, max: 50 }),
       lastAccessed: fc.nat({ max: 20 }),
       inUseUntil: fc.constantFrom(0, NOW, NOW + 1),
+      pinned: fc.boolean(),
     });
     const candidates = fc.uniqueArray(any, { selector: ({ imageId }) => imageId, maxLength: 12 });
     fc.assert(
@@ -65,7 +75,7 @@ describe("what is given up for room", () => {
         expect(bytes).toBe(images.reduce((sum, { size }) => sum + size, 0));
         expect(images.every(({ inUseUntil }) => inUseUntil <= NOW)).toBe(true);
         for (const gone of images) {
-          for (const kept of stay) expect(gone.lastAccessed).toBeLessThanOrEqual(kept.lastAccessed);
+          for (const kept of stay) expect(orderOf(gone)).toBeLessThanOrEqual(orderOf(kept));
         }
         if (stay.length > 0) expect(bytes).toBeGreaterThanOrEqual(wanted);
         expect(bytes - (images.at(-1)?.size ?? 0)).toBeLessThan(wanted);

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { backoffMs } from "../../../src/store/queue.ts";
+import { capped } from "../../support/store.ts";
 import { catalog, emptied, index, queue, room } from "../../support/stored.ts";
 
 const MINUTE = 60_000;
@@ -66,8 +67,8 @@ describe("the queue", () => {
     await add("started", "waits", "failed", "has-room", "stored-by-another");
     await queue.claim(1, 10);
     await queue.failed("failed", "no luck", 10);
-    await room.take({ imageId: "has-room", attempt: "g", size: 1 }, 100, 10);
-    await room.take({ imageId: "other", attempt: "h", size: 1 }, 100, 10);
+    await room.take({ imageId: "has-room", attempt: "g", size: 1 }, capped(100), 10);
+    await room.take({ imageId: "other", attempt: "h", size: 1 }, capped(100), 10);
     const { removed, busy } = await queue.clearIdle();
     expect([removed, busy.sort()]).toEqual([3, ["has-room", "started"]]);
     expect((await queue.ids(100)).sort()).toEqual(busy);

@@ -1,11 +1,12 @@
 /** The room in R2, as a sum in D1. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { roomFor } from "../../../src/store/room.ts";
+import { capped } from "../../support/store.ts";
 import { catalog, emptied, index, room } from "../../support/stored.ts";
 
 const CAP = 100;
 const taker = (attempt: string, size: number) => ({ imageId: `image of ${attempt}`, attempt, size });
-const take = (attempt: string, size: number, cap = CAP, now = 1) => room.take(taker(attempt, size), cap, now);
+const take = (attempt: string, size: number, cap = CAP, now = 1) => room.take(taker(attempt, size), capped(cap), now);
 
 beforeEach(emptied);
 

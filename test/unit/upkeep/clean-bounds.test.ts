@@ -9,6 +9,7 @@ import { bucketBut } from "../../support/bindings.ts";
 import { bindings } from "../../support/env.ts";
 import { keepLines } from "../../support/lines.ts";
 import {
+  capped,
   cursors,
   emptyStore,
   imageIds,
@@ -33,7 +34,7 @@ describe("a run whose time is over", () => {
   it("before it began takes nothing, and says that it is not finished", async () => {
     await indexOnly(["a", "b", "c"]);
     await storeSlices("d");
-    await room.take({ imageId: "e", attempt: "e", size: 1 }, 9, 0);
+    await room.take({ imageId: "e", attempt: "e", size: 1 }, capped(9), 0);
     expect(await clean(upkeepTools(), NOW)).toEqual({
       attempts: 0,
       released: 0,

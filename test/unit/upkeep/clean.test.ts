@@ -8,6 +8,7 @@ import { bucketBut } from "../../support/bindings.ts";
 import { bindings } from "../../support/env.ts";
 import { keepLines } from "../../support/lines.ts";
 import {
+  capped,
   catalog,
   emptyCatalog,
   emptyStore,
@@ -104,22 +105,22 @@ describe("slices and parts that nobody is at", () => {
 describe("room that was taken", () => {
   it("is given back when its Fill knows nothing of the attempt, slices or none", async () => {
     const { attempt } = await storeSlices("a");
-    await room.take({ imageId: "a", attempt, size: 10 }, 1_000, 0);
-    await room.take({ imageId: "b", attempt: "none", size: 10 }, 1_000, 0);
+    await room.take({ imageId: "a", attempt, size: 10 }, capped(1_000), 0);
+    await room.take({ imageId: "b", attempt: "none", size: 10 }, capped(1_000), 0);
     expect(await run()).toEqual({ ...NOTHING, attempts: 1, released: 1 });
     expect(await room.sums()).toEqual({ kept: 0, filling: 0 });
     expect(await objectKeys()).toEqual([]);
   });
 
   it("stays taken when its Fill can't be asked", async () => {
-    await room.take({ imageId: "b", attempt: "none", size: 10 }, 1_000, 0);
+    await room.take({ imageId: "b", attempt: "none", size: 10 }, capped(1_000), 0);
     expect(await run({ fills: unreachableFills })).toEqual(NOTHING);
     expect(await room.sums()).toEqual({ kept: 0, filling: 20 });
   });
 
   it("is given back of an image that is kept, and its object stays", async () => {
     const image = await storeImage("a");
-    await room.take(image, 1_000, 0);
+    await room.take(image, capped(1_000), 0);
     expect(await run()).toEqual({ ...NOTHING, released: 1 });
     expect(await room.sums()).toEqual({ kept: 10, filling: 0 });
     expect(await objectKeys()).toEqual(["images/a"]);
@@ -263,7 +264,7 @@ describe("a D1 that is down", () => {
 
   it("in the middle keeps the room of what was removed, until the next clean", async () => {
     const { attempt } = await storeSlices("a");
-    await room.take({ imageId: "a", attempt, size: 5 }, 1_000, NOW);
+    await room.take({ imageId: "a", attempt, size: 5 }, capped(1_000), NOW);
     await bindings.CATALOG.prepare("ALTER TABLE fills RENAME TO elsewhere").run();
     try {
       await expect(run()).rejects.toThrow();

@@ -5,6 +5,7 @@ import { prune } from "../../../src/upkeep/prune.ts";
 import { bindings } from "../../support/env.ts";
 import { keepLines } from "../../support/lines.ts";
 import {
+  capped,
   emptyStore,
   imageIds,
   indexOnly,
@@ -20,7 +21,7 @@ const lines = keepLines();
 
 /** Prunes with all the time that it takes. */
 const run = (cap: number, other: Partial<RoomTools> = {}): Promise<GivenUp> =>
-  prune({ ...roomTools(), ...other }, cap, NEVER);
+  prune({ ...roomTools(), ...other }, capped(cap), NEVER);
 
 beforeEach(emptyStore);
 
@@ -95,7 +96,7 @@ describe("pruning", () => {
 
   it("makes room for a fill that is under way, with slices and object, which it does not touch", async () => {
     await storeThree();
-    expect(await room.take({ attempt: "x", imageId: "x", size: 7 }, 44, NOW)).toBe(true);
+    expect(await room.take({ attempt: "x", imageId: "x", size: 7 }, capped(44), NOW)).toBe(true);
     expect(await run(30)).toEqual({ files: 2, bytes: 20 });
     expect(await room.sums()).toEqual({ kept: 10, filling: 14 });
   });
@@ -111,7 +112,7 @@ describe("pruning", () => {
 describe("pruning ends", () => {
   it("when fills alone are above the cap", async () => {
     await storeThree();
-    await room.take({ attempt: "x", imageId: "x", size: 1_000 }, 3_000, NOW);
+    await room.take({ attempt: "x", imageId: "x", size: 1_000 }, capped(3_000), NOW);
     expect(await run(30)).toEqual({ files: 3, bytes: 30 });
   });
 
@@ -129,7 +130,7 @@ describe("pruning ends", () => {
 
   it("when no Fill can be reached: nothing is lost", async () => {
     await storeThree();
-    expect(await prune(roomTools({ fills: unreachableFills }), 0, NEVER)).toEqual({ files: 0, bytes: 0 });
+    expect(await prune(roomTools({ fills: unreachableFills }), capped(0), NEVER)).toEqual({ files: 0, bytes: 0 });
     expect(await imageIds()).toHaveLength(3);
     expect(lines("fill.unavailable")).toHaveLength(3);
   });
@@ -138,7 +139,7 @@ describe("pruning ends", () => {
 describe("a prune whose time is over", () => {
   it("before it began gives up nothing", async () => {
     await storeThree();
-    expect(await prune(roomTools(), 0, NOW)).toEqual({ files: 0, bytes: 0 });
+    expect(await prune(roomTools(), capped(0), NOW)).toEqual({ files: 0, bytes: 0 });
     expect(await imageIds()).toHaveLength(3);
   });
 
@@ -146,7 +147,7 @@ describe("a prune whose time is over", () => {
     for (let index = 0; index < 10; index++) await storeImage(`image-${index}`, { at: index });
     // A look before the figures, one as images are chosen, and one before the first four.
     const cut = roomTools({ now: clockThatJumps(3) });
-    expect(await prune(cut, 0, NOW + 60_000)).toEqual({ files: 4, bytes: 40 });
+    expect(await prune(cut, capped(0), NOW + 60_000)).toEqual({ files: 4, bytes: 40 });
     expect(await imageIds()).toEqual(["image-4", "image-5", "image-6", "image-7", "image-8", "image-9"]);
     expect(await run(0)).toEqual({ files: 6, bytes: 60 });
   });

@@ -62,7 +62,7 @@ export async function deploy(given: DeployFlags, tools: DeployTools): Promise<Ta
     find: () => cloudflare.database(target.database),
     make: () => cloudflare.makeDatabase(target.database, target.place),
   });
-  refuseOtherJurisdiction(target, database.jurisdiction ?? null);
+  refuseOtherJurisdiction(target, database.jurisdiction);
   for (const queue of target.queues) {
     await ensure(tools, `queue ${queue}`, {
       find: async () => ((await cloudflare.hasQueue(queue)) ? queue : null),
@@ -133,9 +133,10 @@ async function refuseTakenNames({ customDomains }: Target, { resolves }: DeployT
   }
 }
 
-function refuseOtherJurisdiction({ database, place }: Target, has: string | null): void {
+/** @param has undefined: Cloudflare does not say */
+function refuseOtherJurisdiction({ database, place }: Target, has: string | null | undefined): void {
   const wanted = "jurisdiction" in place ? place.jurisdiction : null;
-  if (has === wanted) return;
+  if (has === undefined || has === wanted) return;
   throw new Stop(
     `The database ${database} is there, in ${has === null ? "no jurisdiction" : `jurisdiction ${has}`}, and can't be moved to ` +
       `${wanted ?? "none"}: set JURISDICTION to what it was, or choose another name for bucket and database.`,

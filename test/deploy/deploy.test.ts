@@ -66,6 +66,7 @@ describe("npm run deploy", () => {
     ]);
     // All at once.
     expect(made.slice(5).sort()).toEqual([
+      "PATCH /workers/scripts/glance-edge/script-settings",
       "POST /queues/ID/consumers",
       "POST /workers/scripts/glance-edge/subdomain",
       "PUT /workers/scripts/glance-edge/domains/records",
@@ -192,13 +193,14 @@ describe("npm run deploy", () => {
     expect(sentence(await deploy())).toContain("but origin: can't be reached.");
   });
 
-  it("deploys again where an older version runs", async () => {
+  it("deploys what changed, and what ran before once that is checked out again", async () => {
     directory = await makeProject();
     await deploy();
-    fake.account.scripts
-      .get("glance-edge")
-      ?.versions.push({ id: crypto.randomUUID(), tag: "older", metadata: { bindings: [] } });
+    expect((await deploy([...WHERE, "--var", "ALONE_MAX:9"])).stdout).toContain("Worker glance-edge: deployed");
+    expect(binding("ALONE_MAX")?.text).toBe("9");
+    expect(fake.account.scripts.get("glance-edge")?.versions).toHaveLength(2);
     expect((await deploy()).stdout).toContain("Worker glance-edge: deployed");
+    expect((await deploy()).stdout).toContain("runs this version already");
   });
 });
 

@@ -6,8 +6,9 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ApiError, FakeAccount } from "./fake-account.ts";
+import { answerCall } from "./fake-routes.ts";
 
-export interface Call {
+interface Call {
   /** "PUT /workers/scripts/glance-edge": without what is before the account, and without ids. */
   readonly name: string;
   readonly body: unknown;
@@ -75,7 +76,7 @@ export async function startFakeCloudflare(): Promise<FakeCloudflare> {
     try {
       const fault = fake.fault(name);
       if (fault !== null) throw fault;
-      const result = whoAmI(path) ?? account.answer({ method, path, query: url.searchParams, jurisdiction, body });
+      const result = whoAmI(path) ?? answerCall(account, { method, path, query: url.searchParams, jurisdiction, body });
       return [
         200,
         {

@@ -38,6 +38,11 @@ export function readDeployFlags(
     if (colon < 1) throw new Stop(`--var ${text} must be NAME:VALUE.`);
     vars[text.slice(0, colon)] = text.slice(colon + 1);
   }
+  // A place on the command line is in the stead of the environment's, whichever of the two it is.
+  if (values.location !== undefined || values.jurisdiction !== undefined) {
+    delete vars.LOCATION;
+    delete vars.JURISDICTION;
+  }
   if (values.location !== undefined) vars.LOCATION = values.location;
   if (values.jurisdiction !== undefined) vars.JURISDICTION = values.jurisdiction;
   const seconds = values.wait ?? WAIT_SECONDS;

@@ -46,3 +46,17 @@ describe("when nginx is ended", () => {
     }
   });
 });
+
+describe("when the cache's disk takes nothing more", () => {
+  const site = useSite({ store: "sequential" });
+
+  it("downloads go on without a cache", async () => {
+    site.loseDisk();
+    const image = await site.makeImage(24 * MIB);
+    const token = await site.tokenOf("demo");
+    for (const got of await Promise.all([1, 2, 3].map(() => curl(site.url + image.path, token)))) {
+      expect([got.exit, got.status, got.sha512]).toEqual([0, 200, image.sha512]);
+      expect(got.headers.get("cache-status")).toMatch(/^glance-edge; /);
+    }
+  });
+});

@@ -1,6 +1,6 @@
 /** A site for all tests of a file: clients, a relay, and an uplink on which each byte is counted; beyond it edge and Glance. */
 import { createCipheriv, createHash, randomUUID } from "node:crypto";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -128,6 +128,13 @@ export class Site {
     const file = openSync(join(inject("cloud").images[this.#store], id), "r+");
     writeSync(file, "x", Math.floor(size / 2));
     closeSync(file);
+  }
+
+  /** Takes the cache's directory away: as a disk that is full, it takes nothing more. */
+  loseDisk(): void {
+    const disk = join(this.directory, "relay/cache");
+    rmSync(disk, { recursive: true });
+    writeFileSync(disk, "");
   }
 
   killCache(): void {

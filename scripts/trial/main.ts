@@ -50,9 +50,10 @@ try {
 }
 // What wrangler is making now is either made or not before it is removed.
 await Promise.all([...making].map((child) => child.stop()));
+const isMade = !undo.isEmpty;
 const left = await undo.all();
 if (left.length > 0) console.error(`npm run trial: not removed: ${left.join("; ")}`);
-else console.log("removed all that was made");
+else if (isMade) console.log("removed all that was made");
 process.exit(failed || left.length > 0 ? 1 : 0);
 
 async function run(flags: TrialFlags): Promise<void> {

@@ -8,6 +8,10 @@ export class Undo {
     this.#steps.push({ what, how });
   }
 
+  get isEmpty(): boolean {
+    return this.#steps.length === 0;
+  }
+
   /** @returns what could not be undone, and why */
   async all(): Promise<string[]> {
     const left: string[] = [];

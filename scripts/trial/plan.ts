@@ -20,24 +20,31 @@ export function trialNames(suffix: string): { readonly name: string; readonly or
   return { name: `${PREFIX}${suffix}`, originName: `${PREFIX}${suffix}-origin` };
 }
 
+/** Of the configuration: a trial has an address of its own, and the ways of a binding lead to the operator's own Glance. */
+const NOT_TRIED = ["routes", "route", "env", "queues", "ratelimits", "services", "vpc_services", "mtls_certificates"];
+
 /** wrangler.toml, under other names, on workers.dev and without what would work beside the trial. */
 export function edgeConfig(
   raw: RawConfig,
   { name, metricsToken }: Trial,
   vars: Readonly<Record<string, string>>,
 ): RawConfig {
-  const { routes: _, route: __, env: ___, queues: ____, ratelimits: _____, ...kept } = raw;
   return {
-    ...kept,
+    ...without(raw, NOT_TRIED),
     name,
     workers_dev: true,
     // On workers.dev one Worker does not reach another otherwise.
     compatibility_flags: [...(raw.compatibility_flags ?? []), "global_fetch_strictly_public"],
     triggers: { crons: [] },
-    vars: { ...raw.vars, ...vars, METRICS_TOKEN: metricsToken },
+    // What is stored at all is the operator's choice of images, and the made-up one is none of them.
+    vars: { ...raw.vars, CACHE_IMAGES: "", ...vars, METRICS_TOKEN: metricsToken },
     r2_buckets: (raw.r2_buckets ?? []).map((bucket) => ({ ...bucket, bucket_name: name })),
     d1_databases: (raw.d1_databases ?? []).map((database) => ({ ...database, database_name: name })),
   };
+}
+
+function without(raw: RawConfig, names: readonly string[]): RawConfig {
+  return Object.fromEntries(Object.entries(raw).filter(([name]) => !names.includes(name)));
 }
 
 export function originConfig(raw: RawConfig, trial: Trial, jurisdiction: string | undefined): RawConfig {

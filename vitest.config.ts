@@ -17,7 +17,7 @@ dropRuntimeNoise();
 mkdirSync("dist/page", { recursive: true });
 
 /** Test files at a time. Those that run the whole Worker wait most of the time: for slow origins, for pauses, for retries. */
-const WORKERS = 10;
+const WORKERS = 12;
 /** Those that only compute, before the others: more of them would cost the start of a workerd each, and gain nothing on two cores. */
 const FEW = { maxWorkers: 3, sequence: { groupOrder: 0 } };
 const wrangler = { configPath: "./wrangler.toml" };
@@ -33,7 +33,7 @@ const noSourceMap: Plugin = {
 };
 
 /** All that runs the whole Worker. */
-const EDGE = ["test/{invariants,races,sequential}/*.test.ts", "test/edge/**/*.test.ts"];
+const EDGE = ["test/{invariants,races}/*.test.ts", "test/edge/**/*.test.ts"];
 
 /** A module of times of which test/support has shorter ones. */
 function shorter(file: string): { find: RegExp; replacement: string } {
@@ -42,7 +42,7 @@ function shorter(file: string): { find: RegExp; replacement: string } {
 }
 
 /** The whole Worker in front of a demo origin. */
-function edge(): TestProjectInlineConfiguration {
+function edge(name: string, include: string[]): TestProjectInlineConfiguration {
   let workers = 0;
   return {
     plugins: [
@@ -67,8 +67,8 @@ function edge(): TestProjectInlineConfiguration {
     // Pauses of fills and figures, without which most tests would wait for seconds.
     resolve: { alias: [shorter("times.ts"), shorter("tally-times.ts")] },
     test: {
-      name: "edge",
-      include: EDGE,
+      name,
+      include,
       provide: { originCount: WORKERS },
       globalSetup: ["test/support/node/origin-setup.ts"],
       setupFiles: ["test/support/bytes.ts", "test/support/afresh.ts", "test/support/migrate.ts"],
@@ -108,7 +108,8 @@ export default defineConfig({
           ...FEW,
         },
       },
-      edge(),
+      edge("edge", EDGE),
+      edge("sequential", ["test/sequential/*.test.ts"]),
       { test: { ...FEW, name: "check", include: ["test/check/**/*.test.ts"], testTimeout: 30_000 } },
       { test: { ...FEW, name: "demo", include: ["test/{demo-origin,contract}/**/*.test.ts"], testTimeout: 30_000 } },
       // Each run of wrangler takes a second of a core, and a deploy is a dozen of them.

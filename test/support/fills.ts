@@ -151,6 +151,11 @@ export async function slowImage(options: Parameters<typeof createImage>[0], rate
   return image;
 }
 
+/** Lets what the origin sends of the image come so slowly from now on that a test has time before it goes on. */
+export async function crawl({ id }: Pick<Image, "id">): Promise<void> {
+  await setFaults(id, { rate: 50_000 });
+}
+
 /** Deletes an image through the edge. */
 export async function deleteImage({ id }: Pick<Image, "id">): Promise<void> {
   const response = await ask(`/v2/images/${id}`, { method: "DELETE" });

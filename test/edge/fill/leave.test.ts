@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   bytesOf,
+  crawl,
   expectKept,
   expectOnce,
   goingOn,
@@ -68,9 +69,10 @@ describe("a client that leaves", () => {
 describe("a token that is revoked while the fill runs under it", () => {
   it("costs the others nothing: the fill asks for theirs", async () => {
     const image = await createImage({ size: SIZE, visibility: "public" });
-    await setFaults(image.id, { rate: 200_000, cutAt: 1_800_000 });
+    await setFaults(image.id, { rate: 1_000_000, cutAt: 1_800_000 });
     const token = await newToken();
     const first = await startReader(image.id, { token });
+    await crawl(image);
     const other = await startReader(image.id, { token: "demo" });
     expect(await revoke(token)).toBe(204);
     // What is under way keeps its cut.
@@ -90,9 +92,10 @@ describe("a token that is revoked while the fill runs under it", () => {
 
   it("ends in a cut for who is alone, and the next one goes on from there", async () => {
     const image = await createImage({ size: SIZE, visibility: "public" });
-    await setFaults(image.id, { rate: 200_000, cutAt: 1_800_000 });
+    await setFaults(image.id, { rate: 1_000_000, cutAt: 1_800_000 });
     const token = await newToken();
     const first = await startReader(image.id, { token });
+    await crawl(image);
     expect(await revoke(token)).toBe(204);
     // What is under way keeps its cut.
     await setFaults(image.id, { rate: 4_000_000 });

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { CALM, fillEnv } from "../../support/fill-env.ts";
-import { bytesOf, costOf, expectKept, objectPut, slowImage, takeData } from "../../support/fills.ts";
+import { bytesOf, costOf, crawl, expectKept, objectPut, slowImage, takeData } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import { expectImage, type ReaderOptions, startReader } from "../../support/readers.ts";
 import { bindings, createImage, type Image, setFaults, settled } from "../../support/scenario.ts";
@@ -46,8 +46,9 @@ describe("a fill that a v2 download began", () => {
   });
 
   it("whose digest does not agree is cut for the v1 downloads as well, though their MD5 would", async () => {
-    const image = await slowImage({ size: SIZE, overrides: { os_hash_value: "0".repeat(128) } }, 200_000);
+    const image = await slowImage({ size: SIZE, overrides: { os_hash_value: "0".repeat(128) } }, 1_000_000);
     const first = await startReader(image.id);
+    await crawl(image);
     const other = await startReader(image.id, v1);
     await setFaults(image.id, {});
     expect(await first.ended).toBe("cut");

@@ -85,19 +85,18 @@ describe("an image in a store without random access", () => {
     await expectKept(image);
   });
 
-  it.each(["bytes=0-0", "bytes=100000-", "bytes=524280-1048600", "bytes=-9"])(
-    "gives the range %s once it is kept",
-    async (range) => {
-      const image = await imageThere();
-      await cache(image);
+  it("gives ranges once it is kept", async () => {
+    const image = await imageThere();
+    await cache(image);
+    const bytes = await trueBytes(image.id);
+    for (const range of ["bytes=0-0", "bytes=100000-", "bytes=524280-1048600", "bytes=-9"]) {
       const part = await download(image.id, { headers: { range } });
       expect([part.status, part.headers.get("cache-status")]).toEqual([206, "glance-edge; hit"]);
-      const bytes = await trueBytes(image.id);
       const [, from = "", to = ""] = /^bytes (\d+)-(\d+)\//.exec(part.headers.get("content-range") ?? "") ?? [];
       expect(new Uint8Array(await part.arrayBuffer())).toEqual(bytes.subarray(Number(from), Number(to) + 1));
       await expectCalls(...asks(image.id));
-    },
-  );
+    }
+  });
 
   it.each(["bytes=5-9", "bytes=1000000-"])("gives the range %s from the fill that it begins", async (range) => {
     const image = await imageThere();

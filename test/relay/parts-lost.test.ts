@@ -14,8 +14,8 @@ describe("HAProxy alone", () => {
     const got = await curl(site.url + image.path, token);
     expect([got.sha512, got.headers.get("cache-status")]).toEqual([image.sha512, "glance-edge; fwd=uri-miss; stored"]);
     expect((await curl(`${site.url}/v2/images/${image.id}`, token)).status).toBe(200);
-    const asked = (await site.exchanges("edge")).map(({ path }) => path);
-    expect(new Set(asked)).toEqual(new Set(["/edge/ready", image.path]));
+    const asked = (await site.exchanges("edge")).map(({ path }) => path).filter((path) => path !== "/edge/ready");
+    expect(asked).toEqual([image.path]);
   });
 
   it("cuts who downloads when the edge is killed; who resumes finishes, and who begins anew does", async () => {

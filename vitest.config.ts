@@ -1,7 +1,6 @@
 /**
- * Three kinds of tests. `unit` and `edge` run inside workerd with real local R2, D1 and Durable Objects, the latter
- * against the demo origin, in both kinds of store; `wire`, `relay`, `browser`, `demo` and `check`
- * run in Node and drive real clients, a real browser, the demo origin itself, and the check of the imports.
+ * The kinds of tests. `unit`, `edge` and `sequential` run inside workerd with real local R2, D1 and Durable Objects, the latter two
+ * against the demo origin; all others run in Node and drive what their names say. test/README.md has the table.
  */
 import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";

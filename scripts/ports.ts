@@ -20,3 +20,16 @@ export async function isFree(host: string, port: number): Promise<boolean> {
 export async function freePort(preferred: number, reserved: number): Promise<number> {
   return preferred !== reserved && (await isFree("127.0.0.1", preferred)) ? preferred : 0;
 }
+
+/** Ports that nobody listens on now. Held together until all are known, so that no two are the same. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const ports = servers.map((server) => {
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("a TCP server without a port");
+    return address.port;
+  });
+  await Promise.all(servers.map((server) => once(server.close(), "close")));
+  return ports;
+}

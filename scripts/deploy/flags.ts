@@ -1,6 +1,6 @@
 /** What is said to `npm run deploy` on its command line, or by environment variables of the settings' own names. */
 import { parseArgs } from "node:util";
-import { Stop } from "./stop.ts";
+import { orStop, Stop } from "./stop.ts";
 
 export interface DeployFlags {
   /** Of wrangler.toml; "": the top of the file. */
@@ -58,8 +58,8 @@ export function readDeployFlags(
 }
 
 function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
+  return orStop(() =>
+    parseArgs({
       args: [...args],
       options: {
         env: { type: "string", short: "e" },
@@ -71,8 +71,6 @@ function parse(args: readonly string[]) {
         "replace-dns": { type: "boolean" },
         wait: { type: "string" },
       },
-    });
-  } catch (cause) {
-    throw new Stop(`${cause instanceof Error ? cause.message.replace(/\. .*/s, "") : cause}.`, { cause });
-  }
+    }),
+  );
 }

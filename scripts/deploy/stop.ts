@@ -2,3 +2,12 @@
 export class Stop extends Error {
   override readonly name = "Stop";
 }
+
+/** What `parseArgs` gives. @throws Stop in the place of its error, of which the first sentence says which flag is wrong */
+export function orStop<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    throw new Stop(`${cause instanceof Error ? cause.message.replace(/\. .*/s, "") : cause}.`, { cause });
+  }
+}

@@ -1,6 +1,6 @@
 /** What is said to `npm run trial`. */
 import { parseArgs } from "node:util";
-import { Stop } from "../deploy/stop.ts";
+import { orStop, Stop } from "../deploy/stop.ts";
 
 export interface TrialFlags {
   /** On this machine, with wrangler's simulators. */
@@ -42,16 +42,14 @@ function whole(name: string, text: string): number {
 
 function parse(args: readonly string[]) {
   const text = { type: "string" } as const;
-  try {
-    return parseArgs({
+  return orStop(() =>
+    parseArgs({
       args: [...args],
       options: {
         local: { type: "boolean" },
         ...{ location: text, jurisdiction: text, remove: text },
         ...{ size: text, slow: text, wait: text },
       },
-    });
-  } catch (cause) {
-    throw new Stop(`${cause instanceof Error ? cause.message.replace(/\. .*/s, "") : cause}.`, { cause });
-  }
+    }),
+  );
 }

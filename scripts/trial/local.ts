@@ -1,11 +1,10 @@
 /** A trial on this machine: both Workers by `wrangler dev`, each in processes of its own. */
-import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Stop } from "../deploy/stop.ts";
+import { freePorts } from "../ports.ts";
 import { startWrangler, type Wrangler } from "../wrangler.ts";
 import type { Stage } from "./measure.ts";
 import { edgeConfig, originConfig } from "./plan.ts";
@@ -20,12 +19,14 @@ export async function locally({ trial, raw, undo, writeConfig, say }: TrialTools
   undo.add("temporary directory", () => rm(directory, { recursive: true, force: true }));
   const state = ["--persist-to", directory];
 
-  const originUrl = `http://127.0.0.1:${await anyPort()}`;
+  const [originPort = 0] = await freePorts(1);
+  const originUrl = `http://127.0.0.1:${originPort}`;
   const originFile = await writeConfig(originConfig(raw, trial, undefined));
   await develop(originFile, originUrl, state, (origin) => undo.add("made-up Glance", origin.stop));
   say(`made-up Glance: ${originUrl}`);
 
-  const url = `http://127.0.0.1:${await anyPort()}`;
+  const [port = 0] = await freePorts(1);
+  const url = `http://127.0.0.1:${port}`;
   const file = await writeConfig(edgeConfig(raw, trial, { ORIGIN_URL: originUrl, JURISDICTION: "" }));
   const migrating = startWrangler(
     ["d1", "migrations", "apply", "CATALOG", "--local", "--config", file, ...state],
@@ -74,15 +75,6 @@ async function develop(
       throw new Stop(`wrangler dev did not start: ${running.output().trim().split("\n").at(-1)}`, { cause });
     }
   }
-}
-
-async function anyPort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const address = server.address();
-  await once(server.close(), "close");
-  if (address === null || typeof address === "string") throw new Stop("There is no free port.");
-  return address.port;
 }
 
 /** Of the workerds that wrangler has started. @returns null where there is no /proc */

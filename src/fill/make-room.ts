@@ -16,7 +16,7 @@ const CANDIDATES = 5_000;
 const AT_ONCE = 4;
 
 /** What was read within this time a policy does not have removed, ms; to be kept counts as read. */
-const READ_MS = 24 * 3_600_000;
+export const READ_MS = 24 * 3_600_000;
 const NOTHING: Choice = { images: [], bytes: 0 };
 
 /** For whom room is made: a policy, for which nobody waits, gets none of what is pinned or was read within a day. */

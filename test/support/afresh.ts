@@ -4,13 +4,9 @@
  */
 import { reset } from "cloudflare:test";
 import { vi } from "vitest";
-import { CONTROL_URL } from "./env.ts";
+import { control } from "./env.ts";
 import { readsAtRandom } from "./store-kind.ts";
 
 await reset();
 vi.resetModules();
-const response = await fetch(`${CONTROL_URL}/_demo/store`, {
-  method: "PUT",
-  body: JSON.stringify({ randomAccess: readsAtRandom() }),
-});
-if (!response.ok) throw new Error(`the demo origin refused: ${response.status}`);
+await control("PUT", "/store", { randomAccess: readsAtRandom() });

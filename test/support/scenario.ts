@@ -7,9 +7,9 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { afterEach, expect } from "vitest";
 import worker from "../../src/index.ts";
 import type { Env } from "../../src/settings.ts";
-import { bindings, CONTROL_URL } from "./env.ts";
+import { bindings, control } from "./env.ts";
 
-export { bindings };
+export { bindings, control };
 
 export const EDGE_URL = "https://edge.test";
 
@@ -109,16 +109,6 @@ export async function atOrigin(path: string, { token = "demo", ...init }: Ask = 
   const headers = new Headers(init.headers);
   if (token !== null) headers.set("x-auth-token", token);
   return fetch(bindings.ORIGIN_URL + path, { ...init, headers });
-}
-
-/** Something done by the origin's control. @throws Error when it refuses. @param path behind /_demo */
-export async function control(method: string, path: string, body?: unknown): Promise<Response> {
-  const response = await fetch(`${CONTROL_URL}/_demo${path}`, {
-    method,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  if (!response.ok) throw new Error(`the demo origin refused: ${response.status} ${await response.text()}`);
-  return response;
 }
 
 /** What the origin's log calls a token, other than the three that everybody knows. */

@@ -1,14 +1,12 @@
 /** What the rules ask for is done here. Nothing of it fails an event: what is left over is found by the clean. */
 
+import { READ_MS } from "../make-room.ts";
 import type { AwaitedTurn } from "./awaited.ts";
 import type { FillCore } from "./core.ts";
 import type { Effect } from "./events.ts";
 import type { Pulling } from "./pulling.ts";
 import type { Removal } from "./removal.ts";
 import type { FillTools } from "./tools.ts";
-
-/** An image of a policy that had no room has another try after so long, ms: then all that is not read makes room. */
-const POLICY_AGAIN_MS = 24 * 3_600_000;
 
 /** Who does what effects ask for. */
 export interface EffectParts {
@@ -44,7 +42,8 @@ export async function doEffect(imageId: string, effect: Effect, parts: EffectPar
       case "queue-failed":
         if (effect.why === "no-room" && (await queue.isByPolicy(imageId))) {
           log.info("prefetch.unfit", { image_id: imageId, why: describeProblem("no-room") });
-          await queue.postpone(imageId, describeProblem("no-room"), Date.now() + POLICY_AGAIN_MS);
+          // By then all that nobody reads makes room for it.
+          await queue.postpone(imageId, describeProblem("no-room"), Date.now() + READ_MS);
           return core.queueMoved();
         }
         log.info("prefetch.failed", { image_id: imageId, why: effect.why });

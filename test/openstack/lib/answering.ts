@@ -1,20 +1,5 @@
-/** Free ports, and waiting for a program to answer on one. */
-import { once } from "node:events";
-import { createServer } from "node:net";
+/** Waiting for a program to answer. */
 import { setTimeout as sleep } from "node:timers/promises";
-
-/** Ports that nobody listens on now. Held together until all are known, so that no two are the same. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("a TCP server without a port");
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
-}
 
 /**
  * Waits until the URL gives any answer.

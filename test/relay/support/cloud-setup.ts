@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { freePorts } from "../../openstack/lib/answering.ts";
+import { freePorts } from "../../../scripts/ports.ts";
 import { STORES, startGlance } from "../../openstack/lib/glance.ts";
 import { startKeystone } from "../../openstack/lib/keystone.ts";
 import { Processes } from "../../openstack/lib/processes.ts";

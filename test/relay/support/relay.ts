@@ -2,7 +2,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { freePorts, untilAnswers } from "../../openstack/lib/answering.ts";
+import { freePorts } from "../../../scripts/ports.ts";
+import { untilAnswers } from "../../openstack/lib/answering.ts";
 import type { Processes } from "../../openstack/lib/processes.ts";
 
 export interface RelayOptions {

@@ -35,6 +35,8 @@ export interface CountingProxyOptions {
   readonly countsPort: number;
   /** Told of each piece of a body before it is passed on. */
   readonly onData?: (exchange: Exchange) => void;
+  /** An answer's body is passed on when this is done. */
+  readonly untilBody?: (exchange: Exchange) => Promise<void>;
 }
 
 export async function startCountingProxy(options: CountingProxyOptions): Promise<CountingProxy> {
@@ -63,7 +65,7 @@ export async function startCountingProxy(options: CountingProxyOptions): Promise
 function pass(
   incoming: IncomingMessage,
   answer: ServerResponse,
-  { origin, onData }: CountingProxyOptions,
+  { origin, onData, untilBody = () => Promise.resolve() }: CountingProxyOptions,
   exchanges: Exchange[],
 ): void {
   const exchange: Exchange = {
@@ -96,16 +98,19 @@ function pass(
     answer.sendDate = false;
     answer.writeHead(exchange.status, response.statusMessage ?? "", withoutConnection(response.rawHeaders));
     answer.flushHeaders();
-    response.on("data", (chunk: Buffer) => {
-      exchange.bytes += chunk.length;
-      onData?.(exchange);
-    });
     response.on("end", () => {
       exchange.ended = true;
     });
     // A body that the origin cuts short must end cut short here too.
     response.on("error", end);
-    response.pipe(answer);
+    // Not listened to before: it would flow away.
+    void untilBody(exchange).then(() => {
+      response.on("data", (chunk: Buffer) => {
+        exchange.bytes += chunk.length;
+        onData?.(exchange);
+      });
+      response.pipe(answer);
+    });
   });
   outgoing.on("error", end);
   answer.on("close", () => {

@@ -47,6 +47,7 @@ export class Site {
   #links: { readonly edge: CountingProxy; readonly glance: CountingProxy } | null = null;
   #edge: EdgeProcess | null = null;
   #onEdgeData: (exchange: Exchange) => void = () => undefined;
+  #glanceHeld: Promise<void> = Promise.resolve();
   /** Where the link to the edge ends: another port with each start. */
   readonly #edgeAt = { host: "127.0.0.1", port: 0 };
 
@@ -64,7 +65,12 @@ export class Site {
 
   async start(): Promise<void> {
     await this.startEdge();
-    const glance = await startCountingProxy({ origin: hostAndPort(this.glanceUrl), port: 0, countsPort: 0 });
+    const glance = await startCountingProxy({
+      origin: hostAndPort(this.glanceUrl),
+      port: 0,
+      countsPort: 0,
+      untilBody: ({ path }) => (isDownload(path) ? this.#glanceHeld : Promise.resolve()),
+    });
     const edge = await startCountingProxy({
       origin: this.#edgeAt,
       port: 0,
@@ -111,6 +117,13 @@ export class Site {
         this.killEdge().then(resolve, reject);
       };
     });
+  }
+
+  /** Downloads from Glance wait before their first byte until the returned function is called. */
+  holdGlance(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#glanceHeld = promise;
+    return resolve;
   }
 
   /** Waits until the relay sends downloads to the edge again. */
@@ -181,6 +194,11 @@ export class Site {
     return (await (await fetch(this.#links[link].countsUrl)).json()) as Exchange[];
   }
 
+  /** Downloads that Glance has at the moment. */
+  async downloadsAtGlance(): Promise<number> {
+    return (await this.exchanges("glance")).filter(({ path, ended }) => isDownload(path) && !ended).length;
+  }
+
   async forget(): Promise<void> {
     for (const link of [this.#links?.edge, this.#links?.glance]) {
       if (link !== undefined) await (await fetch(link.countsUrl, { method: "DELETE" })).body?.cancel();
@@ -198,6 +216,10 @@ export async function until(what: string, seconds: number, done: () => Promise<b
 export function content(seed: string, bytes: number): Buffer<ArrayBuffer> {
   const key = createHash("sha256").update(seed).digest().subarray(0, 16);
   return Buffer.from(createCipheriv("aes-128-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(bytes)));
+}
+
+function isDownload(path: string): boolean {
+  return path.endsWith("/file");
 }
 
 function hostAndPort(url: string): { host: string; port: number } {

@@ -1,7 +1,7 @@
 /** Invariant 2: no download ends well with wrong bytes, and no client gets bytes of two attempts. */
 
 import { describe, expect, it } from "vitest";
-import { bytesOf, expectKept, expectNothingLeft, remembered, SOON, startReaders, takeData } from "../support/fills.ts";
+import { bytesOf, expectKept, expectNothingLeft, readersOf, remembered, SOON, startReaders, takeData } from "../support/fills.ts";
 import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { calls, createImage, download, type Image, setFaults, settled, trueBytes } from "../support/scenario.ts";
@@ -56,9 +56,11 @@ describe("an image whose data at the origin is wrong", () => {
 
   it("and of one slice only is refused to all with 502, at the price of one image", async () => {
     const image = await createImage({ size: 50_000 });
-    await setFaults(image.id, { corruptAt: 49_999, delayMs: 400 });
-    const answers = await Promise.all(Array.from({ length: 12 }, () => download(image.id)));
-    for (const answer of answers) {
+    await setFaults(image.id, { corruptAt: 49_999, rate: 1000 });
+    const downloads = Array.from({ length: 12 }, () => download(image.id));
+    await readersOf(image, 12);
+    await setFaults(image.id, { corruptAt: 49_999, rate: 100_000_000 });
+    for (const answer of await Promise.all(downloads)) {
       expect(answer.status).toBe(502);
       expect(await answer.text()).toContain("does not match its digest");
       expect(answer.headers.get("cache-status")).toBe("glance-edge; fwd=uri-miss; detail=digest-mismatch");

@@ -156,6 +156,15 @@ export async function crawl({ id }: Pick<Image, "id">): Promise<void> {
   await setFaults(id, { rate: 50_000 });
 }
 
+/** Waits until so many readers follow the image's fill. */
+export async function readersOf({ id }: Pick<Image, "id">, count: number): Promise<void> {
+  const readers = async () => {
+    const look = await fillClient(id).progress();
+    return look.fill === "running" ? look.progress.readers : 0;
+  };
+  await expect.poll(readers, SOON).toBe(count);
+}
+
 /** Deletes an image through the edge. */
 export async function deleteImage({ id }: Pick<Image, "id">): Promise<void> {
   const response = await ask(`/v2/images/${id}`, { method: "DELETE" });

@@ -185,8 +185,10 @@ describe("an origin whose data is not the image", () => {
     ["much too many", { longBy: SIZE }],
   ])("by %s: each reader is cut or refused, and nothing is kept", async (_, faults) => {
     const image = await createImage({ size: SIZE });
-    await setFaults(image.id, faults);
+    // Far from its end until all have begun: who comes after it begins the next attempt.
+    await setFaults(image.id, { ...faults, rate: 200_000 });
     const readers = await startReaders(image, 4);
+    await setFaults(image.id, { ...faults, rate: 100_000_000 });
     for (const reader of readers) {
       if (reader.response.status === 200) expect(await reader.ended).toBe("cut");
       else expect(reader.response.status).toBe(502);

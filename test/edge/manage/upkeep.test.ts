@@ -156,7 +156,7 @@ describe("GET /v2/cache/fills", () => {
   });
 
   it("shows how far the fill of a download is and how many follow it, and no longer when it is done", async () => {
-    const image = await createImage({ size: 5_000_000 });
+    const image = await createImage({ size: 20_000_000 });
     await setFaults(image.id, { rate: 2_000_000 });
     const readers = [await startReader(image.id), await startReader(image.id)];
     await readers[0]?.has(100_000);
@@ -168,6 +168,7 @@ describe("GET /v2/cache/fills", () => {
     expect(before).toBeGreaterThanOrEqual(524_288);
     expect(before).toBeLessThan(image.size);
     await expect.poll(async () => ((await fill())?.bytes_stored ?? 0) > before, SOON).toBe(true);
+    await setFaults(image.id, { rate: 100_000_000 });
     for (const reader of readers) expect(await reader.ended).toBe("whole");
     await settled();
     await committed(image.id);

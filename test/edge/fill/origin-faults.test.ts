@@ -6,6 +6,7 @@ import {
   keysOf,
   RANDOM_ACCESS,
   rangesOf,
+  readersOf,
   remembered,
   SOON,
   startReaders,
@@ -186,10 +187,11 @@ describe("an origin whose data is not the image", () => {
   ])("by %s: each reader is cut or refused, and nothing is kept", async (_, faults) => {
     const image = await createImage({ size: SIZE });
     // Far from its end until all have begun: who comes after it begins the next attempt.
-    await setFaults(image.id, { ...faults, rate: 200_000 });
-    const readers = await startReaders(image, 4);
+    await setFaults(image.id, { ...faults, rate: 20_000 });
+    const starting = startReaders(image, 4);
+    await readersOf(image, 4);
     await setFaults(image.id, { ...faults, rate: 100_000_000 });
-    for (const reader of readers) {
+    for (const reader of await starting) {
       if (reader.response.status === 200) expect(await reader.ended).toBe("cut");
       else expect(reader.response.status).toBe(502);
       expect(reader.received).toBeLessThan(SIZE);

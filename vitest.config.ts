@@ -16,7 +16,7 @@ dropRuntimeNoise();
 mkdirSync("dist/page", { recursive: true });
 
 /** Test files at a time. Those that run the whole Worker wait most of the time: for slow origins, for pauses, for retries. */
-const WORKERS = 20;
+const WORKERS = 16;
 /** Those that only compute, before the others: more of them would cost the start of a workerd each, and gain nothing on two cores. */
 const FEW = { maxWorkers: 3, sequence: { groupOrder: 0 } };
 const wrangler = { configPath: "./wrangler.toml" };

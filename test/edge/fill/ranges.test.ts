@@ -89,7 +89,7 @@ describe("a range of an image that is not kept", () => {
   });
 });
 
-// Where it can't read from the middle the range waits for the fill: no-random-access.test.ts.
+// Where it can't read from the middle the range waits for the fill: download/no-random-access.test.ts.
 describe.runIf(RANDOM_ACCESS)("a range far behind what the fill has stored, of an origin that reads at random,", () => {
   it("is the origin's own answer, and begins no fill", async () => {
     const size = RANGE_AHEAD_BYTES + 4_000_000;

@@ -50,7 +50,7 @@ describe("a fill that a v2 download began", () => {
     const first = await startReader(image.id);
     await crawl(image);
     const other = await startReader(image.id, v1);
-    await setFaults(image.id, {});
+    await setFaults(image.id, { rate: 100_000_000 });
     expect(await first.ended).toBe("cut");
     expect(await other.ended).toBe("cut");
     await settled();

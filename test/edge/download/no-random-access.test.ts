@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { fillClient } from "../../support/bindings.ts";
 import { bytesOf, expectKept, objectPut, rangesOf, startReaders, takeData } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
-import { imageThere } from "../../support/no-random-access.ts";
+import { imageThere, SIZE } from "../../support/no-random-access.ts";
 import { expectImage, startReader } from "../../support/readers.ts";
 import {
   ask,

@@ -1,7 +1,16 @@
 /** Invariant 2: no download ends well with wrong bytes, and no client gets bytes of two attempts. */
 
 import { describe, expect, it } from "vitest";
-import { bytesOf, expectKept, expectNothingLeft, readersOf, remembered, SOON, startReaders, takeData } from "../support/fills.ts";
+import {
+  bytesOf,
+  expectKept,
+  expectNothingLeft,
+  readersOf,
+  remembered,
+  SOON,
+  startReaders,
+  takeData,
+} from "../support/fills.ts";
 import { keepLines } from "../support/lines.ts";
 import { expectImage, startReader } from "../support/readers.ts";
 import { calls, createImage, download, type Image, setFaults, settled, trueBytes } from "../support/scenario.ts";

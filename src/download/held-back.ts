@@ -3,7 +3,7 @@
  * 2), also those of a part.
  */
 import type { Cut } from "../fill/protocol.ts";
-import { partsOf, sliceCount, sliceStart } from "../store/slice-plan.ts";
+import { sliceAt, sliceCount, sliceStart } from "../store/slice-plan.ts";
 
 /** The image's byte that has to be stored before a download that is at `position` can go on. @param start @param end its part */
 export function neededByte(cut: Cut, position: number, start: number, end: number): number {
@@ -19,6 +19,5 @@ export function sendableTo(cut: Cut, stored: number, start: number, end: number)
 
 /** From this byte on a part waits until the whole image is stored: its bytes of the last slice that it reads. */
 function heldFrom(cut: Cut, start: number, end: number): number {
-  const last = partsOf(cut, start, end).at(-1);
-  return last === undefined ? end : Math.max(start, sliceStart(cut, last.slice) + last.offset);
+  return start >= end ? end : Math.max(start, sliceStart(cut, sliceAt(cut, end - 1)));
 }

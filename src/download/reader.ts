@@ -9,16 +9,16 @@ import type { Answer, Ask, Cut, FillProblem, Rights, Subject } from "../fill/pro
 import type { Log } from "../lib/log.ts";
 import type { ObjectStore } from "../store/objects.ts";
 import type { PartStore } from "../store/parts.ts";
-import { partsOf } from "../store/slice-plan.ts";
+import { partsOf, sliceCount } from "../store/slice-plan.ts";
 import type { SliceStore } from "../store/slices.ts";
 import { neededByte, sendableTo } from "./held-back.ts";
 import { InParts, PartMissing } from "./in-parts.ts";
+import { LookAhead } from "./look-ahead.ts";
 import { openKept } from "./open-kept.ts";
+import { LOOK_MS, WAIT_MS } from "./pace.ts";
 import type { ByteRange } from "./range.ts";
 import { StoredSlices } from "./stored-slices.ts";
 
-/** How long one question may wait at the Fill. */
-const WAIT_MS = 10_000;
 /** How often a reader may say that it did not find what it was told of. */
 const MISSES = 2;
 
@@ -48,6 +48,7 @@ export class Reader {
   readonly #name = crypto.randomUUID();
   readonly #end: number;
   readonly #whole: boolean;
+  readonly #ahead: LookAhead;
   #insists = false;
   #position: number;
   readonly #start: number;
@@ -69,6 +70,8 @@ export class Reader {
     this.#start = from;
     this.#position = from;
     this.#end = to;
+    const { slices, subject, log } = job;
+    this.#ahead = new LookAhead({ slices, imageId: subject.imageId, log });
   }
 
   /** Bytes that were sent, as whole pieces. */
@@ -90,6 +93,10 @@ export class Reader {
   async first(): Promise<First> {
     for (;;) {
       if (this.#job.signal.aborted) throw new Unfinishable("the client left");
+      if (await this.#untilTurn((cut) => this.#ahead.hasFirst(cut))) {
+        this.#stored = 1;
+        return { do: "send" };
+      }
       const answer = await this.#ask();
       switch (answer.do) {
         case "read":
@@ -120,8 +127,12 @@ export class Reader {
         if (moved === "missing") {
           if (await this.#sendKept(writable)) break;
           this.#miss();
+        } else if (this.#sendable() > this.#position && Date.now() < this.#askAgainAt) {
+          // It knows of more, and its turn has not come.
+          continue;
         }
         if (this.#job.signal.aborted) throw new Unfinishable("the client left");
+        if (await this.#untilTurn((cut) => this.#sendFurther(writable, cut))) continue;
         const answer = await this.#ask();
         switch (answer.do) {
           case "read":
@@ -170,10 +181,30 @@ export class Reader {
     return digester;
   }
 
+  /** Until its turn. Where that is far off it looks for more by itself. @returns whether it found any */
+  async #untilTurn(look: (cut: Cut) => Promise<boolean>): Promise<boolean> {
+    for (;;) {
+      const pause = this.#askAgainAt - Date.now();
+      if (pause <= 0 || this.#job.signal.aborted) return false;
+      await scheduler.wait(Math.min(pause, LOOK_MS));
+      const cut = this.#cut;
+      // A part waits for the last slice, and one that missed a slice for the Fill's word.
+      if (pause <= LOOK_MS || !this.#whole || cut === null || this.#sendable() > this.#position) continue;
+      if (this.#stored < sliceCount(cut) && (await look(cut))) return true;
+    }
+  }
+
+  /** Sends what is there behind all that it was told of. @returns whether that was anything */
+  async #sendFurther(writable: WritableStream<Uint8Array>, cut: Cut): Promise<boolean> {
+    const found = await this.#ahead.send(writable, cut, this.#stored, (bytes) => {
+      this.#position += bytes;
+    });
+    this.#stored += found;
+    return found > 0;
+  }
+
   async #ask(): Promise<Answer> {
     const { fill, subject, rights } = this.#job;
-    const pause = this.#askAgainAt - Date.now();
-    if (pause > 0) await scheduler.wait(pause);
     const ask: Ask = {
       reader: this.#name,
       subject,
@@ -192,17 +223,23 @@ export class Reader {
       if (this.#cut !== null && this.#cut.attempt !== answer.attempt && this.sent > 0) {
         return { do: "cut", why: "fill-stopped" };
       }
-      const { attempt, size, sliceBytes } = answer;
+      const { attempt, size, sliceBytes, stored } = answer;
+      // It may have found more by itself.
+      this.#stored = this.#cut?.attempt === attempt ? Math.max(this.#stored, stored) : stored;
       this.#cut = { attempt, size, sliceBytes };
-      this.#stored = answer.stored;
       this.#began = answer.began;
     }
     if (answer.do === "read" || answer.do === "kept") this.#attempt = answer.attempt;
     if (answer.do === "wait" && this.sent === 0 && answer.attempt !== this.#attempt) {
       // What it was told of before is not what it follows now.
-      this.#attempt = answer.attempt;
-      this.#cut = null;
+      const { attempt, size, sliceBytes } = answer;
+      this.#attempt = attempt;
+      this.#stored = 0;
+      const isCut = this.#whole && size !== undefined && sliceBytes !== undefined;
+      this.#cut = isCut ? { attempt, size, sliceBytes } : null;
     }
+    // Nothing but the object is known of it.
+    if (answer.do === "kept" && this.sent === 0) this.#cut = null;
     if (answer.do === "read" || answer.do === "wait") this.#askAgainAt = Date.now() + answer.askAgainMs;
     return answer;
   }

@@ -3,11 +3,7 @@ import type { Cut } from "../fill/protocol.ts";
 import type { Log } from "../lib/log.ts";
 import { partsOf, type SlicePart, sliceLength } from "../store/slice-plan.ts";
 import type { SliceStore } from "../store/slices.ts";
-
-/** Slices that are asked for ahead: with 200 ms per get one gives 28 MB/s, two 37. */
-const AHEAD = 2;
-/** After so long, ms, no further slice is begun: a reader who is silent for 30 s is gone for its Fill. */
-const BACK_AFTER_MS = 10_000;
+import { AHEAD, BACK_AFTER_MS } from "./pace.ts";
 
 export interface StoredIn {
   readonly slices: SliceStore;

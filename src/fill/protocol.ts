@@ -82,8 +82,11 @@ export type Answer =
   | ({ readonly do: "read"; readonly stored: number; readonly began: boolean; readonly askAgainMs: number } & Cut)
   /** The image is kept: `images/<id>` is of this attempt. */
   | { readonly do: "kept"; readonly attempt: string }
-  /** Nothing new yet. `attempt`: the one that is waited for, so that its failure is told to those who did. */
-  | { readonly do: "wait"; readonly askAgainMs: number; readonly attempt: string }
+  /**
+   * Nothing new yet. `attempt`: the one that is waited for, so that its failure is told to those who did. How it is cut: a Fill
+   * whose code is older than its Worker's does not say.
+   */
+  | ({ readonly do: "wait"; readonly askAgainMs: number; readonly attempt: string } & Partial<Cut>)
   /** Ask again at once, with your rights: the fill has none to ask the origin under. */
   | { readonly do: "lend" }
   /** Take the bytes from the origin yourself. */

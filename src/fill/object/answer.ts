@@ -9,7 +9,7 @@ import { RANGE_AHEAD_BYTES } from "./times.ts";
 export type Say =
   | Exclude<Answer, { readonly do: "read" | "wait" }>
   | ({ readonly do: "read"; readonly stored: number } & Cut)
-  | { readonly do: "wait"; readonly attempt: string }
+  | ({ readonly do: "wait" } & Cut)
   /** Begin, or go on with, an attempt for it first. */
   | { readonly do: "begin" }
   /** A fill is under way for another content of this image: end it first. */
@@ -49,7 +49,7 @@ export function answer(state: FillState, ask: Ask, now: number): Say {
       if (relation === "weaker") return { do: "alone", why: "fill-weaker" };
       const stored = storedBytes(phase);
       if (ask.at < stored || phase.is === "complete") return read(phase);
-      return isFarAhead(ask, stored) ? { do: "origin" } : { do: "wait", attempt: phase.attempt };
+      return isFarAhead(ask, stored) ? { do: "origin" } : { do: "wait", ...cutOf(phase) };
     }
   }
 }
@@ -59,8 +59,11 @@ function failed(why: FillProblem): Say {
 }
 
 function read(filling: Filling): Say {
-  const { attempt, size, sliceBytes, stored } = filling;
-  return { do: "read", attempt, size, sliceBytes, stored };
+  return { do: "read", ...cutOf(filling), stored: filling.stored };
+}
+
+function cutOf({ attempt, size, sliceBytes }: Filling): Cut {
+  return { attempt, size, sliceBytes };
 }
 
 /** @param stored bytes */

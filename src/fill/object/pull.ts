@@ -15,14 +15,12 @@ import { sliceCount, sliceLength, sliceStart } from "../../store/slice-plan.ts";
 import type { SliceStore } from "../../store/slices.ts";
 import { type Rights, rightsHeaders } from "../protocol.ts";
 import { PartSums } from "./parts.ts";
-import type { BufferPool } from "./pool.ts";
+import { type BufferPool, MAX_PUTS } from "./pool.ts";
 import { endOf, NotAdmitted, type PullEnd, PutHangs, SlicesLost, StoreFailed } from "./pull-end.ts";
 import { ORIGIN_BYTES_FACTOR } from "./rules.ts";
 import type { Filling } from "./state.ts";
 import { PUT_MS, SLICE_AGAIN_MS } from "./times.ts";
 
-/** Puts under way at the same time. With 400 ms a put: one 16 MB/s, two 31, three 39, six 41. */
-const MAX_PUTS = 3;
 /** A connection that broke is opened again once, which keeps what was digested; more than that is a new pull's. */
 const REOPEN_ONCE_MS = [200];
 

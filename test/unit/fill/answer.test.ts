@@ -40,7 +40,7 @@ describe("a reader that has nothing yet", () => {
 
   it("waits for the first slice, and knows of which attempt", () => {
     const state = fillIn({ ...attempt(0), is: "filling", notBefore: NOW });
-    expect(says(state, asks())).toEqual({ do: "wait", attempt: "mine" });
+    expect(says(state, asks())).toEqual({ do: "wait", attempt: "mine", size: SLICES, sliceBytes: 8 });
   });
 
   it("that waited for an attempt whose data was wrong is told so, and begins no other", () => {
@@ -71,7 +71,7 @@ describe("a reader that has nothing yet", () => {
 describe("a reader whose client has bytes", () => {
   it.each<[PhaseName, Say]>([
     ["idle", { do: "alone", why: "fill-stopped" }],
-    ["filling", { do: "wait", attempt: "mine" }],
+    ["filling", { do: "wait", attempt: "mine", size: SLICES, sliceBytes: 8 }],
     ["complete", read(SLICES)],
     ["kept", read(SLICES)],
     ["kept without slices", { do: "kept", attempt: "mine" }],

@@ -3,9 +3,9 @@
  * images go, each by the hand of its own Fill; where that would not be enough, none goes and the image is not stored.
  */
 import type { Log } from "../lib/log.ts";
-import type { Candidate, Catalog } from "../store/catalog.ts";
-import { type Choice, leastRecentlyUsed } from "../store/least-recently-used.ts";
-import { type Caps, capOf, type Room, type RoomBook, roomFor, type Taker } from "../store/room.ts";
+import type { Catalog } from "../store/catalog.ts";
+import { type Candidate, type Choice, leastRecentlyUsed, roomFor } from "../store/least-recently-used.ts";
+import { type Caps, capOf, type Room, type RoomBook, type Taker } from "../store/room.ts";
 import type { FillClient } from "./client.ts";
 
 /** Room that was made may be taken by another fill before this one gets it, and so may what was to be given up. */

@@ -3,6 +3,7 @@
  * costs a list, never a byte. Schema: migrations/0001_catalog.sql.
  */
 import { CLEARED, LISTED } from "./cleared.ts";
+import type { Candidate } from "./least-recently-used.ts";
 import { LISTED_MS, type Place } from "./queue.ts";
 
 /** How long a newly kept image counts as in use, ms: those who followed its fill go on reading it. */
@@ -16,17 +17,6 @@ export interface ListedImage {
   readonly hits: number;
   readonly lastAccessed: number;
   readonly committedAt: number;
-}
-
-/** A kept image as the choice of what to give up sees it. Times in ms since the epoch. */
-export interface Candidate {
-  readonly imageId: string;
-  /** Bytes. */
-  readonly size: number;
-  readonly lastAccessed: number;
-  readonly inUseUntil: number;
-  /** Given up only where nothing else would do. */
-  readonly pinned: boolean;
 }
 
 /** What became of an image since the last time that it was told. Times in ms since the epoch. */

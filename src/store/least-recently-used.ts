@@ -1,10 +1,25 @@
-/** Which images are given up when room is needed: the least recently used first, pinned ones last, never one in use. Pure. */
-import type { Candidate } from "./catalog.ts";
+/** How much room a fill needs, and which images are given up for it: the least recently used first, pinned ones last, never one in use. Pure. */
+
+/** A kept image as the choice of what to give up sees it. Times in ms since the epoch. */
+export interface Candidate {
+  readonly imageId: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly lastAccessed: number;
+  readonly inUseUntil: number;
+  /** Given up only where nothing else would do. */
+  readonly pinned: boolean;
+}
 
 export interface Choice {
   readonly images: readonly Candidate[];
   /** Bytes of them. */
   readonly bytes: number;
+}
+
+/** Slices and object are there together for a while: a fill needs room for both. */
+export function roomFor(size: number): number {
+  return 2 * size;
 }
 
 /**

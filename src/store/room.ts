@@ -3,6 +3,7 @@
  * CACHE_MAX_BYTES but for fills that ran while D1 was away. Schema: migrations/0001_catalog.sql.
  */
 
+import { roomFor } from "./least-recently-used.ts";
 import type { Place } from "./queue.ts";
 
 export interface Taker {
@@ -35,11 +36,6 @@ export interface RunningFill {
 export interface Room {
   readonly kept: number;
   readonly filling: number;
-}
-
-/** Slices and object are there together for a while: a fill needs room for both. */
-export function roomFor(size: number): number {
-  return 2 * size;
 }
 
 /** What an image's project may have: all, where it is nobody's. */

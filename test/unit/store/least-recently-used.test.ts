@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Candidate } from "../../../src/store/catalog.ts";
-import { leastRecentlyUsed } from "../../../src/store/least-recently-used.ts";
+import { type Candidate, leastRecentlyUsed } from "../../../src/store/least-recently-used.ts";
 
 const NOW = 1_000_000;
 

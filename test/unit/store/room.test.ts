@@ -1,6 +1,6 @@
 /** The room in R2, as a sum in D1. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { roomFor } from "../../../src/store/room.ts";
+import { roomFor } from "../../../src/store/least-recently-used.ts";
 import { capped } from "../../support/store.ts";
 import { catalog, emptied, index, room } from "../../support/stored.ts";
 

@@ -1,5 +1,5 @@
 /**
- * One pull: the origin's body through the digest gate, the gate's output into slices, three puts at a time. The gate holds
+ * One pull: the origin's body through the digest gate, the gate's output into slices, some puts at a time. The gate holds
  * the last bytes back until the digest of the whole agreed, so the last slice is stored only then: whoever has all slices has
  * the image, and no reader needs a verdict.
  */
@@ -125,10 +125,23 @@ class Pull {
   async #prefix(): Promise<Digester> {
     const { filling } = this.#job;
     const digester = new Digester(filling.subject.digest.algorithm);
-    for (let slice = 0; slice < filling.stored; slice++) {
-      this.#signal.throwIfAborted();
-      await inTime(digester.absorb(await this.#openStored(slice)));
-      if (this.#parts?.wants(slice)) await inTime(this.#parts.absorb(slice, await this.#openStored(slice)));
+    const ahead: Promise<ReadableStream<Uint8Array>>[] = [];
+    let next = 0;
+    try {
+      for (let slice = 0; slice < filling.stored; slice++) {
+        this.#signal.throwIfAborted();
+        // One after the other, each would cost as long as R2 takes to begin: minutes for some GiB.
+        for (; next < filling.stored && ahead.length < MAX_PUTS; next++) {
+          const opening = this.#openStored(next);
+          opening.catch(() => undefined);
+          ahead.push(opening);
+        }
+        const body = await ahead.shift();
+        if (body !== undefined) await inTime(digester.absorb(body));
+        if (this.#parts?.wants(slice)) await inTime(this.#parts.absorb(slice, await this.#openStored(slice)));
+      }
+    } finally {
+      for (const left of ahead) void left.then((body) => body.cancel()).catch(() => undefined);
     }
     return digester;
   }

@@ -6,8 +6,11 @@ import { BUFFER_MS } from "./times.ts";
 
 /** Bytes of slice buffers in one isolate. */
 const POOL_BYTES = 64 * 2 ** 20;
-/** Puts of one Fill under way at the same time. With 400 ms a put: one 16 MB/s, two 31, three 39, six 41. */
-export const MAX_PUTS = 3;
+/**
+ * Puts of one Fill under way at the same time: with 0.5 s a put (docs/scale.md) three are not enough for a line of 200 Mbit/s. The
+ * sixth connection that an invocation may wait for (Workers limits page) is the origin's.
+ */
+export const MAX_PUTS = 5;
 /** An owner that was not heard of for so long, ms, is gone: a Fill at work is woken each 5 s. */
 const SILENT_MS = 60_000;
 

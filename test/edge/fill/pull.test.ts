@@ -360,7 +360,7 @@ describe("the memory of pulls", () => {
     expect(await pull(pulled.job)).toMatchObject({ end: "no-memory", fetched: 0 });
   });
 
-  it("stays within its bound, and three puts at a time, however slow they are", async () => {
+  it("stays within its bound, and five puts at a time, however slow they are", async () => {
     let running = 0;
     let most = 0;
     let mostUsed = 0;
@@ -377,7 +377,7 @@ describe("the memory of pulls", () => {
     const ends = await Promise.all(all.map(({ job }) => pull(job)));
     expect(ends.map(({ end }) => end)).toEqual(["complete", "complete", "complete"]);
     expect(mostUsed).toBeLessThanOrEqual(2 * SLICE_BYTES);
-    expect(most).toBeLessThanOrEqual(9);
+    expect(most).toBeLessThanOrEqual(15);
     expect(pool.used).toBe(0);
   });
 });

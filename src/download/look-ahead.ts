@@ -4,7 +4,6 @@
  */
 import type { Cut } from "../fill/protocol.ts";
 import { sliceCount, sliceLength, sliceStart } from "../store/slice-plan.ts";
-import { lookFor } from "./pace.ts";
 import { type StoredIn, StoredSlices } from "./stored-slices.ts";
 
 export class LookAhead {
@@ -34,14 +33,17 @@ export class LookAhead {
     from: number,
     sent: (bytes: number) => void,
   ): Promise<number> {
-    let found = 0;
-    const to = Math.min(sliceCount(cut), from + this.#tries);
     const stored = new StoredSlices({ ...this.#in, cut });
-    await stored.send(writable, sliceStart(cut, from), Math.min(cut.size, sliceStart(cut, to)), (bytes) => {
-      found++;
-      sent(bytes);
-    });
-    this.#tries = lookFor(this.#tries, found);
-    return found;
+    let next = from;
+    // What it opens ahead in vain costs as much as what it finds, so that it looks for one more than there were the last time.
+    for (let to = from; next === to && to < sliceCount(cut); ) {
+      to = Math.min(sliceCount(cut), to + Math.max(this.#tries, to - from));
+      await stored.send(writable, sliceStart(cut, next), Math.min(cut.size, sliceStart(cut, to)), (bytes) => {
+        next++;
+        sent(bytes);
+      });
+    }
+    this.#tries = next - from + 1;
+    return next - from;
   }
 }

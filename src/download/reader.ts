@@ -5,17 +5,17 @@
  */
 import { Digester } from "../digest/digester.ts";
 import type { FillClient } from "../fill/client.ts";
-import type { Answer, Ask, Cut, FillProblem, Rights, Subject } from "../fill/protocol.ts";
+import type { Answer, Cut, FillProblem, Rights, Subject } from "../fill/protocol.ts";
 import type { Log } from "../lib/log.ts";
 import type { ObjectStore } from "../store/objects.ts";
 import type { PartStore } from "../store/parts.ts";
 import { partsOf, sliceCount } from "../store/slice-plan.ts";
 import type { SliceStore } from "../store/slices.ts";
-import { neededByte, sendableTo } from "./held-back.ts";
+import { Following } from "./following.ts";
 import { InParts, PartMissing } from "./in-parts.ts";
 import { LookAhead } from "./look-ahead.ts";
 import { openKept } from "./open-kept.ts";
-import { LOOK_MS, WAIT_MS } from "./pace.ts";
+import { LOOK_MS } from "./pace.ts";
 import type { ByteRange } from "./range.ts";
 import { StoredSlices } from "./stored-slices.ts";
 
@@ -45,23 +45,13 @@ export type First = { readonly do: "send" } | Exclude<Answer, { do: "read" | "ke
 
 export class Reader {
   readonly #job: ReaderJob;
-  readonly #name = crypto.randomUUID();
+  readonly #following: Following;
   readonly #end: number;
   readonly #whole: boolean;
   readonly #ahead: LookAhead;
-  #insists = false;
   #position: number;
   readonly #start: number;
-  /** What it follows, from the first answer that named it. */
-  #cut: Cut | null = null;
-  #attempt: string | null = null;
-  #stored = 0;
   #misses = 0;
-  #began = false;
-  #missed: string | null = null;
-  #askAgainAt = 0;
-  /** The first question is whether the Fill answers at all: one that hangs is to cost a download as little as can be. */
-  #waitMs = 0;
 
   constructor(job: ReaderJob) {
     this.#job = job;
@@ -70,7 +60,8 @@ export class Reader {
     this.#start = from;
     this.#position = from;
     this.#end = to;
-    const { slices, subject, log } = job;
+    const { slices, subject, log, rights, fill } = job;
+    this.#following = new Following({ subject, rights, fill, from, to, whole: this.#whole });
     this.#ahead = new LookAhead({ slices, imageId: subject.imageId, log });
   }
 
@@ -81,12 +72,12 @@ export class Reader {
 
   /** Whether the fill was begun for this reader. */
   get began(): boolean {
-    return this.#began;
+    return this.#following.began;
   }
 
   /** The origin can't give a part by itself: this one waits for the fill however far ahead it is. */
   insist(): void {
-    this.#insists = true;
+    this.#following.insist();
   }
 
   /** Follows the fill until the first bytes are there, or something else is to be done. */
@@ -94,13 +85,13 @@ export class Reader {
     for (;;) {
       if (this.#job.signal.aborted) throw new Unfinishable("the client left");
       if (await this.#untilTurn((cut) => this.#ahead.hasFirst(cut))) {
-        this.#stored = 1;
+        this.#following.found(1);
         return { do: "send" };
       }
-      const answer = await this.#ask();
+      const answer = await this.#following.ask(this.#position);
       switch (answer.do) {
         case "read":
-          if (this.#sendable() > this.#position) return { do: "send" };
+          if (this.#knowsMore()) return { do: "send" };
           break;
         case "kept":
           // Whether it is there shows when it is opened.
@@ -121,19 +112,18 @@ export class Reader {
   async run(writable: WritableStream<Uint8Array>): Promise<void> {
     try {
       while (this.#position < this.#end) {
-        // Told at once that it is kept: nothing but the object is known of it.
-        const moved = this.#cut === null && this.#attempt !== null ? "missing" : await this.#sendStored(writable);
+        const moved = this.#following.isKept ? "missing" : await this.#sendStored(writable);
         if (this.#position >= this.#end) break;
         if (moved === "missing") {
           if (await this.#sendKept(writable)) break;
           this.#miss();
-        } else if (this.#sendable() > this.#position && Date.now() < this.#askAgainAt) {
+        } else if (this.#knowsMore() && this.#following.pause > 0) {
           // It knows of more, and its turn has not come.
           continue;
         }
         if (this.#job.signal.aborted) throw new Unfinishable("the client left");
         if (await this.#untilTurn((cut) => this.#sendFurther(writable, cut))) continue;
-        const answer = await this.#ask();
+        const answer = await this.#following.ask(this.#position);
         switch (answer.do) {
           case "read":
           case "wait":
@@ -162,7 +152,7 @@ export class Reader {
 
   /** Tells the Fill that it has one reader less. */
   leave(): Promise<void> {
-    return this.#job.fill.left(this.#name);
+    return this.#following.leave();
   }
 
   /** A digester that has seen what this reader's client has, read from its attempt once more. @throws Unfinishable */
@@ -171,9 +161,10 @@ export class Reader {
     if (!this.#whole) throw new Unfinishable("a part can't be proven without the whole");
     const digester = new Digester(subject.digest.algorithm);
     if (this.#position === 0) return digester;
-    if (this.#cut === null) throw new Unfinishable("what was sent can't be proven any more");
-    const stored = new StoredSlices({ slices, imageId: subject.imageId, cut: this.#cut, log });
-    for (const part of partsOf(this.#cut, 0, this.#position)) {
+    const { cut } = this.#following;
+    if (cut === null) throw new Unfinishable("what was sent can't be proven any more");
+    const stored = new StoredSlices({ slices, imageId: subject.imageId, cut, log });
+    for (const part of partsOf(cut, 0, this.#position)) {
       const body = await stored.open(part);
       if (body === null) throw new Unfinishable("what was sent is gone");
       await digester.absorb(body);
@@ -184,79 +175,36 @@ export class Reader {
   /** Until its turn. Where that is far off it looks for more by itself. @returns whether it found any */
   async #untilTurn(look: (cut: Cut) => Promise<boolean>): Promise<boolean> {
     for (;;) {
-      const pause = this.#askAgainAt - Date.now();
+      const { pause } = this.#following;
       if (pause <= 0 || this.#job.signal.aborted) return false;
       await scheduler.wait(Math.min(pause, LOOK_MS));
-      const cut = this.#cut;
+      const { cut, stored } = this.#following;
       // A part waits for the last slice, and one that missed a slice for the Fill's word.
-      if (pause <= LOOK_MS || !this.#whole || cut === null || this.#sendable() > this.#position) continue;
-      if (this.#stored < sliceCount(cut) && (await look(cut))) return true;
+      if (pause <= LOOK_MS || !this.#whole || cut === null || this.#knowsMore()) continue;
+      if (stored < sliceCount(cut) && (await look(cut))) return true;
     }
+  }
+
+  #knowsMore(): boolean {
+    return this.#following.sendable(this.#position) > this.#position;
   }
 
   /** Sends what is there behind all that it was told of. @returns whether that was anything */
   async #sendFurther(writable: WritableStream<Uint8Array>, cut: Cut): Promise<boolean> {
-    const found = await this.#ahead.send(writable, cut, this.#stored, (bytes) => {
+    const found = await this.#ahead.send(writable, cut, this.#following.stored, (bytes) => {
       this.#position += bytes;
     });
-    this.#stored += found;
+    this.#following.found(found);
     return found > 0;
-  }
-
-  async #ask(): Promise<Answer> {
-    const { fill, subject, rights } = this.#job;
-    const ask: Ask = {
-      reader: this.#name,
-      subject,
-      attempt: this.#attempt,
-      sent: this.sent > 0,
-      at: this.#cut === null ? this.#position : neededByte(this.#cut, this.#position, this.#start, this.#end),
-      want: this.#whole ? "whole" : this.#insists || this.#cut !== null ? "insist" : "range",
-      ...(this.#missed === null ? {} : { missed: this.#missed }),
-    };
-    this.#missed = null;
-    let answer = await fill.follow(ask, this.#waitMs);
-    if (answer.do === "lend") answer = await fill.follow({ ...ask, rights: rights() }, WAIT_MS);
-    this.#waitMs = WAIT_MS;
-    if (answer.do === "read") {
-      // Only one that has no bytes yet may begin with another attempt.
-      if (this.#cut !== null && this.#cut.attempt !== answer.attempt && this.sent > 0) {
-        return { do: "cut", why: "fill-stopped" };
-      }
-      const { attempt, size, sliceBytes, stored } = answer;
-      // It may have found more by itself.
-      this.#stored = this.#cut?.attempt === attempt ? Math.max(this.#stored, stored) : stored;
-      this.#cut = { attempt, size, sliceBytes };
-      this.#began = answer.began;
-    }
-    if (answer.do === "read" || answer.do === "kept") this.#attempt = answer.attempt;
-    if (answer.do === "wait" && this.sent === 0 && answer.attempt !== this.#attempt) {
-      // What it was told of before is not what it follows now.
-      const { attempt, size, sliceBytes } = answer;
-      this.#attempt = attempt;
-      this.#stored = 0;
-      const isCut = this.#whole && size !== undefined && sliceBytes !== undefined;
-      this.#cut = isCut ? { attempt, size, sliceBytes } : null;
-    }
-    // Nothing but the object is known of it.
-    if (answer.do === "kept" && this.sent === 0) this.#cut = null;
-    if (answer.do === "read" || answer.do === "wait") this.#askAgainAt = Date.now() + answer.askAgainMs;
-    return answer;
-  }
-
-  /** The byte up to which can be sent now. */
-  #sendable(): number {
-    return this.#cut === null ? this.#position : sendableTo(this.#cut, this.#stored, this.#start, this.#end);
   }
 
   /** Sends what is stored; comes back after a while also when there is more. */
   async #sendStored(writable: WritableStream<Uint8Array>): Promise<"sent" | "missing"> {
     const { slices, subject, log } = this.#job;
-    const cut = this.#cut;
+    const { cut } = this.#following;
     if (cut === null) return "sent";
     const stored = new StoredSlices({ slices, imageId: subject.imageId, cut, log });
-    const to = Math.max(this.#position, this.#sendable());
-    return stored.send(writable, this.#position, to, (bytes) => {
+    return stored.send(writable, this.#position, this.#following.sendable(this.#position), (bytes) => {
       this.#position += bytes;
     });
   }
@@ -264,7 +212,7 @@ export class Reader {
   /** It did not find what it was told of. @throws GoAlone when that is so again and again */
   #miss(): void {
     if (this.#misses++ >= MISSES) throw new GoAlone("store-unavailable");
-    this.#missed = this.#attempt;
+    this.#following.missed();
   }
 
   /**
@@ -278,7 +226,7 @@ export class Reader {
   /** Sends all that is left from what is kept. @returns false when it is not there, or of another attempt */
   async #sendKept(writable: WritableStream<Uint8Array>): Promise<boolean> {
     const rest: ByteRange = { from: this.#position, to: this.#end };
-    const open = await openKept(this.#job, rest, this.sent === 0 ? null : this.#attempt);
+    const open = await openKept(this.#job, rest, this.sent === 0 ? null : this.#following.attempt);
     if (open === null) return false;
     try {
       if (open instanceof InParts) {

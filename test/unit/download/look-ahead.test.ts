@@ -1,6 +1,5 @@
 /** A reader of a fill that so many follow that its turn to ask is far off. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { lookFor } from "../../../src/download/pace.ts";
 import { Reader } from "../../../src/download/reader.ts";
 import { FillClient } from "../../../src/fill/client.ts";
 import type { Answer, Ask, FillCalls } from "../../../src/fill/protocol.ts";
@@ -123,6 +122,30 @@ describe("a reader whose turn is far off", () => {
     expect(asks[1]).toMatchObject({ attempt: "one", sent: true, at: 5 * 128 });
   });
 
+  it("catches up at once with what was stored in one go, and then opens little in vain", async () => {
+    await putUpTo(1);
+    const opened: string[] = [];
+    const counted = bucketBut({
+      get: async (...args: Parameters<R2Bucket["get"]>) => {
+        opened.push(args[0].split("/").at(-1) ?? "");
+        return bucket.get(...args);
+      },
+    });
+    const reader = readerOf([read(1)], counted);
+    await reader.first();
+    perSecond = 0;
+    let looks = 0;
+    vi.mocked(scheduler.wait).mockImplementation(async (ms) => {
+      now += ms;
+      if (looks++ === 0) await putUpTo(16);
+      else await putUpTo(put + 2);
+    });
+    await expectImage(reader);
+    // 15 at the first look, and two at each of the others.
+    expect(looks).toBe(1 + Math.ceil((COUNT - 16) / 2));
+    expect(opened.length).toBeLessThan(COUNT + 5 + 2 * looks);
+  });
+
   it("waits for its turn where its Fill does not say how the image is cut", async () => {
     await putUpTo(COUNT);
     const reader = readerOf([{ do: "wait", askAgainMs: FAR, attempt: "one" }, read(COUNT)]);
@@ -154,16 +177,5 @@ describe("a reader whose turn is far off", () => {
     const [data] = await Promise.all([new Response(readable).arrayBuffer(), reader.run(writable)]);
     expect(data.byteLength).toBe(300);
     expect(now).toBe(1_000_000 + FAR);
-  });
-});
-
-describe("how many slices a reader looks for", () => {
-  it.each([
-    [1, 1, 2],
-    [4, 4, 8],
-    [8, 6, 7],
-    [7, 0, 1],
-  ])("of %i that it looked for %i were there: %i", (tried, found, next) => {
-    expect(lookFor(tried, found)).toBe(next);
   });
 });

@@ -80,7 +80,7 @@ describe("the readers' turns", () => {
   it.each([
     [1, 55],
     [100, 550],
-    [10_000, 50_050],
+    [10_000, 100_050],
   ])("of %i reach %i ms ahead", (readers, ms) => {
     expect(spacing(readers)).toBe(ms);
   });

@@ -106,7 +106,9 @@ describe("a reader's turn", () => {
     ["50 ms later, if nobody else has one", 0, 50],
     ["50 ms later, if the last one has gone by", 44, 50],
     ["behind the last one", 46, 51],
-    ["behind the last one, however far that is", 60_000, 60_005],
+    ["behind the last one, while that is near", 1_999, 2_004],
+    ["further behind it once that is far: there are many, who look for slices by themselves", 2_000, 2_010],
+    ["so however far that is", 60_000, 60_010],
   ])("is %s", (_, last, turn) => {
     expect(nextTurn(NOW + last, NOW)).toBe(NOW + turn);
   });

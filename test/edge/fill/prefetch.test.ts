@@ -77,7 +77,8 @@ describe("queued images", () => {
   });
 
   it("are fetched PREFETCH_CONCURRENCY at a time, the next as soon as one is done", async () => {
-    const images = await slowImages(5);
+    // Slow enough to be seen side by side on a busy machine too.
+    const images = await slowImages(5, MB / 2);
     await enqueue(images);
     expect(await advance()).toBe(2);
     let most = 0;

@@ -1,6 +1,8 @@
 /** Charts for docs: the same figures give the same picture, which says in text what it shows. */
+import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { type Chart, draw } from "../../bench/chart.ts";
+import { pictures } from "../../bench/charts.ts";
 
 const LINES: Chart = {
   title: "Time & machines: <1 s>",
@@ -55,6 +57,12 @@ it("a chart has other colours in the dark, and nothing of it needs a script or a
     expect(picture).not.toMatch(/<script|href=|@import|url\((?!#)/);
     const colours = [...picture.matchAll(/(?:fill|stroke)="(#\w{6})"/g)].map(([, colour]) => colour);
     for (const colour of new Set(colours)) expect(picture).toMatch(new RegExp(`\\[(fill|stroke)="${colour}"\\]\\{`));
+  }
+});
+
+it("docs/charts has what the result files want drawn", () => {
+  for (const [name, picture] of pictures()) {
+    expect(readFileSync(new URL(`../../docs/charts/${name}`, import.meta.url), "utf8"), name).toBe(picture);
   }
 });
 

@@ -34,6 +34,15 @@ const noSourceMap: Plugin = {
 /** All that runs the whole Worker. */
 const EDGE = ["test/{invariants,races}/*.test.ts", "test/edge/**/*.test.ts"];
 
+/** How much is searched for counterexamples (test/support/property.ts): so many times as much as `npm test` does, from this seed. */
+const FACTOR = Number(process.env.PROPERTY_RUNS ?? 1);
+const SEARCH = {
+  search: {
+    factor: FACTOR,
+    seed: process.env.PROPERTY_SEED === undefined ? null : Number(process.env.PROPERTY_SEED),
+  },
+};
+
 /** A module of times of which test/support has shorter ones. */
 function shorter(file: string): { find: RegExp; replacement: string } {
   const replacement = fileURLToPath(new URL(`test/support/${file}`, import.meta.url));
@@ -68,13 +77,13 @@ function edge(name: string, include: string[]): TestProjectInlineConfiguration {
     test: {
       name,
       include,
-      provide: { originCount: WORKERS },
+      provide: { originCount: WORKERS, ...SEARCH },
       globalSetup: ["test/support/node/origin-setup.ts"],
       setupFiles: ["test/support/bytes.ts", "test/support/afresh.ts", "test/support/migrate.ts"],
       maxWorkers: WORKERS,
       sequence: { setupFiles: "list", groupOrder: 1 },
       // A busy machine is no failure: what is waited for has 50 s (test/support/fills.ts).
-      testTimeout: 60_000,
+      testTimeout: 60_000 * Math.max(1, FACTOR),
       isolate: false,
     },
   };
@@ -98,10 +107,11 @@ export default defineConfig({
         ],
         test: {
           name: "unit",
+          provide: SEARCH,
           include: ["test/unit/**/*.test.ts"],
           setupFiles: ["test/support/migrate.ts"],
           // A busy machine is no failure.
-          testTimeout: 30_000,
+          testTimeout: 30_000 * Math.max(1, FACTOR),
           // They keep nothing that another file could trip over, and a workerd for each would take most of the time.
           isolate: false,
           ...FEW,
@@ -139,10 +149,11 @@ export default defineConfig({
       {
         test: {
           name: "wire",
+          provide: SEARCH,
           include: ["test/{wire,doctor}/**/*.test.ts"],
           globalSetup: ["test/support/node/bundle-setup.ts"],
           // Real clients with their own pauses, on a machine that may be busy.
-          testTimeout: 180_000,
+          testTimeout: 180_000 * Math.max(1, FACTOR),
           hookTimeout: 60_000,
           isolate: false,
         },

@@ -100,21 +100,21 @@ async function passBack(request: Request, path: string, response: Response, at: 
   const init: ResponseInit = { status: response.status, statusText: response.statusText, headers };
   if (request.method !== "HEAD" && mayBeVersions(pathOnly(path), response)) {
     const text = await readVersions(response);
-    if (text !== null) {
+    const rewritten = text === null ? null : rewriteVersions(text, naming, at.keystone !== null);
+    if (rewritten !== null) {
+      await response.body?.cancel();
       headers.delete("content-length");
-      return new Response(rewriteVersions(text, naming, at.keystone !== null), init);
+      return new Response(rewritten, init);
     }
   }
   // "manual": a body that came encoded is encoded already.
   return new Response(response.body, { ...init, encodeBody: "manual" });
 }
 
-/** The answer's text, or null for one that is too large for a versions document: its body is still to be sent then. */
+/** The answer's text, or null for one that is too large for a versions document. Its body can still be sent. */
 async function readVersions(response: Response): Promise<string | null> {
   try {
-    const text = await readText(response.clone(), "the origin's versions", MAX_DOCUMENT_BYTES, ANSWER_MS);
-    await response.body?.cancel();
-    return text;
+    return await readText(response.clone(), "the origin's versions", MAX_DOCUMENT_BYTES, ANSWER_MS);
   } catch (cause) {
     if (cause instanceof AnswerTooLarge) return null;
     // One that broke can't be cancelled once more.

@@ -26,6 +26,9 @@ const MAX_NAME = 255;
 
 /** A text; whatever else a field holds counts as nothing. */
 const Text = v.fallback(v.nullish(v.pipe(v.string(), v.nonEmpty())), null);
+const HEX32 = /^[0-9a-f]{32}$/i;
+/** Goes into headers; an owner may state any 32 signs with a location (`validation_data`). */
+const Md5 = v.fallback(v.nullish(v.pipe(v.string(), v.regex(HEX32))), null);
 /** A size that is 0, negative or no number is no size that a download could be checked against. */
 const Bytes = v.fallback(v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(1))), null);
 
@@ -34,7 +37,7 @@ const RecordV2 = v.looseObject({
   id: v.string(),
   status: v.string(),
   size: Bytes,
-  checksum: Text,
+  checksum: Md5,
   os_hash_algo: Text,
   os_hash_value: Text,
   owner: Text,
@@ -70,10 +73,11 @@ export function parseRecordV1(headers: Headers, imageId: string): ImageRecord {
   if (headers.get("x-image-meta-id") !== imageId || status === null) throw new TypeError("not this image's record");
   const deleted = headers.get("x-image-meta-deleted")?.toLowerCase() === "true";
   const size = headers.get("x-image-meta-size");
+  const checksum = headers.get("x-image-meta-checksum") ?? "";
   return {
     status: deleted ? "deleted" : status,
     size: size === null || !/^\d+$/.test(size) ? null : (v.parse(Bytes, Number(size)) ?? null),
-    checksum: text(headers.get("x-image-meta-checksum")),
+    checksum: HEX32.test(checksum) ? checksum : null,
     hash: null,
     owner: text(headers.get("x-image-meta-owner")),
     traits: traitsV1(headers),

@@ -4,6 +4,7 @@
  * cache of its own leaves out the versions that stand for its cache API, which clients look for before they use that of the
  * edge.
  */
+import { parseJson } from "../lib/json.ts";
 import { type Naming, nameAsEdges } from "./base-url.ts";
 
 /**
@@ -52,17 +53,13 @@ function isJson({ headers }: Response): boolean {
 export const CACHE_VERSIONS = ["v2.14", "v2.16", "v2.18"];
 
 /**
- * The document with the edge's base URL in its links; text that is no such document comes back unchanged.
+ * The document with the edge's base URL in its links.
  * @param cacheApi the edge has the cache API, so the document lists its versions
+ * @returns null for a text that is no such document
  */
-export function rewriteVersions(text: string, naming: Naming, cacheApi: boolean): string {
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch {
-    return text; // Not JSON after all: the client gets what the origin said.
-  }
-  if (!isVersions(document)) return text;
+export function rewriteVersions(text: string, naming: Naming, cacheApi: boolean): string | null {
+  const document = parseJson(text);
+  if (!isVersions(document)) return null;
   for (const version of document.versions) {
     for (const link of version.links ?? []) {
       if (typeof link.href !== "string") continue;
@@ -70,7 +67,11 @@ export function rewriteVersions(text: string, naming: Naming, cacheApi: boolean)
     }
   }
   if (cacheApi) document.versions = withCacheVersions(document.versions);
-  return JSON.stringify(document);
+  try {
+    return JSON.stringify(document);
+  } catch {
+    return null; // Nested deeper than can be written, though not than can be read.
+  }
 }
 
 /**

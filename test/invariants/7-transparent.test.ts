@@ -1,8 +1,10 @@
 /** Invariant 7: what is no image data passes unchanged. */
 
 import { describe, expect, it } from "vitest";
+import { bytesOf } from "../support/hostile.ts";
 import { keepLines } from "../support/lines.ts";
 import { ask, atOrigin, bindings, createImage, expectCalls } from "../support/scenario.ts";
+import { originIs, Scripted } from "../support/scripted.ts";
 
 keepLines();
 
@@ -102,6 +104,21 @@ describe("the origin's own URL becomes the edge's", () => {
     expect(text).not.toContain(origin);
     expect(JSON.parse(text)).toEqual(JSON.parse((await theirs.text()).replaceAll(origin, "https://edge.test")));
     await expectCalls(`GET ${path}`);
+  });
+
+  it.each([
+    ["bytes that are no UTF-8", "\xff\xfe{}"],
+    ["a byte order mark", '\xef\xbb\xbf{"versions":5}'],
+    [
+      "a document nested deeper than can be written",
+      `{"versions":[{"links":[{"rel":"self","href":"/v2/"}]}],"deep":${"[".repeat(100_000)}${"]".repeat(100_000)}}`,
+    ],
+  ])("but what is none of Glance's documents stays byte for byte: %s", async (_, characters) => {
+    const bytes = bytesOf(characters);
+    const origin = new Scripted(() => new Response(bytes, { headers: { "content-type": "application/json" } }));
+    const response = await ask("/versions", { env: originIs(origin) });
+    expect(response.status).toBe(200);
+    expect(new Uint8Array(await response.arrayBuffer())).toEqual(bytes);
   });
 
   it("and PUBLIC_URL is what clients are told, with its path", async () => {

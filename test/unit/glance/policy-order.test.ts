@@ -17,7 +17,7 @@ const background = (work: Promise<unknown>) => {
 function throughAnEdge(ids: readonly string[]): readonly string[] {
   const versions = ids.map((id) => ({ id, status: "SUPPORTED", links: [] }));
   const naming = { origin: ORIGIN, asked: `${ORIGIN}/versions`, edge: "https://edge.test" };
-  const { versions: shown } = JSON.parse(rewriteVersions(JSON.stringify({ versions }), naming, true));
+  const { versions: shown } = JSON.parse(rewriteVersions(JSON.stringify({ versions }), naming, true) ?? "");
   return shown.map(({ id }: { id: string }) => id);
 }
 

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { parseRecordV1, parseRecordV2 } from "../../../src/glance/record.ts";
 
+const MD5 = "d41d8cd98f00b204e9800998ecf8427e";
 const V2 = {
   id: "a",
   status: "active",
   size: 26,
-  checksum: "c",
+  checksum: MD5,
   os_hash_algo: "sha512",
   os_hash_value: "h",
   owner: "o",
@@ -17,7 +18,7 @@ const V1 = {
   "x-image-meta-id": "a",
   "x-image-meta-status": "active",
   "x-image-meta-size": "26",
-  "x-image-meta-checksum": "c",
+  "x-image-meta-checksum": MD5,
   "x-image-meta-owner": "o",
   "x-image-meta-name": "n",
   "x-image-meta-deleted": "False",
@@ -28,7 +29,7 @@ describe("a v2 record", () => {
   it("is read", () => {
     const hash = { algorithm: "sha512", value: "h" };
     const { traits, ...read } = v2({});
-    expect(read).toEqual({ status: "active", size: 26, checksum: "c", hash, owner: "o", name: "n" });
+    expect(read).toEqual({ status: "active", size: 26, checksum: MD5, hash, owner: "o", name: "n" });
     expect(traits).toMatchObject({ owner: "o", visibility: null, tags: [] });
   });
 
@@ -39,6 +40,15 @@ describe("a v2 record", () => {
     expect(Object.keys(traits.properties)).not.toContain("min_ram");
     expect(v2({ tags: [1], visibility: 5 }).traits).toMatchObject({ visibility: null, tags: [] });
   });
+
+  // An owner may state any 32 signs when adding a location (`validation_data`), and they are sent as Content-MD5.
+  it.each(["\0", "a\r\nX-Evil: 1", `${MD5.slice(1)}\n`, `${MD5}0`, "\u{1f4a3}".repeat(32)])(
+    "has no checksum where that is %j, which no header can carry or no MD5 is",
+    (checksum) => {
+      expect(v2({ checksum }).checksum).toBeNull();
+      expect(v2({ checksum: MD5.toUpperCase() }).checksum).toBe(MD5.toUpperCase());
+    },
+  );
 
   it("of an image without data says so", () => {
     const empty = { status: "queued", size: null, checksum: null, os_hash_algo: null, os_hash_value: null };
@@ -96,7 +106,7 @@ describe("a v2 record", () => {
 describe("a v1 record", () => {
   it("is read", () => {
     const { traits, ...read } = v1({});
-    expect(read).toEqual({ status: "active", size: 26, checksum: "c", hash: null, owner: "o", name: "n" });
+    expect(read).toEqual({ status: "active", size: 26, checksum: MD5, hash: null, owner: "o", name: "n" });
     expect(traits).toEqual({ owner: "o", visibility: null, tags: [], properties: {} });
   });
 
@@ -111,6 +121,10 @@ describe("a v1 record", () => {
 
   it.each(["0", "-1", "", "1.5", "0x1a", "26 bytes", "99999999999999999999"])("has no size when that is %j", (size) => {
     expect(v1({ "x-image-meta-size": size }).size).toBeNull();
+  });
+
+  it("has no checksum that is no MD5, and would be sent as one and as the ETag", () => {
+    expect(v1({ "x-image-meta-checksum": 'a", "b' }).checksum).toBeNull();
   });
 
   it("has no checksum and no owner when they are empty", () => {

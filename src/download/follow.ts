@@ -4,7 +4,7 @@
  */
 import { FillClient } from "../fill/client.ts";
 import type { Rights, Subject } from "../fill/protocol.ts";
-import { NO_RANDOM_ACCESS } from "../glance/ask-right.ts";
+import { NO_RANDOM_ACCESS, readRefusal } from "../glance/ask-right.ts";
 import type { CacheOutcome } from "../http/cache-status.ts";
 import { lentHeaders } from "../http/headers.ts";
 import { isSelected } from "../lib/selection.ts";
@@ -82,7 +82,8 @@ async function run(call: Call, head: ImageHead, reader: Reader, writable: Writab
 /** Whether the origin can't read from the middle; its answer is left unread otherwise. */
 async function lacksRandomAccess(response: Response): Promise<boolean> {
   if (response.status !== 400) return false;
-  return (await response.clone().text()).includes(NO_RANDOM_ACCESS);
+  // Whatever it is, the client gets it: what does not come, or breaks, is not Glance's refusal.
+  return (await readRefusal(response.clone()).catch(() => "")).includes(NO_RANDOM_ACCESS);
 }
 
 function subjectOf({ edge, target }: Call, { record, digest, size }: ImageHead): Subject {

@@ -60,8 +60,8 @@ function probe(at: OriginAccess, path: string, client: Headers, range: string): 
   return fetchOrigin(at, path, { method: "GET", headers });
 }
 
-/** An answer's text; nothing of one that is too long for a refusal of Glance's. */
-async function readRefusal(response: Response): Promise<string> {
+/** An answer's text; nothing of one that is too long for a refusal of Glance's. @throws DeadlineExceeded, whatever a connection that breaks throws */
+export async function readRefusal(response: Response): Promise<string> {
   try {
     return await readText(response, "a refusal of the origin", MAX_REFUSAL_BYTES, ANSWER_MS);
   } catch (cause) {

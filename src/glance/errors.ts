@@ -63,11 +63,12 @@ function refuse(request: Request, status: number, message: string, end: string, 
 
 /** As webob does: lines become one, `<br />` breaks them, other markup goes, and what looks like it. */
 function plain(html: string): string {
-  // Behind the last `>` no tag ends: a search there for each `<` of a hostile id would take time by their square.
+  // Behind the last `>` no tag ends: a search there for each `<` of a hostile id would take time by their square. Neither does
+  // one go on over what ends a line in JavaScript alone, without `s`.
   const tags = html.lastIndexOf(">") + 1;
   const lines = (text: string) => text.replaceAll("\n", " ").replaceAll("\r", "");
   const marked = lines(html.slice(0, tags));
-  return marked.replace(/<br.*?>/gi, "\n").replace(/<.*?>/g, "") + lines(html.slice(tags));
+  return marked.replace(/<br.*?>/gis, "\n").replace(/<.*?>/gs, "") + lines(html.slice(tags));
 }
 
 function escapeHtml(text: string): string {

@@ -15,6 +15,9 @@ const ROOT = "images/";
 /** An image that stays behind an answered removal would be a hit again: more tries than other calls have, ms apart. */
 const REMOVE_AGAIN_MS = [100, 400, 1_600];
 
+/** A part takes 67 bytes of it: it is read into memory, so that nothing of any size may pass for one. */
+const MAX_MANIFEST_BYTES = 8 * 2 ** 20;
+
 /** R2's error for content that is not what the put's digest says. */
 const BAD_DIGEST = "(10037)";
 
@@ -188,7 +191,7 @@ function describe(imageId: string, object: R2Object): StoredImage | null {
     return { ...common, kind, size: object.size, digests };
   }
   const bytes = Number(size);
-  if (kind !== "manifest" || !Number.isSafeInteger(bytes)) return null;
+  if (kind !== "manifest" || !Number.isSafeInteger(bytes) || object.size > MAX_MANIFEST_BYTES) return null;
   return { ...common, kind, size: bytes, digests: { [digest.algorithm]: digest.hex } };
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { bytesOf, expectKept, RANDOM_ACCESS, rangesOf, takeData } from "../../support/fills.ts";
 import { keepLines } from "../../support/lines.ts";
 import { expectImage, startReader } from "../../support/readers.ts";
@@ -101,6 +101,30 @@ describe.runIf(RANDOM_ACCESS)("a range far behind what the fill has stored, of a
     expect(got.bytes).toHaveLength(100);
     await settled();
     expect(rangesOf(await takeData(image))).toEqual([`bytes=${from}-${from + 99}`]);
+  });
+
+  it("is the origin's own where that is a refusal without an end: of it no more is read than Glance's have", async () => {
+    const image = await createImage({ size: RANGE_AHEAD_BYTES + 4_000_000 });
+    const range = `bytes=${RANGE_AHEAD_BYTES + 1}-`;
+    const send = globalThis.fetch;
+    let pulled = 0;
+    vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+      if (new Request(input, init).headers.get("range") !== range) return send(input, init);
+      const pull = async (controller: ReadableStreamDefaultController) => {
+        await scheduler.wait(5);
+        pulled++;
+        controller.enqueue(new Uint8Array(4_096));
+      };
+      return new Response(new ReadableStream({ pull }), { status: 400 });
+    });
+    const asking = download(image.id, { headers: { range } });
+    const response = await Promise.race([asking, scheduler.wait(5_000)]);
+    vi.restoreAllMocks();
+    expect(response?.status).toBe(400);
+    expect(pulled).toBeLessThan(20);
+    await response?.body?.cancel();
+    await settled();
+    await takeData(image);
   });
 
   it("is the origin's own while a fill runs that is not that far yet, and costs the fill nothing", async () => {

@@ -111,6 +111,7 @@ describe("a message that a client has written", () => {
     ["a\nb\rc", "a bc"],
     ["a < b", "a < b"],
     ["<<b>>", ">"],
+    ["a<b\u2028c>d", "ad"],
   ])("loses what looks like markup in plain text: %j", async (message, text) => {
     expect(await refuse(TEXT, message).text()).toBe(`404 Not Found\n\n${text}\n\n   `);
   });

@@ -117,6 +117,16 @@ describe("an object that no Fill has put", () => {
     expect((await objects.listAfter("")).foreign).toEqual([ID]);
   });
 
+  it("is no manifest where it is larger than any, which would be read into memory whole", async () => {
+    const digest = await digestOf(HELLO);
+    const options = { attempt: "mine", digest, rangesFrom: 0 };
+    await objects.putManifest(ID, 10, { partBytes: 10, sums: ["a".repeat(64)] }, options);
+    const { customMetadata = {} } = (await bucket.head(`images/${ID}`)) ?? {};
+    await bucket.put(`images/${ID}`, new Uint8Array(8 * 2 ** 20 + 1), { customMetadata });
+    expect(await objects.head(ID)).toBe("foreign");
+    expect(await objects.open(ID, null)).toBeNull();
+  });
+
   it("is an image for its metadata alone, never for what it looks like", async () => {
     const manifest = Uint8Array.from(
       new TextEncoder().encode(JSON.stringify({ kind: "manifest", size: 99, parts: [] })),

@@ -1,7 +1,11 @@
-/** What test/README.md and docs/fills.md say of tests is so: each invariant and each table of races has its own, and they exist. */
+/**
+ * What test/README.md, docs/fills.md and SECURITY.md say of tests is so: each invariant and each table of races has its own, each
+ * threat says what shows what stops it, and all of them exist.
+ */
 import { describe, expect, it } from "vitest";
 import architecture from "../../../docs/architecture.md?raw";
 import fills from "../../../docs/fills.md?raw";
+import security from "../../../SECURITY.md?raw";
 import readme from "../../README.md?raw";
 
 /** Every test file as text, by its path below test/. */
@@ -80,5 +84,40 @@ describe("a table of races", () => {
   it.each(played)("names tests, which exist: %s", (_, named) => {
     expect(named.length).toBeGreaterThan(0);
     expect(named.filter(({ file, name }) => !(files.get(file) ?? "").includes(`("${name}", `))).toEqual([]);
+  });
+});
+
+/** Rows of SECURITY.md's tables, by who could try it. */
+const threats = (security.split("\n## Who could try what\n")[1]?.split("\n## ")[0] ?? "")
+  .split("\n### ")
+  .slice(1)
+  .map((text) => {
+    const lines = text.split("\n").filter((line) => line.startsWith("| ") && !line.startsWith("| Could try |"));
+    return [text.split("\n")[0] ?? "", lines.map(cells)] as const;
+  });
+
+describe("a threat", () => {
+  it("is told of each who could try something", () => {
+    expect(threats.map(([who]) => who.split(/[:,]/)[0])).toEqual([
+      "A hostile tenant",
+      "A hostile origin",
+      "The network",
+      "A neighbour",
+      "Somebody with the Cloudflare account",
+    ]);
+  });
+
+  it.each(threats)("names what shows that it is stopped, or says that it is not: %s", (_, rows) => {
+    expect(rows.length).toBeGreaterThan(3);
+    const shown = rows.filter(
+      ([, stops = "", tests = ""]) => !(tests.includes("`test/") || stops.includes("**not stopped**")),
+    );
+    expect(shown).toEqual([]);
+  });
+
+  it("names tests that exist, anywhere in SECURITY.md", () => {
+    const named = [...security.matchAll(/`test\/([^`]+\.ts)`/g)].map(([, path]) => path ?? "");
+    expect(named.length).toBeGreaterThan(40);
+    expect(named.filter((path) => !files.has(path))).toEqual([]);
   });
 });

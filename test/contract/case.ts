@@ -25,6 +25,7 @@ export type State =
   | "shared"
   | "offered"
   | "accepted"
+  | "rejected"
   | "community"
   | "public"
   | "unknown";

@@ -24,11 +24,20 @@ export class Images {
   }
 }
 
-/** @returns its id */
-export async function makeImage(world: World, state: State): Promise<string> {
+/** Whose an image in this state is. */
+export function ownerOf(state: State): User {
+  return state === "public" ? "admin" : "demo";
+}
+
+/** @param whenActive what is done while everybody who may have it can, before its state is another. @returns its id */
+export async function makeImage(
+  world: Pick<World, "url" | "tokenOf" | "projectOf">,
+  state: State,
+  whenActive: (id: string) => Promise<void> = async () => undefined,
+): Promise<string> {
   const id = randomUUID();
   if (state === "unknown") return id;
-  const owner = state === "public" ? "admin" : "demo";
+  const owner = ownerOf(state);
   const url = `/v2/images/${id}`;
   const json = (as: User, method: string, path: string, value: unknown) =>
     ask(world, as, method, path, JSON_TYPE, JSON.stringify(value));
@@ -44,22 +53,23 @@ export async function makeImage(world: World, state: State): Promise<string> {
   if (state === "queued") return id;
   const data = state === "large" ? LARGE_DATA : state === "empty" ? "" : DATA;
   await ask(world, owner, "PUT", `${url}/file`, { "content-type": "application/octet-stream" }, data);
+  await whenActive(id);
   if (state === "deactivated") await ask(world, "admin", "POST", `${url}/actions/deactivate`);
   if (state === "deleted") await ask(world, owner, "DELETE", url);
-  if (state !== "offered" && state !== "accepted") return id;
+  if (state !== "offered" && state !== "accepted" && state !== "rejected") return id;
   const member = await world.projectOf("other");
   await json(owner, "POST", `${url}/members`, { member });
-  if (state === "accepted") await json("other", "PUT", `${url}/members/${member}`, { status: "accepted" });
+  if (state !== "offered") await json("other", "PUT", `${url}/members/${member}`, { status: state });
   return id;
 }
 
 export function visibilityOf(state: State): string {
-  if (state === "offered" || state === "accepted") return "shared";
+  if (state === "offered" || state === "accepted" || state === "rejected") return "shared";
   return state === "shared" || state === "community" || state === "public" ? state : "private";
 }
 
 async function ask(
-  world: World,
+  world: Pick<World, "url" | "tokenOf">,
   as: User,
   method: string,
   path: string,

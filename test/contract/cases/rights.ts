@@ -39,6 +39,7 @@ const OF: Readonly<Record<State, string>> = {
   shared: "an image shared with others",
   offered: "an image that is offered to it",
   accepted: "an image that it has accepted",
+  rejected: "an image that it has rejected",
   community: "a community image",
   public: "a public image",
   unknown: "an unknown image",
@@ -92,6 +93,8 @@ const ROWS: readonly Row[] = [
   hidden("shared", "other"),
   may("offered", "other"),
   may("accepted", "other"),
+  // What it has rejected is in no list of its own, and is there for it all the same.
+  may("rejected", "other"),
   may("community", "other"),
   may("public", "other"),
   refused("public", "nobody"),

@@ -20,6 +20,7 @@ export const BARRED_ROLE = "barred";
 const USERS = [
   { name: "demo", project: "demo", roles: ["member"] },
   { name: "other", project: "other", roles: ["member"] },
+  { name: "reader", project: "demo", roles: ["reader"] },
   { name: "barred", project: "demo", roles: ["member", BARRED_ROLE] },
   { name: "edge", project: "edge", roles: ["member"] },
 ] as const;
@@ -148,6 +149,13 @@ export async function issueToken(keystoneUrl: string, user: string): Promise<str
   }
   await response.body?.cancel();
   return token;
+}
+
+/** Ends a token before its time. */
+export async function revokeToken(keystoneUrl: string, token: string): Promise<void> {
+  const headers = { "x-auth-token": await issueToken(keystoneUrl, "admin"), "x-subject-token": token };
+  const response = await fetch(`${keystoneUrl}/auth/tokens`, { method: "DELETE", headers });
+  if (response.status !== 204) throw new Error(`Keystone does not revoke a token: ${response.status}`);
 }
 
 export interface ApplicationCredential {

@@ -13,9 +13,13 @@ export interface Both {
   readonly origin: Answer;
 }
 
-/** The same request to the edge and to Glance itself. */
-export async function askBoth(path: string, options: CurlOptions): Promise<Both> {
-  return { edge: await curl(EDGE + path, options), origin: await curl(GLANCE + path, options) };
+/** The same request to the edge and to Glance itself. @param at other ones than the run's */
+export async function askBoth(
+  path: string,
+  options: CurlOptions,
+  at: { readonly edge: string; readonly origin: string } = { edge: EDGE, origin: GLANCE },
+): Promise<Both> {
+  return { edge: await curl(at.edge + path, options), origin: await curl(at.origin + path, options) };
 }
 
 /** Status line, headers and body are those that Glance gives. */

@@ -160,6 +160,14 @@ export class Site {
     return token;
   }
 
+  /** The id of the project that a user works in. */
+  async projectOf(user: string): Promise<string> {
+    const token = await this.tokenOf(user);
+    const headers = { "x-auth-token": token, "x-subject-token": token };
+    const response = await fetch(`${inject("cloud").keystoneUrl}/auth/tokens`, { headers });
+    return ((await response.json()) as { token: { project: { id: string } } }).token.project.id;
+  }
+
   /** A private image of demo's, made at Glance itself. @param size null: without data, so that it stays queued */
   async makeImage(size: number | null): Promise<Image> {
     const id = randomUUID();

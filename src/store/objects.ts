@@ -191,7 +191,7 @@ function describe(imageId: string, object: R2Object): StoredImage | null {
     return { ...common, kind, size: object.size, digests };
   }
   const bytes = Number(size);
-  if (kind !== "manifest" || !Number.isSafeInteger(bytes) || object.size > MAX_MANIFEST_BYTES) return null;
+  if (kind !== "manifest" || !Number.isSafeInteger(bytes) || bytes < 1 || object.size > MAX_MANIFEST_BYTES) return null;
   return { ...common, kind, size: bytes, digests: { [digest.algorithm]: digest.hex } };
 }
 

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decent } from "../../support/decency.ts";
-import { bytesOf, fieldValue, hostile } from "../../support/hostile.ts";
+import { bytesOf, fieldValue, hostile, text } from "../../support/hostile.ts";
 import { keepLines } from "../../support/lines.ts";
 import { holds } from "../../support/property.ts";
 import { ask } from "../../support/scenario.ts";
@@ -119,6 +119,71 @@ describe("whatever is sent to log in with", () => {
         expect([400, 401]).toContain(response.status);
       }),
       80,
+    );
+  });
+});
+
+describe("whatever an administrator asks for", () => {
+  it("is done, or a refusal that says what is wrong", async () => {
+    const segment = fc.oneof(
+      text.map((value) => encodeURIComponent(value.toWellFormed()).slice(0, 3_000)),
+      fc.constantFrom(
+        "%",
+        "%ff",
+        "%2f",
+        "%00",
+        "..",
+        ".",
+        "clean",
+        "prune",
+        "nodes",
+        "fills",
+        "{id}",
+        "'%20OR%201=1--",
+      ),
+      fc.constant("11111111-2222-4333-8444-555555555555"),
+    );
+    const collection = fc.constantFrom(
+      ...[
+        "/v2/cache",
+        "/v2/cache/nodes",
+        "/v2/cached_images",
+        "/v2/queued_images",
+        "/edge/api/pins",
+        "/edge/api/queue",
+      ],
+      ...["/edge/api/images", "/edge/api"],
+    );
+    const name = fc.constantFrom("limit", "marker", "sort", "order", "filter", "offset", "hours", "__proto__");
+    const number = fc.constantFrom(
+      "-1",
+      "-0",
+      "1e9",
+      "9".repeat(400),
+      "0x10",
+      "queued-1-",
+      "filling-999999999999999-\0",
+    );
+    const query = fc
+      .array(fc.tuple(name, fc.oneof(number, text)), { maxLength: 3 })
+      .map((pairs) =>
+        new URLSearchParams(pairs.map(([key, value]) => [key, value.toWellFormed().slice(0, 3_000)])).toString(),
+      );
+    const path = fc.oneof(
+      fc.tuple(collection, segment).map((parts) => parts.join("/")),
+      fc.constantFrom("/v2/cache/fills", "/edge/api/images", "/edge/api/traffic", "/v2/cache"),
+    );
+    const method = fc.constantFrom("GET", "PUT", "DELETE", "POST", "HEAD", "PATCH");
+    const vouched = JSON.stringify(TOKEN);
+    await holds(
+      fc.asyncProperty(method, path, query, async (method, path, query) => {
+        const env = cloud(() => answer(200, vouched));
+        const response = await ask(`${path}?${query}`, { method, token: "t", env });
+        await decent(response);
+        expect([200, 202, 204, 400, 404, 405, 503]).toContain(response.status);
+        if (response.status === 503) expect(path.length).toBeGreaterThan(1_000);
+      }),
+      100,
     );
   });
 });

@@ -117,6 +117,14 @@ describe("an object that no Fill has put", () => {
     expect((await objects.listAfter("")).foreign).toEqual([ID]);
   });
 
+  it.each(["0", "-5", "1.5", "NaN", ""])("is no manifest where its image has %j bytes", async (size) => {
+    const { algorithm, hex } = await digestOf(HELLO);
+    await bucket.put(`images/${ID}`, HELLO, {
+      customMetadata: { kind: "manifest", attempt: "mine", algorithm, hex, size },
+    });
+    expect(await objects.head(ID)).toBe("foreign");
+  });
+
   it("is no manifest where it is larger than any, which would be read into memory whole", async () => {
     const digest = await digestOf(HELLO);
     const options = { attempt: "mine", digest, rangesFrom: 0 };

@@ -12,7 +12,7 @@ import { makeImage, ownerOf } from "../../contract/images.ts";
 import { type EdgeProcess, startEdge } from "../../support/node/edge-process.ts";
 import { CALLERS, CELLS, DATA_TO, OF, PART, Tokens } from "../lib/isolation.ts";
 import { EDGE, GLANCE, KEYSTONE, readsAtRandom, UWSGI_GLANCE_URL, WORK_DIR, withoutEdge } from "./addresses.ts";
-import { type Answer, curl, field } from "./clients.ts";
+import { type Answer, type CurlOptions, curl, field } from "./clients.ts";
 import { cacheStatus, filePath, projectIdOf, tokenOf } from "./cloud.ts";
 import { askBoth, assertSameAnswer, type Both } from "./compare.ts";
 
@@ -53,16 +53,25 @@ for (const [server, origin] of [
           await sleep(200);
         }
       };
-      describe(`${OF[state]}, ${kept ? "kept" : "not kept"},`, () => {
-        let made: string | null = null;
+      // One image for all where it is kept; else each has its own, since whoever gets it has it kept.
+      let shared: Promise<string> | null = null;
+      const image = () => {
+        if (!kept) return make();
+        shared ??= make();
+        return shared;
+      };
+      describe(`${OF[state]}, ${kept ? "kept" : "not kept"},`, { concurrency: 4 }, () => {
         for (const caller of CALLERS) {
           test(`is for ${caller} what Glance says, whole and in a part`, async () => {
             const token = await tokens.of(caller);
             const options = token === null ? {} : { token };
+            let id = await image();
             for (const range of [false, true]) {
-              const id = made ?? (await make());
-              made = id;
               const headers = range ? [PART.header] : ["Accept: application/json"];
+              if (server === "uwsgi" && state === "queued" && range && (await crashes(id, { ...options, headers }))) {
+                assert.equal((await curl(edge + filePath(id), { ...options, headers })).status, 502);
+                continue;
+              }
               const both = await askBoth(filePath(id), { ...options, headers }, { edge, origin });
               assertSame(both, range);
               const given = both.edge.status === 200 || both.edge.status === 206;
@@ -70,14 +79,27 @@ for (const [server, origin] of [
               // How long a Glance remembers a token that it has seen is its own matter.
               if (caller !== "token revoked after use" && both.origin.status !== 400) assert.equal(given, owed);
               if (given && kept && state !== "deactivated") assert.equal(cacheStatus(both.edge.headers), HIT);
-              // It may be kept now.
-              if (given && !kept) made = null;
+              if (given && !kept) id = await image();
             }
           });
         }
       });
     }
   });
+}
+
+/**
+ * Whether Glance hangs up without an answer: under uWSGI it does where it fails, as over a range of an image without data, in the
+ * place of eventlet's empty 500.
+ */
+async function crashes(id: string, options: CurlOptions): Promise<boolean> {
+  try {
+    await curl(UWSGI_GLANCE_URL + filePath(id), options);
+    return false;
+  } catch (cause) {
+    if (cause instanceof Error && cause.message.includes("Empty reply from server")) return true;
+    throw cause;
+  }
 }
 
 function assertSame(both: Both, range: boolean): void {

@@ -19,7 +19,7 @@ import { startUwsgiGlance } from "./lib/uwsgi-glance.ts";
 const repository = resolve(import.meta.dirname, "../..");
 /** What has nothing to do with the kind of store runs once, with the first. */
 const STORE_BLIND = new Set(
-  ["few-rights", "framing", "links", "manage-conformance", "observe", "pass-through", "spellings"].map(
+  ["few-rights", "framing", "links", "manage-conformance", "observe", "pass-through", "spellings", "uwsgi"].map(
     (name) => `suite/${name}.test.ts`,
   ),
 );

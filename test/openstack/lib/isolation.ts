@@ -39,7 +39,7 @@ export const DATA_TO = {
   queued: [],
 } as const satisfies Partial<Record<State, readonly Caller[]>>;
 export type ImageState = keyof typeof DATA_TO;
-export const STATES = Object.keys(DATA_TO) as readonly ImageState[];
+const STATES = Object.keys(DATA_TO) as readonly ImageState[];
 
 export const OF: Readonly<Record<ImageState, string>> = {
   active: "a private image",

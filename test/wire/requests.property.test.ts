@@ -35,9 +35,11 @@ const path = fc.oneof(
   { weight: 3, arbitrary: fc.array(segment, { minLength: 1, maxLength: 7 }).map((all) => `/${all.join("/")}`) },
   {
     weight: 3,
-    arbitrary: fc.tuple(fc.constantFrom(...DOWNLOADS), fc.nat(60), segment).map(([whole, at, odd]) => {
-      return whole.slice(0, at) + odd + whole.slice(at);
-    }),
+    arbitrary: fc
+      .tuple(fc.constantFrom(...DOWNLOADS), fc.integer({ min: 1, max: 60 }), segment)
+      .map(([whole, at, odd]) => {
+        return whole.slice(0, at) + odd + whole.slice(at);
+      }),
   },
 );
 const query = fc.oneof(
@@ -95,6 +97,8 @@ const fields = fc.array(
 const CLAIMS = /^(x-roles|x-user-id|x-forwarded-for|forwarded|x-original-url|cf-connecting-ip):/im;
 
 it("the origin sees what a client has asked for, and nothing that it has not", async () => {
+  let answered = 0;
+  let passed = 0;
   await holds(
     fc.asyncProperty(method, target, fields, async (verb, asked, all) => {
       origin.takeSeen();
@@ -103,6 +107,7 @@ it("the origin sees what a client has asked for, and nothing that it has not", a
       const { text } = await exchange(edge.process.url, request, 2_000);
       const statuses = statusesOf(text).filter((status) => status !== 100);
       expect(statuses.length).toBeLessThanOrEqual(1);
+      answered += statuses.length;
       expect(statuses).not.toContain(500);
       expect(text).not.toMatch(/The edge failed|\n\s+at |\.ts:\d/);
       const sent = normalised(asked);
@@ -111,9 +116,12 @@ it("the origin sees what a client has asked for, and nothing that it has not", a
       const own = seen.filter((one) => !isEdges(one, isDownload, sent));
       expect(own.map((one) => `${one.method} ${one.target}`)).toEqual(own.length === 0 ? [] : [`${verb} ${sent}`]);
       for (const { head } of seen) expect(head).not.toMatch(CLAIMS);
+      passed += own.length;
     }),
     150,
   );
+  expect(answered).toBeGreaterThan(100);
+  expect(passed).toBeGreaterThan(20);
 });
 
 /** The question for a right: v1 knows no ranges. */

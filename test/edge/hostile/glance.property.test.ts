@@ -103,7 +103,7 @@ describe("no cached byte leaves without a clear yes, and nothing is a failure of
         const same = (name: string) => Object.hasOwn(said, name) && said[name] === record[name];
         expect(same("id") && same("status") && (same("os_hash_value") || same("checksum"))).toBe(true);
       }),
-      120,
+      50,
     );
   });
 
@@ -137,7 +137,7 @@ describe("no cached byte leaves without a clear yes, and nothing is a failure of
           isData(first) || (isRefusal && policyFirst) || (first.status === 416 && (isData(second) || isStore)),
         ).toBe(true);
       }),
-      120,
+      50,
     );
   });
 
@@ -152,7 +152,7 @@ describe("no cached byte leaves without a clear yes, and nothing is a failure of
         hits++;
         expect(new TextDecoder().decode(bytes)).toContain("v2.15");
       }),
-      80,
+      35,
     );
   });
 });
@@ -195,7 +195,7 @@ it("what the origin says to anything else comes back, or is a 502: whatever it i
         if (!Array.isArray(versions)) expect(body).toEqual(bytes);
       },
     ),
-    120,
+    50,
   );
 });
 

@@ -76,7 +76,7 @@ describe("whatever Keystone says of a token", () => {
           expect(status).toBe(200);
         } else expect([401, 403, 503]).toContain(response.status);
       }),
-      120,
+      50,
     );
     expect(in_).toBeGreaterThan(0);
   });
@@ -101,7 +101,7 @@ describe("whatever Keystone says of a token", () => {
           /the-id|the-secret/,
         );
       }),
-      80,
+      35,
     );
   });
 });
@@ -118,7 +118,7 @@ describe("whatever is sent to log in with", () => {
         await decent(response);
         expect([400, 401]).toContain(response.status);
       }),
-      80,
+      35,
     );
   });
 });
@@ -183,7 +183,7 @@ describe("whatever an administrator asks for", () => {
         expect([200, 202, 204, 400, 404, 405, 503]).toContain(response.status);
         if (response.status === 503) expect(path.length).toBeGreaterThan(1_000);
       }),
-      100,
+      40,
     );
   });
 });

@@ -52,7 +52,7 @@ it("a download is the image or the origin's answer, and the upkeep ends", async 
       if (response.status !== 502) expect(body).toEqual(bytes.slice(Number(from), Number(to) + 1));
       await takeCalls();
     }),
-    60,
+    20,
   );
   await settled();
   await takeCalls();
@@ -86,7 +86,7 @@ it("clean and scrub go on behind it", async () => {
         await scrub(upkeepTools(), NEVER);
       },
     ),
-    15,
+    6,
   );
   await emptyStore();
 });

@@ -168,6 +168,7 @@ it("no cached byte leaves without the origin's yes to this caller, in this reque
       expect(response.status).toBe(theirs.status);
     }),
     50,
+    ["GET", "/v2/images/ID/file", "demo", {}],
   );
   await settled();
   expect(hits).toBeGreaterThan(0);

@@ -104,6 +104,7 @@ describe("no cached byte leaves without a clear yes, and nothing is a failure of
         expect(same("id") && same("status") && (same("os_hash_value") || same("checksum"))).toBe(true);
       }),
       50,
+      [JSON.stringify(record), "application/json", ""],
     );
   });
 
@@ -138,6 +139,7 @@ describe("no cached byte leaves without a clear yes, and nothing is a failure of
         ).toBe(true);
       }),
       50,
+      [{ status: 416, words: REFUSAL }, FORBIDDEN, true],
     );
   });
 
@@ -153,6 +155,7 @@ describe("no cached byte leaves without a clear yes, and nothing is a failure of
         expect(new TextDecoder().decode(bytes)).toContain("v2.15");
       }),
       35,
+      [VERSIONS, 200],
     );
   });
 });

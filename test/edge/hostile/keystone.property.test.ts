@@ -77,6 +77,7 @@ describe("whatever Keystone says of a token", () => {
         } else expect([401, 403, 503]).toContain(response.status);
       }),
       50,
+      ["GET /v2/cache", 200, JSON.stringify(TOKEN)],
     );
     expect(in_).toBeGreaterThan(0);
   });

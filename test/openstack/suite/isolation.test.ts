@@ -41,7 +41,8 @@ for (const [server, origin] of [
     after(() => own?.stop());
 
     for (const { state, kept } of CELLS) {
-      const make = () => makeImage(world, state, async (id) => (kept ? keep(id) : undefined));
+      // Under eventlet, whose one process writes to SQLite alone: the threads under uWSGI lock each other out.
+      const make = () => makeImage({ ...world, url: GLANCE }, state, async (id) => (kept ? keep(id) : undefined));
       const keep = async (id: string) => {
         const token = await tokenOf(ownerOf(state));
         const deadline = Date.now() + 30_000;

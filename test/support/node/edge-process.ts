@@ -27,6 +27,10 @@ export interface EdgeOptions {
   readonly queues?: QueueOptions;
   /** Binds a private network. Default: what the edge asks is on loopback. */
   readonly network?: PrivateNetwork;
+  /** Another Worker than the bundle of the edge, as one module. */
+  readonly script?: string;
+  /** Gets each line in the place of `logs`. */
+  readonly onLog?: (line: string) => void;
 }
 
 export interface EdgeProcess {
@@ -48,12 +52,13 @@ export interface EdgeProcess {
 
 /** @throws when the bundle, the migrations or workerd fail */
 export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
-  const contents = await readBundle();
+  const contents = options.script ?? (await readBundle());
   // Without the page's files: with them the platform's router would stand in front of the Worker's socket.
   const { assets: _, ...workerOptions } = unstable_getMiniflareWorkerOptions(
     join(REPOSITORY, "wrangler.toml"),
   ).workerOptions;
   const lines: string[] = [];
+  const log = options.onLog ?? ((line: string) => void lines.push(line));
   const mark = crypto.randomUUID();
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -77,7 +82,7 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
       // Request.cf is made up otherwise, with data from the network.
       cf: false,
       unsafeRuntimeEnv: { [MARK]: mark },
-      handleStructuredLogs: ({ message }) => lines.push(message),
+      handleStructuredLogs: ({ message }) => log(message),
     }),
   );
   let ended: Promise<void> | null = null;

@@ -1,0 +1,173 @@
+/**
+ * What must be so after a run, whatever went wrong in it. Where a fault excuses something, its kind says so (faults.ts); all else
+ * that is not right is a failure.
+ */
+import type { Answered } from "./ask.ts";
+import { cacheStatusOf, detailOf, type Outcome, type Try } from "./client.ts";
+import { type Fault, kindOf } from "./faults.ts";
+import type { Held } from "./injection.ts";
+import type { Lane } from "./lane.ts";
+import type { ImageAtOrigin } from "./origin.ts";
+import type { Plan } from "./plan.ts";
+import { untilQuiet } from "./settle.ts";
+
+/** Bytes that the origin may send of an image, over the image itself. */
+const ORIGIN_FACTOR = 1.02;
+
+function faultsOf(plan: Plan, image: number): Fault[] {
+  return plan.faults.filter((fault) => fault.image === image || kindOf(fault.name).scope === "edge");
+}
+
+/** What the clients of one image saw. */
+export function checkClients(plan: Plan, index: number, image: ImageAtOrigin, outcomes: readonly Outcome[]): string[] {
+  const faults = faultsOf(plan, index);
+  return outcomes.flatMap((outcome) => {
+    const who = `client ${plan.clients.indexOf(outcome.client)} (${JSON.stringify(outcome.client.does)})`;
+    return checkClient(faults, image, outcome).map((what) => `${who}: ${what}`);
+  });
+}
+
+function checkClient(faults: readonly Fault[], image: ImageAtOrigin, { client, tries, file }: Outcome): string[] {
+  const failures: string[] = [];
+  const shows = faults.some(({ name }) => kindOf(name).shows);
+  for (const one of tries) {
+    const said = `${one.status} ${one.ended} after ${one.ms} ms, ${cacheStatusOf(one)}`;
+    if (one.ended === "hung") failures.push(`hangs: ${said}`);
+    if (isWrong(faults, image, one)) failures.push(`ended well with wrong bytes: ${said}`);
+    if (one.status === 500 && one.bytes.includes("The edge failed to answer") && !isManaging(client)) {
+      failures.push(`a fault of the edge's own: ${said}`);
+    }
+  }
+  if (file !== null && !image.isImage(file) && !mayBeMixed(faults, tries)) {
+    failures.push(`put together a wrong file of ${tries.length} answers`);
+  }
+  const last = tries.at(-1);
+  if (last === undefined || last.ended === "left" || last.ended === "hung") return failures;
+  const fine = isFine(client, last);
+  if (fine) return failures;
+  const saw = tries.map((one) => `${one.status} ${one.range ?? "whole"} ${one.ended} ${cacheStatusOf(one)}`);
+  if (client.persists)
+    failures.push(`did not get it though it came again ${tries.length} times: ${saw.slice(-3).join("; ")}`);
+  else if (!shows) failures.push(`did not get it, and no fault says why: ${saw.join("; ")}`);
+  return failures;
+}
+
+function isManaging({ does }: Outcome["client"]): boolean {
+  return does.what === "delete" || does.what === "prefetch";
+}
+
+function isFine({ does }: Outcome["client"], { status, ended }: Answered): boolean {
+  if (ended !== "well") return false;
+  switch (does.what) {
+    case "whole":
+    case "crawl":
+    case "leave":
+    case "head":
+      return status === 200 || status === 206;
+    case "range":
+      return status === 206 || status === 200;
+    case "only-if-cached":
+      return status === 200 || status === 504;
+    case "delete":
+    case "prefetch":
+      // D1 or the Fill may not have answered, and says so.
+      return status === 204 || status === 202 || status >= 500;
+  }
+}
+
+/** Whether an answer ended well that is not the image. What the origin itself answered is the origin's, where its data was wrong. */
+function isWrong(faults: readonly Fault[], image: ImageAtOrigin, one: Try): boolean {
+  if (one.ended !== "well" || (one.status !== 200 && one.status !== 206) || one.headers["x-image-meta-id"] === "")
+    return false;
+  if (one.headers["content-type"] !== "application/octet-stream") return false;
+  const status = cacheStatusOf(one);
+  const originsOwn =
+    status.includes("fwd=bypass") || detailOf(one) === "encoded" || (detailOf(one) !== null && one.range !== null);
+  if (originsOwn && faults.some(({ name }) => kindOf(name).wrongData === true)) return false;
+  if (one.status === 200)
+    return one.bytes.length > 0 ? !image.isImage(one.bytes) : Number(one.headers["content-length"]) !== image.plan.size;
+  const from = Number(/^bytes (\d+)-/.exec(String(one.headers["content-range"]))?.[1]);
+  return !image.isPart(one.bytes, from);
+}
+
+/**
+ * Whether a client may have put together bytes of two attempts, the first of which was wrong: it was cut for another reason than
+ * the verdict, which nobody had by then.
+ */
+function mayBeMixed(faults: readonly Fault[], tries: readonly Try[]): boolean {
+  const wrong = faults.some(({ name }) => kindOf(name).wrongData === true);
+  const other = faults.some(({ name }) => kindOf(name).shows && kindOf(name).wrongData !== true);
+  const originsOwn = tries.some((one) => cacheStatusOf(one).includes("fwd=bypass") || detailOf(one) === "encoded");
+  return wrong && (other || originsOwn);
+}
+
+/** What R2, D1 and the origin's log say behind it all; and then that nothing stays of a deleted image. */
+export async function checkAfter(
+  lane: Lane,
+  image: ImageAtOrigin,
+  plan: Plan,
+  index: number,
+  outcomes: readonly Outcome[],
+  last: readonly Answered[],
+): Promise<string[]> {
+  const failures: string[] = [];
+  await lane.clean();
+  failures.push(...(await lookAtHeld(await lane.digests(image.id), image)));
+  failures.push(...(await lookAtOrigin(image, plan, index, outcomes, last)));
+  const gone = await lane.remove(image.id);
+  if (gone !== 204) failures.push(`deleting it was answered with ${gone}`);
+  const left = await untilQuiet(lane, image, ({ objects, images, queue }) => {
+    return objects.length === 0 && images.length === 0 && queue === 0;
+  });
+  if (left !== null) failures.push(`something stays of it when it was deleted: ${left}`);
+  return failures.map((what) => `image ${index}: ${what}`);
+}
+
+async function lookAtHeld(held: Held, image: ImageAtOrigin): Promise<string[]> {
+  const { objects, images, fills } = held;
+  const failures: string[] = [];
+  const keys = objects.map(({ key }) => key);
+  const slices = keys.filter((key) => key.startsWith("fills/"));
+  if (slices.length > 0) failures.push(`slices are left: ${slices.join(", ")}`);
+  if (fills > 0) failures.push(`room is taken by ${fills} attempts that are over`);
+  const object = objects.find(({ key }) => key.startsWith("images/"));
+  const [row] = images;
+  if (object === undefined) {
+    if (row !== undefined) failures.push("the index names what R2 does not hold");
+    return failures;
+  }
+  const { kind, attempt } = object.metadata;
+  if (row === undefined) failures.push("the index does not name what R2 holds");
+  else if (row.attempt !== attempt || row.size !== image.plan.size) {
+    failures.push(`the index has attempt ${row.attempt} of ${row.size} bytes, R2 has ${attempt}`);
+  }
+  const parts = objects.filter(({ key }) => key.startsWith("parts/"));
+  const strange = parts.filter(({ key }) => kind !== "manifest" || key.split("/")[2] !== attempt);
+  if (strange.length > 0) failures.push(`parts are left: ${strange.map(({ key }) => key).join(", ")}`);
+  if (kind === "image" && object.sha512 !== image.sha512) failures.push("what is kept fails its digest");
+  if (kind === "manifest" && !image.isParts(parts)) failures.push("a part of what is kept fails its digest");
+  return failures;
+}
+
+/** How much the origin has sent, and how much it may. */
+async function lookAtOrigin(
+  image: ImageAtOrigin,
+  plan: Plan,
+  index: number,
+  outcomes: readonly Outcome[],
+  last: readonly Answered[],
+): Promise<string[]> {
+  const { bytes, calls } = await image.sent();
+  const asked = outcomes.reduce((sum, { tries }) => sum + tries.length, 0) + last.length;
+  let images = image.plan.kept ? 0 : 1;
+  for (const { name } of faultsOf(plan, index)) {
+    const { costs } = kindOf(name);
+    // Each download may go alone, and the fill may take three times the image, once for each begin.
+    images += costs === "each" ? 4 * asked : costs;
+  }
+  // Taken out of the cache by its operator, it is fetched again.
+  images += outcomes.filter(({ client }) => client.does.what === "delete").length;
+  const allowed = images * image.plan.size * ORIGIN_FACTOR;
+  if (bytes <= allowed) return [];
+  return [`the origin has sent ${(bytes / image.plan.size).toFixed(2)} images, ${images} may be: ${calls.join(", ")}`];
+}

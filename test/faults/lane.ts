@@ -1,0 +1,169 @@
+/** One edge that runs share or that one has for itself: a workerd with R2, D1 and Fills, and what it was told of each image. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type EdgeProcess, startEdge } from "../support/node/edge-process.ts";
+import type { Held, Registration, Sums, Tampering } from "./injection.ts";
+
+/** Lines that are kept of an image, for who looks for the reason of a failure. */
+const LINES = 300;
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+
+/** Small slices and parts: so small images have many. `CLEAN_STALL_SECONDS` is above what a run waits for a fill that broke. */
+const VARS = {
+  SLICE_BYTES: String(64 * 2 ** 10),
+  OBJECT_MAX_BYTES: String(256 * 2 ** 10),
+  STALL_SECONDS: "2",
+  CACHE_MAX_BYTES: String(2 ** 34),
+  CLEAN_STALL_SECONDS: "120",
+  PREFETCH_CONCURRENCY: "32",
+  SERVER_TIMING: "0",
+};
+
+export class Lane {
+  readonly #script: string;
+  readonly #originUrl: string;
+  readonly #persist: string;
+  readonly #told = new Map<string, Registration>();
+  readonly #lines = new Map<string, string[]>();
+  #edge: EdgeProcess | null = null;
+  #ahead = 0;
+  #cleaning: Promise<unknown> | null = null;
+  #cleanNext: Promise<unknown> | null = null;
+
+  static async start(script: string, originUrl: string): Promise<Lane> {
+    const lane = new Lane(script, originUrl, await mkdtemp(join(tmpdir(), "edge-faults-")));
+    await lane.#start();
+    return lane;
+  }
+
+  private constructor(script: string, originUrl: string, persist: string) {
+    this.#script = script;
+    this.#originUrl = originUrl;
+    this.#persist = persist;
+  }
+
+  /** Without a trailing slash. @throws while it is not there */
+  get url(): string {
+    if (this.#edge === null) throw new Error("the edge is being started");
+    return this.#edge.url;
+  }
+
+  /** What it has logged of an image. */
+  linesOf(imageId: string): readonly string[] {
+    return this.#lines.get(imageId) ?? [];
+  }
+
+  async tell(imageId: string, registration: Registration): Promise<void> {
+    this.#told.set(imageId, registration);
+    this.#lines.set(imageId, []);
+    await this.#control("PUT", `/harms/${imageId}`, registration);
+  }
+
+  async endHarms(imageId: string): Promise<void> {
+    this.#told.set(imageId, { injections: [], settings: {} });
+    await this.#control("DELETE", `/harms/${imageId}`);
+  }
+
+  async forget(imageId: string): Promise<void> {
+    this.#told.delete(imageId);
+    this.#lines.delete(imageId);
+    await this.#control("DELETE", `/image/${imageId}`);
+  }
+
+  async held(imageId: string): Promise<Held> {
+    return (await this.#control("GET", `/held/${imageId}`)).json() as Promise<Held>;
+  }
+
+  async digests(imageId: string): Promise<Held> {
+    return (await this.#control("GET", `/digests/${imageId}`)).json() as Promise<Held>;
+  }
+
+  async tamper(imageId: string, tampering: Tampering): Promise<boolean> {
+    return (await this.#control("POST", `/tamper/${imageId}`, tampering)).json() as Promise<boolean>;
+  }
+
+  async reset(imageId: string): Promise<void> {
+    await this.#control("POST", `/reset/${imageId}`);
+  }
+
+  /** Deletes the image at the origin, through the edge. @returns the answer's status */
+  async remove(imageId: string): Promise<number> {
+    const response = await fetch(`${this.url}/v2/images/${imageId}`, {
+      method: "DELETE",
+      headers: { "x-auth-token": "admin" },
+    });
+    await response.body?.cancel();
+    return response.status;
+  }
+
+  async setD1Away(away: boolean): Promise<void> {
+    await this.#control("PUT", "/d1-away", away);
+  }
+
+  async jump(ms: number): Promise<void> {
+    this.#ahead += ms;
+    await this.#control("POST", "/jump", ms);
+  }
+
+  /** A clean of the whole store that begins after this was asked. */
+  clean(): Promise<unknown> {
+    this.#cleanNext ??= (this.#cleaning ?? Promise.resolve()).then(() => {
+      this.#cleanNext = null;
+      this.#cleaning = this.#clean().finally(() => {
+        this.#cleaning = null;
+      });
+      return this.#cleaning;
+    });
+    return this.#cleanNext;
+  }
+
+  /** What the whole store has that is none of a run's: nothing, when none is under way. */
+  async sums(): Promise<Sums> {
+    return (await this.#control("GET", "/sums")).json() as Promise<Sums>;
+  }
+
+  /** As a crash. */
+  async kill(): Promise<void> {
+    const edge = this.#edge;
+    this.#edge = null;
+    await edge?.kill();
+    await this.#start();
+    if (this.#ahead > 0) await this.#control("POST", "/jump", this.#ahead);
+    for (const [imageId, registration] of this.#told) await this.#control("PUT", `/harms/${imageId}`, registration);
+  }
+
+  async end(): Promise<void> {
+    await this.#edge?.stop();
+    await rm(this.#persist, { recursive: true, force: true });
+  }
+
+  async #clean(): Promise<unknown> {
+    return (await this.#control("POST", "/clean")).json();
+  }
+
+  async #start(): Promise<void> {
+    this.#edge = await startEdge({
+      persist: this.#persist,
+      vars: { ...VARS, ORIGIN_URL: this.#originUrl },
+      script: this.#script,
+      onLog: (line) => this.#log(line),
+    });
+  }
+
+  #log(line: string): void {
+    for (const imageId of new Set(line.match(UUID))) {
+      const lines = this.#lines.get(imageId);
+      if (lines !== undefined && lines.length < LINES) lines.push(line);
+    }
+  }
+
+  async #control(method: string, path: string, body?: unknown): Promise<Response> {
+    const response = await fetch(`${this.url}/_faults${path}`, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return response;
+  }
+}

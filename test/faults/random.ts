@@ -1,0 +1,37 @@
+/** Numbers from a seed: the same ones each time. */
+
+export class Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+
+  /** 0 to below 1. Mulberry32, by Tommy Ettinger (public domain). */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  /** A whole number, both ends included. */
+  whole(from: number, to: number): number {
+    return from + Math.floor(this.next() * (to - from + 1));
+  }
+
+  /** Small ones more often than large ones. */
+  small(from: number, to: number): number {
+    return from + Math.floor(this.next() ** 2 * (to - from + 1));
+  }
+
+  chance(of: number): boolean {
+    return this.next() < of;
+  }
+
+  one<T>(list: readonly T[]): T {
+    const chosen = list[this.whole(0, list.length - 1)];
+    if (chosen === undefined) throw new Error("nothing to choose from");
+    return chosen;
+  }
+}

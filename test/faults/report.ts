@@ -1,0 +1,76 @@
+/** What an invocation says: how often each fault was injected and reached, and what failed. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { KINDS, type KindName } from "./faults.ts";
+import type { RunResult } from "./run.ts";
+
+interface Count {
+  injected: number;
+  reached: number;
+}
+
+interface Totals {
+  runs: number;
+  clients: number;
+  failed: number;
+  seconds: number;
+  faults: Partial<Record<KindName, Count>>;
+}
+
+export class Report {
+  readonly failed: RunResult[] = [];
+  readonly #totals: Totals = { runs: 0, clients: 0, failed: 0, seconds: 0, faults: {} };
+  readonly #began = Date.now();
+
+  add(result: RunResult): void {
+    const totals = this.#totals;
+    totals.runs++;
+    totals.clients += result.plan.clients.length;
+    for (const [index, { name }] of result.plan.faults.entries()) {
+      const count = (totals.faults[name] ??= { injected: 0, reached: 0 });
+      count.injected++;
+      if (result.reached[index]) count.reached++;
+    }
+    if (result.failures.length === 0) return;
+    totals.failed++;
+    this.failed.push(result);
+  }
+
+  /** A table in Markdown. */
+  table(): string {
+    return tableOf(this.#done());
+  }
+
+  /** Adds these runs to those that the file tells of. @returns the table of all of them */
+  addTo(file: string): string {
+    const all = this.#done();
+    if (existsSync(file)) {
+      const before = JSON.parse(readFileSync(file, "utf8")) as Totals;
+      for (const name of ["runs", "clients", "failed", "seconds"] as const) all[name] += before[name];
+      for (const [name, { injected, reached }] of Object.entries(before.faults) as [KindName, Count][]) {
+        const count = (all.faults[name] ??= { injected: 0, reached: 0 });
+        count.injected += injected;
+        count.reached += reached;
+      }
+    }
+    writeFileSync(file, JSON.stringify(all));
+    return tableOf(all);
+  }
+
+  #done(): Totals {
+    return { ...this.#totals, faults: { ...this.#totals.faults }, seconds: (Date.now() - this.#began) / 1000 };
+  }
+}
+
+function tableOf({ runs, clients, failed, seconds, faults }: Totals): string {
+  const rows = (Object.keys(KINDS) as KindName[]).map((name) => {
+    const { injected, reached } = faults[name] ?? { injected: 0, reached: 0 };
+    return `| ${name} | ${injected} | ${reached} |`;
+  });
+  return [
+    "| Fault | injected in runs | reached |",
+    "|---|---|---|",
+    ...rows,
+    "",
+    `${runs} runs, ${clients} clients, ${failed} failed, ${Math.round(seconds)} s`,
+  ].join("\n");
+}

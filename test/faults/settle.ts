@@ -1,0 +1,89 @@
+/** After the faults: the image is had by a last client, kept, and seen in all the ways in which it may be asked for. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Answered, ask } from "./ask.ts";
+import { cacheStatusOf, detailOf } from "./client.ts";
+import { kindOf } from "./faults.ts";
+import type { Held } from "./injection.ts";
+import type { Lane } from "./lane.ts";
+import type { ImageAtOrigin } from "./origin.ts";
+import type { Plan } from "./plan.ts";
+
+/** What a Fill still does of what went wrong before: it tries again, tells of a failure, waits for a put that hangs, ms. */
+const HAD_MS = 25_000;
+/** Slices go a second after the commit, tombstones as well; a busy machine takes its time. */
+const QUIET_MS = 30_000;
+const TRY_MS = 30_000;
+const AGAIN_MS = 200;
+
+export interface Settled {
+  readonly failures: readonly string[];
+  /** What was asked until the image was had. */
+  readonly tries: readonly Answered[];
+}
+
+export async function settle(lane: Lane, image: ImageAtOrigin, plan: Plan, index: number): Promise<Settled> {
+  const { tries, had } = await untilHad(lane, image);
+  if (!had) {
+    const said = tries.map(({ status, ended, headers }) => `${status} ${ended} ${cacheStatusOf({ headers })}`);
+    return { failures: [`image ${index}: the last client did not get it: ${said.slice(-3).join("; ")}`], tries };
+  }
+  const failures: string[] = [];
+  const wasWrong = plan.faults.some(({ name }) => kindOf(name).wrongData === true || kindOf(name).tampers === true);
+  const kept = await untilQuiet(lane, image, (held) => held.objects.some(({ key }) => key === `images/${image.id}`));
+  if (kept !== null) failures.push(`image ${index}: it is not kept in the end: ${kept}`);
+  else failures.push(...(await lookAtKept(lane, image, index, wasWrong)));
+  return { failures, tries };
+}
+
+/** A whole download that ends well. What is wrong with the data shows at once. */
+async function untilHad(lane: Lane, image: ImageAtOrigin): Promise<{ tries: Answered[]; had: boolean }> {
+  const tries: Answered[] = [];
+  for (const deadline = Date.now() + HAD_MS; ; await sleep(AGAIN_MS)) {
+    const answer = await get(lane, image, {});
+    tries.push(answer);
+    if (answer.ended === "well" && answer.status === 200) return { tries, had: image.isImage(answer.bytes) };
+    if (Date.now() > deadline) return { tries, had: false };
+  }
+}
+
+/** @returns null when nothing is under way any more, and it is as wanted; else what there is */
+export async function untilQuiet(
+  lane: Lane,
+  image: ImageAtOrigin,
+  wanted: (held: Held) => boolean,
+): Promise<string | null> {
+  for (const deadline = Date.now() + QUIET_MS; ; await sleep(AGAIN_MS)) {
+    const held = await lane.held(image.id);
+    const { fill, objects, fills } = held;
+    const still = objects.filter(({ key }) => key.startsWith("fills/")).length;
+    const quiet = (fill === null || (!fill.slices && fill.tombstones === 0 && fill.phase !== "filling")) && still === 0;
+    if (quiet && fills === 0 && wanted(held)) return null;
+    if (Date.now() > deadline) return JSON.stringify({ ...held, objects: objects.map(({ key }) => key) });
+  }
+}
+
+/** What is kept is given, whole, in part and by its head, without the origin's data. */
+async function lookAtKept(lane: Lane, image: ImageAtOrigin, index: number, wasWrong: boolean): Promise<string[]> {
+  const failures: string[] = [];
+  const say = (what: string, answer: Answered) => {
+    failures.push(`image ${index}: ${what}: ${answer.status} ${answer.ended} ${cacheStatusOf(answer)}`);
+  };
+  const { size } = image.plan;
+  const whole = await get(lane, image, { "cache-control": "only-if-cached" });
+  if (whole.status !== 200 || whole.ended !== "well" || !cacheStatusOf(whole).includes("hit"))
+    say("kept, but no hit", whole);
+  else if (!image.isImage(whole.bytes)) say("kept, and a hit of wrong bytes", whole);
+  const from = Math.floor(size / 3);
+  const part = await get(lane, image, { range: `bytes=${from}-` });
+  // Behind data that was wrong, ranges are refused for a while.
+  if (detailOf(part) === "left-alone") {
+    if (!wasWrong) say("a range is refused though the data never was wrong", part);
+  } else if (part.status !== 206 || part.ended !== "well") say("kept, but a range is not given", part);
+  else if (!image.isPart(part.bytes, from)) say("kept, and a range of wrong bytes", part);
+  return failures;
+}
+
+function get(lane: Lane, image: ImageAtOrigin, headers: Readonly<Record<string, string>>): Promise<Answered> {
+  const all = { "x-auth-token": "demo", ...headers };
+  return ask(lane.url, { method: "GET", path: `/v2/images/${image.id}/file`, headers: all, patience: TRY_MS });
+}

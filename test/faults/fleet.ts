@@ -5,9 +5,9 @@ import type { Plan } from "./plan.ts";
 import { type RunResult, run } from "./run.ts";
 
 /** Runs under way on the shared edge: most of a run is waiting. */
-const SHARED_AT_ONCE = 24;
+const SHARED_AT_ONCE = Number(process.env.AT_ONCE ?? 24);
 /** Edges for runs that need one of their own. */
-const OWN = 4;
+const OWN = Number(process.env.OWN ?? 4);
 
 export class Fleet {
   readonly #script: string;
@@ -36,13 +36,13 @@ export class Fleet {
       for (let plan = left.shift(); plan !== undefined; plan = left.shift()) ended(await runOne(plan));
     };
     await Promise.all([
-      ...Array.from({ length: SHARED_AT_ONCE }, () => work(shared, (plan) => run(plan, this.#shared, this.#origin))),
+      ...Array.from({ length: SHARED_AT_ONCE }, () => work(shared, (plan) => runOn(this.#shared, plan, this.#origin))),
       ...Array.from({ length: OWN }, () => work(alone, (plan) => this.#runAlone(plan))),
     ]);
   }
 
   async run(plan: Plan): Promise<RunResult> {
-    return plan.alone ? this.#runAlone(plan) : run(plan, this.#shared, this.#origin);
+    return plan.alone ? this.#runAlone(plan) : runOn(this.#shared, plan, this.#origin);
   }
 
   /** What is left in the stores behind all runs: nothing may be. */
@@ -67,8 +67,18 @@ export class Fleet {
       lane = await Lane.start(this.#script, this.#origin.url);
       this.#own.push(lane);
     }
-    const result = await run(plan, lane, this.#origin);
+    const result = await runOn(lane, plan, this.#origin);
     this.#free.push(lane);
     return result;
+  }
+}
+
+/** A runner that fails itself has found something as well. Never rejects. */
+async function runOn(lane: Lane, plan: Plan, origin: DemoOrigin): Promise<RunResult> {
+  try {
+    return await run(plan, lane, origin);
+  } catch (cause) {
+    const failure = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+    return { plan, failures: [`the run broke off: ${failure}`], reached: [], ms: 0, lines: [] };
   }
 }

@@ -27,6 +27,8 @@ export class Lane {
   readonly #told = new Map<string, Registration>();
   readonly #lines = new Map<string, string[]>();
   #edge: EdgeProcess | null = null;
+  #ready: Promise<void> = Promise.resolve();
+  #starts = 0;
   #ahead = 0;
   #cleaning: Promise<unknown> | null = null;
   #cleanNext: Promise<unknown> | null = null;
@@ -123,14 +125,11 @@ export class Lane {
     return (await this.#control("GET", "/sums")).json() as Promise<Sums>;
   }
 
-  /** As a crash. */
-  async kill(): Promise<void> {
-    const edge = this.#edge;
-    this.#edge = null;
-    await edge?.kill();
-    await this.#start();
-    if (this.#ahead > 0) await this.#control("POST", "/jump", this.#ahead);
-    for (const [imageId, registration] of this.#told) await this.#control("PUT", `/harms/${imageId}`, registration);
+  /** As a crash; then it is started again, and told what it was told before. */
+  kill(): Promise<void> {
+    // One after the other.
+    this.#ready = this.#ready.then(() => this.#restart());
+    return this.#ready;
   }
 
   async end(): Promise<void> {
@@ -142,6 +141,15 @@ export class Lane {
     return (await this.#control("POST", "/clean")).json();
   }
 
+  async #restart(): Promise<void> {
+    const edge = this.#edge;
+    this.#edge = null;
+    await edge?.kill();
+    await this.#start();
+    if (this.#ahead > 0) await this.#send("POST", "/jump", this.#ahead);
+    for (const [imageId, registration] of this.#told) await this.#send("PUT", `/harms/${imageId}`, registration);
+  }
+
   async #start(): Promise<void> {
     this.#edge = await startEdge({
       persist: this.#persist,
@@ -149,6 +157,7 @@ export class Lane {
       script: this.#script,
       onLog: (line) => this.#log(line),
     });
+    this.#starts++;
   }
 
   #log(line: string): void {
@@ -158,12 +167,28 @@ export class Lane {
     }
   }
 
+  /** Should the edge be killed meanwhile, it is told again. */
   async #control(method: string, path: string, body?: unknown): Promise<Response> {
+    for (;;) {
+      await this.#ready;
+      const starts = this.#starts;
+      try {
+        return await this.#send(method, path, body);
+      } catch (cause) {
+        await this.#ready;
+        if (starts === this.#starts) throw cause;
+      }
+    }
+  }
+
+  /** @returns the answer, with its body read: whoever kills the edge does not cut it any more */
+  async #send(method: string, path: string, body?: unknown): Promise<Response> {
     const response = await fetch(`${this.url}/_faults${path}`, {
       method,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-    return response;
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return new Response(response.status === 204 ? null : text, { status: response.status });
   }
 }

@@ -5,8 +5,8 @@ import type { DemoOrigin } from "../../demo/origin.ts";
 import type { HeldObject } from "./injection.ts";
 import type { ImagePlan } from "./plan.ts";
 
-const PROBE = "bytes=9223372036854775806-";
-const PROBE_V1 = "bytes=0-0";
+/** Questions for the right, not for data. */
+const PROBES = new Set(["bytes=9223372036854775806-", "bytes=0-0"]);
 
 interface Logged {
   readonly method: string;
@@ -83,8 +83,7 @@ export class ImageAtOrigin {
     const log = (await (await fetch(`${this.#control}/requests`)).json()) as Logged[];
     const data = log.filter(
       ({ method, path, range }) =>
-        method === "GET" &&
-        (path.startsWith("/v1/images/") ? range !== PROBE_V1 : /\/file(\?|$)/.test(path) && range !== PROBE),
+        method === "GET" && /\/file$|^\/v1\/images\//.test(path) && !(range !== null && PROBES.has(range)),
     );
     const bytes = data.reduce((sum, call) => sum + (call.status < 300 ? call.bytes : 0), 0);
     return { bytes, calls: data.map((call) => `${call.status} ${call.range ?? "whole"} ${call.bytes}`) };

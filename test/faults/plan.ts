@@ -56,7 +56,8 @@ export function planOf(seed: number): Plan {
   const random = new Random(seed);
   const alone = seed % ALONE_EACH === 0;
   const images = Array.from({ length: alone && random.chance(0.4) ? 2 : 1 }, () => imageOf(random));
-  const clients = Array.from({ length: clientCount(random) }, () => clientOf(random, images));
+  const v1 = random.chance(0.12);
+  const clients = Array.from({ length: clientCount(random) }, () => clientOf(random, images, v1));
   const faults = Array.from({ length: faultCount(random) }, () => {
     const image = random.whole(0, images.length - 1);
     return makeFault(random, kindOf(random, alone), image, images[image]?.size ?? 1);
@@ -91,16 +92,16 @@ function clientCount(random: Random): number {
   return kind < 0.92 ? random.whole(4, 8) : random.whole(12, 20);
 }
 
-function clientOf(random: Random, images: readonly ImagePlan[]): ClientPlan {
+function clientOf(random: Random, images: readonly ImagePlan[], v1: boolean): ClientPlan {
   const image = random.whole(0, images.length - 1);
   const size = images[image]?.size ?? 1;
-  return { image, at: random.small(0, ARRIVALS_MS), does: doingOf(random, size), persists: random.chance(0.5) };
+  return { image, at: random.small(0, ARRIVALS_MS), does: doingOf(random, size, v1), persists: random.chance(0.5) };
 }
 
-function doingOf(random: Random, size: number): Doing {
+function doingOf(random: Random, size: number, v1: boolean): Doing {
   const kind = random.next();
   if (kind < 0.45) return { what: "whole", api: "v2" };
-  if (kind < 0.5) return { what: "whole", api: "v1" };
+  if (kind < 0.5) return { what: "whole", api: v1 ? "v1" : "v2" };
   if (kind < 0.6) return { what: "leave", after: random.whole(0, size) };
   if (kind < 0.68) return { what: "crawl", ms: random.whole(5, 150) };
   if (kind < 0.85) return rangeOf(random, size);

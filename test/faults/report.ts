@@ -4,8 +4,8 @@ import { KINDS, type KindName } from "./faults.ts";
 import type { RunResult } from "./run.ts";
 
 interface Count {
-  injected: number;
-  reached: number;
+  readonly injected: number;
+  readonly reached: number;
 }
 
 interface Totals {
@@ -13,7 +13,7 @@ interface Totals {
   clients: number;
   failed: number;
   seconds: number;
-  faults: Partial<Record<KindName, Count>>;
+  readonly faults: Partial<Record<KindName, Count>>;
 }
 
 export class Report {
@@ -26,9 +26,7 @@ export class Report {
     totals.runs++;
     totals.clients += result.plan.clients.length;
     for (const [index, { name }] of result.plan.faults.entries()) {
-      const count = (totals.faults[name] ??= { injected: 0, reached: 0 });
-      count.injected++;
-      if (result.reached[index]) count.reached++;
+      add(totals, name, 1, result.reached[index] ? 1 : 0);
     }
     if (result.failures.length === 0) return;
     totals.failed++;
@@ -47,9 +45,7 @@ export class Report {
       const before = JSON.parse(readFileSync(file, "utf8")) as Totals;
       for (const name of ["runs", "clients", "failed", "seconds"] as const) all[name] += before[name];
       for (const [name, { injected, reached }] of Object.entries(before.faults) as [KindName, Count][]) {
-        const count = (all.faults[name] ??= { injected: 0, reached: 0 });
-        count.injected += injected;
-        count.reached += reached;
+        add(all, name, injected, reached);
       }
     }
     writeFileSync(file, JSON.stringify(all));
@@ -59,6 +55,11 @@ export class Report {
   #done(): Totals {
     return { ...this.#totals, faults: { ...this.#totals.faults }, seconds: (Date.now() - this.#began) / 1000 };
   }
+}
+
+function add({ faults }: Totals, name: KindName, injected: number, reached: number): void {
+  const before = faults[name] ?? { injected: 0, reached: 0 };
+  faults[name] = { injected: before.injected + injected, reached: before.reached + reached };
 }
 
 function tableOf({ runs, clients, failed, seconds, faults }: Totals): string {

@@ -1,4 +1,7 @@
-/** The edge with faults in it as one module, with the short times of tests; and, to try the runner, with a mistake planted in src. */
+/**
+ * The edge with faults in it as one module. Its times are short and its pieces small, so that a small image is under way for
+ * long enough; and, to try the runner, a mistake may be planted in src.
+ */
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin, type Rollup } from "vite";
@@ -7,8 +10,8 @@ const ENTRY = fileURLToPath(new URL("worker/main.ts", import.meta.url));
 const TIMES = fileURLToPath(new URL("worker/times.ts", import.meta.url));
 const TALLY_TIMES = fileURLToPath(new URL("../support/tally-times.ts", import.meta.url));
 
-/** A mistake in one file of src. */
-export interface Mutation {
+/** A text in one file of src, and what stands in its place. */
+export interface Change {
   readonly name: string;
   /** Below the repository. */
   readonly file: string;
@@ -16,24 +19,40 @@ export interface Mutation {
   readonly replace: string;
 }
 
-/** @throws when a mutation's text is not in its file exactly once */
-export async function bundleWorker(mutation: Mutation | null): Promise<string> {
-  let planted = 0;
-  const plant: Plugin = {
-    name: "plant",
+/** What src reads and holds back at a time: an image of these tests would else pass in one piece. */
+const PIECES: readonly Change[] = [
+  change("src/digest/gate.ts", "const HELD_BYTES = 64 * 1024;", "const HELD_BYTES = 8 * 1024;"),
+  change("src/digest/gate.ts", "const READ_BYTES = 2 ** 20;", "const READ_BYTES = 2 ** 14;"),
+  change("src/glance/image-body.ts", "const READ_BYTES = 2 ** 20;", "const READ_BYTES = 2 ** 15;"),
+  change("src/glance/image-body.ts", "const READ_AT_LEAST = 2 ** 18;", "const READ_AT_LEAST = 2 ** 13;"),
+];
+
+function change(file: string, find: string, replace: string): Change {
+  return { name: find, file, find, replace };
+}
+
+/** @throws when the text of a change is not in its file exactly once */
+export async function bundleWorker(mistake: Change | null): Promise<string> {
+  const changes = mistake === null ? PIECES : [...PIECES, mistake];
+  const made = new Set<Change>();
+  const plugin: Plugin = {
+    name: "changes",
     enforce: "pre",
     transform(code, id) {
-      if (mutation === null || !id.endsWith(`/${mutation.file}`)) return null;
-      if (code.split(mutation.find).length !== 2) throw new Error(`${mutation.name}: ${mutation.file} has changed`);
-      planted++;
-      return code.replace(mutation.find, mutation.replace);
+      let text = code;
+      for (const change of changes.filter(({ file }) => id.endsWith(`/${file}`))) {
+        if (text.split(change.find).length !== 2) throw new Error(`${change.name}: not once in ${change.file}`);
+        text = text.replace(change.find, () => change.replace);
+        made.add(change);
+      }
+      return text === code ? null : text;
     },
   };
   const built = await build({
     root: dirname(ENTRY),
     configFile: false,
     logLevel: "error",
-    plugins: [plant],
+    plugins: [plugin],
     resolve: {
       alias: [
         { find: /^\.\/times\.ts$/, replacement: TIMES },
@@ -48,8 +67,8 @@ export async function bundleWorker(mutation: Mutation | null): Promise<string> {
       rollupOptions: { external: /^cloudflare:/ },
     },
   });
-  if (mutation !== null && planted !== 1)
-    throw new Error(`${mutation.name}: ${mutation.file} is no part of the Worker`);
+  for (const { name, file } of changes.filter((one) => !made.has(one)))
+    throw new Error(`${name}: no ${file} in the Worker`);
   const outputs = (Array.isArray(built) ? built : [built as Rollup.RollupOutput]).flatMap(({ output }) => output);
   const chunk = outputs.find((output) => output.type === "chunk");
   if (chunk?.type !== "chunk") throw new Error("vite gave no module");

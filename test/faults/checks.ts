@@ -4,41 +4,43 @@
  */
 import type { Answered } from "./ask.ts";
 import { cacheStatusOf, detailOf, type Outcome, type Try } from "./client.ts";
-import { type Fault, kindOf } from "./faults.ts";
+import type { Excuses } from "./excuses.ts";
+import { kindOf } from "./faults.ts";
 import type { Held } from "./injection.ts";
 import type { Lane } from "./lane.ts";
 import type { ImageAtOrigin } from "./origin.ts";
 import type { Plan } from "./plan.ts";
-import { untilQuiet } from "./settle.ts";
+import { untilQuiet } from "./quiet.ts";
 
 /** Bytes that the origin may send of an image, over the image itself. */
 const ORIGIN_FACTOR = 1.02;
 
-function faultsOf(plan: Plan, image: number): Fault[] {
-  return plan.faults.filter((fault) => fault.image === image || kindOf(fault.name).scope === "edge");
-}
-
 /** What the clients of one image saw. */
-export function checkClients(plan: Plan, index: number, image: ImageAtOrigin, outcomes: readonly Outcome[]): string[] {
-  const faults = faultsOf(plan, index);
+export function checkClients(
+  plan: Plan,
+  excuses: Excuses,
+  image: ImageAtOrigin,
+  outcomes: readonly Outcome[],
+): string[] {
   return outcomes.flatMap((outcome) => {
     const who = `client ${plan.clients.indexOf(outcome.client)} (${JSON.stringify(outcome.client.does)})`;
-    return checkClient(faults, image, outcome).map((what) => `${who}: ${what}`);
+    return checkClient(excuses, image, outcome).map((what) => `${who}: ${what}`);
   });
 }
 
-function checkClient(faults: readonly Fault[], image: ImageAtOrigin, { client, tries, file }: Outcome): string[] {
+function checkClient(excuses: Excuses, image: ImageAtOrigin, { client, tries, file }: Outcome): string[] {
+  const { faults, busy } = excuses;
   const failures: string[] = [];
-  const shows = faults.some(({ name }) => kindOf(name).shows);
+  const shows = busy || faults.some(({ name }) => kindOf(name).shows);
   for (const one of tries) {
     const said = `${one.status} ${one.ended} after ${one.ms} ms, ${cacheStatusOf(one)}`;
     if (one.ended === "hung") failures.push(`hangs: ${said}`);
-    if (isWrong(faults, image, one)) failures.push(`ended well with wrong bytes: ${said}`);
+    if (isWrong(excuses, image, one)) failures.push(`ended well with wrong bytes: ${said}`);
     if (one.status === 500 && one.bytes.includes("The edge failed to answer") && !isManaging(client)) {
       failures.push(`a fault of the edge's own: ${said}`);
     }
   }
-  if (file !== null && !image.isImage(file) && !mayBeMixed(faults, tries)) {
+  if (file !== null && !image.isImage(file) && !mayBeMixed(excuses, tries)) {
     failures.push(`put together a wrong file of ${tries.length} answers`);
   }
   const last = tries.at(-1);
@@ -75,17 +77,16 @@ function isFine({ does }: Outcome["client"], { status, ended }: Answered): boole
   }
 }
 
-/** Whether an answer ended well that is not the image. What the origin itself answered is the origin's, where its data was wrong. */
-function isWrong(faults: readonly Fault[], image: ImageAtOrigin, one: Try): boolean {
-  if (one.ended !== "well" || (one.status !== 200 && one.status !== 206) || one.headers["x-image-meta-id"] === "")
-    return false;
+/** Whether an answer ended well that is not the image. */
+function isWrong({ faults }: Excuses, image: ImageAtOrigin, one: Try): boolean {
+  if (one.ended !== "well" || (one.status !== 200 && one.status !== 206)) return false;
+  // No data, but a word about the cache.
   if (one.headers["content-type"] !== "application/octet-stream") return false;
-  const status = cacheStatusOf(one);
-  const originsOwn =
-    status.includes("fwd=bypass") || detailOf(one) === "encoded" || (detailOf(one) !== null && one.range !== null);
+  // What the origin answers itself is the origin's, where its data is wrong: README, "How a download goes".
+  const originsOwn = cacheStatusOf(one).includes("fwd=bypass") || detailOf(one) === "encoded";
   if (originsOwn && faults.some(({ name }) => kindOf(name).wrongData === true)) return false;
-  if (one.status === 200)
-    return one.bytes.length > 0 ? !image.isImage(one.bytes) : Number(one.headers["content-length"]) !== image.plan.size;
+  if (one.status === 200 && one.bytes.length === 0) return Number(one.headers["content-length"]) !== image.plan.size;
+  if (one.status === 200) return !image.isImage(one.bytes);
   const from = Number(/^bytes (\d+)-/.exec(String(one.headers["content-range"]))?.[1]);
   return !image.isPart(one.bytes, from);
 }
@@ -94,7 +95,7 @@ function isWrong(faults: readonly Fault[], image: ImageAtOrigin, one: Try): bool
  * Whether a client may have put together bytes of two attempts, the first of which was wrong: it was cut for another reason than
  * the verdict, which nobody had by then.
  */
-function mayBeMixed(faults: readonly Fault[], tries: readonly Try[]): boolean {
+function mayBeMixed({ faults }: Excuses, tries: readonly Try[]): boolean {
   const wrong = faults.some(({ name }) => kindOf(name).wrongData === true);
   const other = faults.some(({ name }) => kindOf(name).shows && kindOf(name).wrongData !== true);
   const originsOwn = tries.some((one) => cacheStatusOf(one).includes("fwd=bypass") || detailOf(one) === "encoded");
@@ -105,15 +106,18 @@ function mayBeMixed(faults: readonly Fault[], tries: readonly Try[]): boolean {
 export async function checkAfter(
   lane: Lane,
   image: ImageAtOrigin,
-  plan: Plan,
-  index: number,
+  excuses: Excuses,
   outcomes: readonly Outcome[],
   last: readonly Answered[],
 ): Promise<string[]> {
   const failures: string[] = [];
+  const byFill = (await lane.held(image.id)).images.length === 1;
+  if (!byFill && !excuses.faults.some(({ name }) => kindOf(name).unindexed === true)) {
+    failures.push("the index does not name what was kept, before any clean");
+  }
   await lane.clean();
   failures.push(...(await lookAtHeld(await lane.digests(image.id), image)));
-  failures.push(...(await lookAtOrigin(image, plan, index, outcomes, last)));
+  failures.push(...(await lookAtOrigin(image, excuses, outcomes, last)));
   const gone = await lane.remove(image.id);
   if (gone !== 204) failures.push(`deleting it was answered with ${gone}`);
   const left = await untilQuiet(lane, image, ({ objects, images, queue }) => {
@@ -121,7 +125,7 @@ export async function checkAfter(
   });
   if (left.what === "busy")
     failures.push(`something stays of it when it was deleted: ${left.keys.join(" ")} ${left.state}`);
-  return failures.map((what) => `image ${index}: ${what}`);
+  return failures;
 }
 
 async function lookAtHeld(held: Held, image: ImageAtOrigin): Promise<string[]> {
@@ -153,8 +157,7 @@ async function lookAtHeld(held: Held, image: ImageAtOrigin): Promise<string[]> {
 /** How much the origin has sent, and how much it may. */
 async function lookAtOrigin(
   image: ImageAtOrigin,
-  plan: Plan,
-  index: number,
+  { faults, busy }: Excuses,
   outcomes: readonly Outcome[],
   last: readonly Answered[],
 ): Promise<string[]> {
@@ -162,8 +165,9 @@ async function lookAtOrigin(
   const asked = outcomes.reduce((sum, { tries }) => sum + tries.length, 0) + last.length;
   let images = image.plan.kept ? 0 : 1;
   // v1 knows the MD5 alone: who comes by the one does not share a fill with who comes by the other.
-  if (plan.clients.some(({ does }) => does.what === "whole" && does.api === "v1")) images += 4 * asked;
-  for (const { name } of faultsOf(plan, index)) {
+  const byV1 = outcomes.some(({ client: { does } }) => does.what === "whole" && does.api === "v1");
+  if (byV1 || busy) images += 4 * asked;
+  for (const { name } of faults) {
     const { costs } = kindOf(name);
     // Each download may go alone, and the fill may take three times the image, once for each begin.
     images += costs === "each" ? 4 * asked : costs;

@@ -38,6 +38,8 @@ interface Kind {
   readonly waits: number;
   /** The data that the origin gives are not the image for a while. */
   readonly wrongData?: true;
+  /** D1 may not have been told what is kept: the clean finds it. */
+  readonly unindexed?: true;
   /** What was stored is not what the Fill has put: to the Fill it may look like wrong data. */
   readonly tampers?: true;
   readonly make: (random: Random, size: number) => { readonly at: number; readonly act: Act };
@@ -102,6 +104,10 @@ function tamper(what: Tampering["what"], how: Tampering["how"]): Kind {
 
 function wrong(kind: Kind): Kind {
   return { ...kind, wrongData: true };
+}
+
+function unindexed(kind: Kind): Kind {
+  return { ...kind, unindexed: true };
 }
 
 /** Past every deadline of the edge's. */
@@ -173,19 +179,20 @@ export const KINDS = {
   "R2: part lost": tamper("parts", "lost"),
   "R2: part shortened": tamper("parts", "short"),
   "R2: part foreign": tamper("parts", "foreign"),
-  "D1: fails": call("d1", "fails", 0, false, { nth: 8, times: 8 }),
-  "D1: done, answer lost": call("d1", "answer-lost", 0, false, { nth: 8, times: 4 }),
+  "D1: fails": unindexed(call("d1", "fails", 0, false, { nth: 8, times: 8 })),
+  "D1: done, answer lost": unindexed(call("d1", "answer-lost", 0, false, { nth: 8, times: 4 })),
   "D1: slow": call("d1", "slow", 0, false, { nth: 4, times: 6, ms: 700 }),
-  "D1: hangs": call("d1", "hangs", 0, false, { nth: 4, times: 2, ms: HANG_MS }),
-  "D1: rows lost": tamper("index", "lost"),
+  "D1: hangs": unindexed(call("d1", "hangs", 0, false, { nth: 4, times: 2, ms: HANG_MS })),
+  "D1: rows lost": unindexed(tamper("index", "lost")),
   "Fill: call fails": call("fill", "fails", "each", false, { nth: 12, times: 4 }),
   "Fill: call done, answer lost": call("fill", "answer-lost", "each", false, { nth: 12, times: 4 }),
   "Fill: call hangs": call("fill", "hangs", "each", false, { nth: 12, ms: HANG_MS }),
-  "Fill: reset before a call": call("any", "reset-before", 1, false, { by: "fill", nth: 60 }),
-  "Fill: reset behind a call": call("any", "reset-after", 1, false, { by: "fill", nth: 60 }),
-  "Fill: reset thrice": call("any", "reset-after", 3, true, { by: "fill", nth: 40, times: 3 }),
+  "Fill: reset before a call": unindexed(call("any", "reset-before", 1, false, { by: "fill", nth: 60 })),
+  "Fill: reset behind a call": unindexed(call("any", "reset-after", 1, false, { by: "fill", nth: 60 })),
+  "Fill: reset thrice": unindexed(call("any", "reset-after", 3, true, { by: "fill", nth: 40, times: 3 })),
   "Fill: reset or evicted at a moment": {
     scope: "image",
+    unindexed: true,
     shows: false,
     costs: 1,
     waits: 3_000,
@@ -200,6 +207,7 @@ export const KINDS = {
   },
   "edge: killed and started": {
     scope: "edge",
+    unindexed: true,
     shows: true,
     costs: 2,
     waits: 10_000,
@@ -214,6 +222,7 @@ export const KINDS = {
   },
   "D1: away": {
     scope: "edge",
+    unindexed: true,
     shows: false,
     costs: 0,
     waits: 2_000,
@@ -224,6 +233,7 @@ export const KINDS = {
   },
   "D1: emptied": {
     scope: "edge",
+    unindexed: true,
     shows: false,
     costs: 0,
     waits: 0,

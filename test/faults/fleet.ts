@@ -79,6 +79,6 @@ async function runOn(lane: Lane, plan: Plan, origin: DemoOrigin): Promise<RunRes
     return await run(plan, lane, origin);
   } catch (cause) {
     const failure = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
-    return { plan, failures: [`the run broke off: ${failure}`], reached: [], ms: 0, lines: [] };
+    return { plan, failures: [`the run broke off: ${failure}`], reached: [], busy: false, ms: 0, lines: [] };
   }
 }

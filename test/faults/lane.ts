@@ -1,10 +1,13 @@
 /** One edge that runs share or that one has for itself: a workerd with R2, D1 and Fills, and what it was told of each image. */
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EdgeProcess, startEdge } from "../support/node/edge-process.ts";
 import type { Held, Registration, Sums, Tampering } from "./injection.ts";
 
+/** In memory where there is such a place: a disk would be most of what runs wait for. */
+const STORES = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 /** Lines that are kept of an image, for who looks for the reason of a failure. */
 const LINES = 300;
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
@@ -34,7 +37,7 @@ export class Lane {
   #cleanNext: Promise<unknown> | null = null;
 
   static async start(script: string, originUrl: string): Promise<Lane> {
-    const lane = new Lane(script, originUrl, await mkdtemp(join(tmpdir(), "edge-faults-")));
+    const lane = new Lane(script, originUrl, await mkdtemp(join(STORES, "edge-faults-")));
     await lane.#start();
     return lane;
   }

@@ -3,53 +3,65 @@
  * all the same. `--runs 1` replays one seed. Ends with 1 where something did not hold; the first seed's plan is made smaller then.
  *
  *     --sum FILE     adds the counts to those of invocations before
- *     --plant NAME   with a mistake planted in src (mutations.ts): to see that it is found
+ *     --plant NAME   with a mistake planted in src (mistakes.ts): to see that it is found
+ *     --prove        plants one mistake after the other: each must be found
+ *     --no-shrink    the failing plan as it is
  *     --lines        prints what the edge has logged of what failed
  */
 import { parseArgs } from "node:util";
 import { dropRuntimeNoise } from "../support/node/runtime-noise.ts";
 import { bundleWorker } from "./bundle.ts";
 import { Fleet } from "./fleet.ts";
-import { mutationOf } from "./mutations.ts";
+import { mistakeOf } from "./mistakes.ts";
 import { planOf } from "./plan.ts";
+import { prove } from "./prove.ts";
 import { Report } from "./report.ts";
 import { shrink } from "./shrink.ts";
 
 dropRuntimeNoise();
 
 const { values } = parseArgs({
+  allowNegative: true,
   options: {
     runs: { type: "string", default: "200" },
     seed: { type: "string", default: "1" },
     sum: { type: "string" },
     plant: { type: "string" },
     lines: { type: "boolean", default: false },
+    shrink: { type: "boolean", default: true },
+    prove: { type: "boolean", default: false },
   },
 });
 const first = Number(values.seed);
 const runs = Number(values.runs);
 if (!Number.isSafeInteger(first) || !(runs > 0)) throw new Error("--seed and --runs must be whole numbers");
 
-const fleet = await Fleet.start(await bundleWorker(values.plant === undefined ? null : mutationOf(values.plant)));
-const report = new Report();
-try {
-  const plans = Array.from({ length: runs }, (_, index) => planOf(first + index));
-  await fleet.runAll(plans, (result) => {
-    report.add(result);
-    if (result.failures.length === 0) return;
-    console.log(`seed ${result.plan.seed} (${result.ms} ms): ${result.failures.join("\n    ")}`);
-    if (values.lines) console.log(result.lines.join("\n"));
-  });
-  const leftovers = await fleet.leftovers();
-  for (const left of leftovers) console.log(`something is left behind all runs: ${left}`);
-  console.log(values.sum === undefined ? report.table() : report.addTo(values.sum));
-  const failed = report.failed.map(({ plan }) => plan).sort((one, other) => one.seed - other.seed)[0];
-  if (failed !== undefined) {
+process.exitCode = (values.prove ? await prove() : await search()) ? 0 : 1;
+
+/** @returns whether all held */
+async function search(): Promise<boolean> {
+  const fleet = await Fleet.start(await bundleWorker(values.plant === undefined ? null : mistakeOf(values.plant)));
+  const report = new Report();
+  try {
+    const plans = Array.from({ length: runs }, (_, index) => planOf(first + index));
+    await fleet.runAll(plans, (result) => {
+      report.add(result);
+      if (result.failures.length === 0) return;
+      console.log(`seed ${result.plan.seed} (${result.ms} ms): ${result.failures.join("\n    ")}`);
+      if (values.lines) console.log(result.lines.join("\n"));
+    });
+    const leftovers = await fleet.leftovers();
+    for (const left of leftovers) console.log(`something is left behind all runs: ${left}`);
+    console.log(values.sum === undefined ? report.table() : report.addTo(values.sum));
+    const failed = report.failed.map(({ plan }) => plan).sort((one, other) => one.seed - other.seed)[0];
+    if (failed === undefined) return leftovers.length === 0;
     console.log(`first failing seed: ${failed.seed}`);
-    const smaller = await shrink(failed, async (plan) => (await fleet.run(plan)).failures.length > 0);
-    console.log(`made smaller: ${JSON.stringify(smaller)}`);
+    const smaller = values.shrink
+      ? await shrink(failed, async (plan) => (await fleet.run(plan)).failures.length > 0)
+      : failed;
+    console.log(`its plan: ${JSON.stringify(smaller)}`);
+    return false;
+  } finally {
+    await fleet.end();
   }
-  if (failed !== undefined || leftovers.length > 0) process.exitCode = 1;
-} finally {
-  await fleet.end();
 }

@@ -12,13 +12,15 @@ interface Totals {
   runs: number;
   clients: number;
   failed: number;
+  /** The machine was too slow for a deadline in so many. */
+  busy: number;
   seconds: number;
   readonly faults: Partial<Record<KindName, Count>>;
 }
 
 export class Report {
   readonly failed: RunResult[] = [];
-  readonly #totals: Totals = { runs: 0, clients: 0, failed: 0, seconds: 0, faults: {} };
+  readonly #totals: Totals = { runs: 0, clients: 0, failed: 0, busy: 0, seconds: 0, faults: {} };
   readonly #began = Date.now();
 
   add(result: RunResult): void {
@@ -28,6 +30,7 @@ export class Report {
     for (const [index, { name }] of result.plan.faults.entries()) {
       add(totals, name, 1, result.reached[index] ? 1 : 0);
     }
+    if (result.busy) totals.busy++;
     if (result.failures.length === 0) return;
     totals.failed++;
     this.failed.push(result);
@@ -43,7 +46,7 @@ export class Report {
     const all = this.#done();
     if (existsSync(file)) {
       const before = JSON.parse(readFileSync(file, "utf8")) as Totals;
-      for (const name of ["runs", "clients", "failed", "seconds"] as const) all[name] += before[name];
+      for (const name of ["runs", "clients", "failed", "busy", "seconds"] as const) all[name] += before[name];
       for (const [name, { injected, reached }] of Object.entries(before.faults) as [KindName, Count][]) {
         add(all, name, injected, reached);
       }
@@ -62,7 +65,7 @@ function add({ faults }: Totals, name: KindName, injected: number, reached: numb
   faults[name] = { injected: before.injected + injected, reached: before.reached + reached };
 }
 
-function tableOf({ runs, clients, failed, seconds, faults }: Totals): string {
+function tableOf({ runs, clients, failed, busy, seconds, faults }: Totals): string {
   const rows = (Object.keys(KINDS) as KindName[]).map((name) => {
     const { injected, reached } = faults[name] ?? { injected: 0, reached: 0 };
     return `| ${name} | ${injected} | ${reached} |`;
@@ -72,6 +75,6 @@ function tableOf({ runs, clients, failed, seconds, faults }: Totals): string {
     "|---|---|---|",
     ...rows,
     "",
-    `${runs} runs, ${clients} clients, ${failed} failed, ${Math.round(seconds)} s`,
+    `${runs} runs, ${clients} clients, ${failed} failed, ${busy} with a deadline of the edge passed, ${Math.round(seconds)} s`,
   ].join("\n");
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { DemoOrigin } from "../../demo/origin.ts";
 import { checkAfter, checkClients } from "./checks.ts";
 import { type Outcome, type Patience, runClient } from "./client.ts";
+import { excusesOf } from "./excuses.ts";
 import { type Fault, kindOf } from "./faults.ts";
 import type { Lane } from "./lane.ts";
 import { ImageAtOrigin } from "./origin.ts";
@@ -15,6 +16,8 @@ export interface RunResult {
   readonly failures: readonly string[];
   /** Of each fault of the plan: whether it has hit something. */
   readonly reached: readonly boolean[];
+  /** The machine was too slow for a deadline of the edge's, which excuses some things. */
+  readonly busy: boolean;
   readonly ms: number;
   /** What the edge has logged of its images, where it failed. */
   readonly lines: readonly string[];
@@ -33,6 +36,7 @@ export async function run(plan: Plan, lane: Lane, origin: DemoOrigin): Promise<R
   const reached = new Array<boolean>(plan.faults.length).fill(false);
   const failures: string[] = [];
   const lines: string[] = [];
+  let busy = false;
   try {
     for (const image of images) await prepare(lane, image, plan);
     const outcomes = await play(plan, lane, images, reached);
@@ -45,9 +49,15 @@ export async function run(plan: Plan, lane: Lane, origin: DemoOrigin): Promise<R
       }
       await lane.endHarms(image.id);
       const mine = outcomes.filter(({ client }) => client.image === index);
-      failures.push(...checkClients(plan, index, image, mine));
-      const last = await settle(lane, image, plan, index);
-      failures.push(...last.failures, ...(await checkAfter(lane, image, plan, index, mine, last.tries)));
+      const excuses = excusesOf(plan, index, lane.linesOf(image.id));
+      busy ||= excuses.busy;
+      const last = await settle(lane, image, excuses);
+      const found = [
+        ...checkClients(plan, excuses, image, mine),
+        ...last.failures,
+        ...(await checkAfter(lane, image, excuses, mine, last.tries)),
+      ];
+      failures.push(...found.map((what) => `image ${index}: ${what}`));
     }
   } finally {
     if (failures.length > 0) for (const image of images) lines.push(...lane.linesOf(image.id));
@@ -56,7 +66,7 @@ export async function run(plan: Plan, lane: Lane, origin: DemoOrigin): Promise<R
       await image.drop().catch(() => undefined);
     }
   }
-  return { plan, failures, reached, ms: Date.now() - began, lines };
+  return { plan, failures, reached, busy, ms: Date.now() - began, lines };
 }
 
 /** Faults of one image that are harm to calls, as they were told to the edge. */

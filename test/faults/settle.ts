@@ -2,16 +2,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Answered, ask } from "./ask.ts";
 import { cacheStatusOf, detailOf } from "./client.ts";
+import type { Excuses } from "./excuses.ts";
 import { kindOf } from "./faults.ts";
-import type { Held } from "./injection.ts";
 import type { Lane } from "./lane.ts";
 import type { ImageAtOrigin } from "./origin.ts";
-import type { Plan } from "./plan.ts";
+import { untilQuiet } from "./quiet.ts";
 
 /** What a Fill still does of what went wrong before: it tries again, tells of a failure, waits for a put that hangs, ms. */
 const HAD_MS = 25_000;
-/** Slices go a second after the commit, tombstones as well; a busy machine takes its time. */
-const QUIET_MS = 30_000;
 const KEPT_MS = 30_000;
 const TRY_MS = 30_000;
 const AGAIN_MS = 200;
@@ -22,23 +20,23 @@ export interface Settled {
   readonly tries: readonly Answered[];
 }
 
-export async function settle(lane: Lane, image: ImageAtOrigin, plan: Plan, index: number): Promise<Settled> {
+export async function settle(lane: Lane, image: ImageAtOrigin, { faults }: Excuses): Promise<Settled> {
   const tries: Answered[] = [];
   const failures: string[] = [];
   // One that comes while a failure is told goes alone, and the next one begins.
   for (const deadline = Date.now() + KEPT_MS; ; ) {
     if (!(await untilHad(lane, image, tries))) {
       const said = tries.map(({ status, ended, headers }) => `${status} ${ended} ${cacheStatusOf({ headers })}`);
-      return { failures: [`image ${index}: the last client did not get it: ${said.slice(-3).join("; ")}`], tries };
+      return { failures: [`the last client did not get it: ${said.slice(-3).join("; ")}`], tries };
     }
     const held = await untilQuiet(lane, image, () => true);
     if (held.what === "quiet" && held.keys.includes(`images/${image.id}`)) break;
     if (held.what === "busy" || Date.now() > deadline) {
-      return { failures: [`image ${index}: it is not kept in the end: ${held.keys.join(" ")} ${held.state}`], tries };
+      return { failures: [`it is not kept in the end: ${held.keys.join(" ")} ${held.state}`], tries };
     }
   }
-  const wasWrong = plan.faults.some(({ name }) => kindOf(name).wrongData === true || kindOf(name).tampers === true);
-  failures.push(...(await lookAtKept(lane, image, index, wasWrong)));
+  const wasWrong = faults.some(({ name }) => kindOf(name).wrongData === true || kindOf(name).tampers === true);
+  failures.push(...(await lookAtKept(lane, image, wasWrong)));
   return { failures, tries };
 }
 
@@ -52,34 +50,11 @@ async function untilHad(lane: Lane, image: ImageAtOrigin, tries: Answered[]): Pr
   }
 }
 
-interface Quiet {
-  readonly what: "quiet" | "busy";
-  readonly keys: readonly string[];
-  /** For people. */
-  readonly state: string;
-}
-
-/** Waits until nothing is under way any more, and it is as wanted. */
-export async function untilQuiet(lane: Lane, image: ImageAtOrigin, wanted: (held: Held) => boolean): Promise<Quiet> {
-  for (const deadline = Date.now() + QUIET_MS; ; await sleep(AGAIN_MS)) {
-    const held = await lane.held(image.id);
-    const { fill, objects, fills, images, queue } = held;
-    const keys = objects.map(({ key }) => key);
-    const state = JSON.stringify({ fill, fills, images, queue });
-    const noSlices = !keys.some((key) => key.startsWith("fills/"));
-    const over =
-      fill === null || (fill.phase === "failed" ? !fill.slices : fill.phase === "idle" || fill.phase === "kept");
-    if (over && noSlices && fills === 0 && (fill?.tombstones ?? 0) === 0 && wanted(held))
-      return { what: "quiet", keys, state };
-    if (Date.now() > deadline) return { what: "busy", keys, state };
-  }
-}
-
 /** What is kept is given, whole, in part and by its head, without the origin's data. */
-async function lookAtKept(lane: Lane, image: ImageAtOrigin, index: number, wasWrong: boolean): Promise<string[]> {
+async function lookAtKept(lane: Lane, image: ImageAtOrigin, wasWrong: boolean): Promise<string[]> {
   const failures: string[] = [];
   const say = (what: string, answer: Answered) => {
-    failures.push(`image ${index}: ${what}: ${answer.status} ${answer.ended} ${cacheStatusOf(answer)}`);
+    failures.push(`${what}: ${answer.status} ${answer.ended} ${cacheStatusOf(answer)}`);
   };
   const { size } = image.plan;
   const whole = await get(lane, image, { "cache-control": "only-if-cached" });

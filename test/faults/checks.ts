@@ -3,9 +3,9 @@
  * that is not right is a failure.
  */
 import type { Answered } from "./ask.ts";
-import { cacheStatusOf, detailOf, type Outcome, type Try } from "./client.ts";
+import { cacheStatusOf, detailOf, isLeftAlone, type Outcome, type Try } from "./client.ts";
 import type { Excuses } from "./excuses.ts";
-import { kindOf } from "./faults.ts";
+import { isWrongData, kindOf } from "./faults.ts";
 import type { Held } from "./injection.ts";
 import type { Lane } from "./lane.ts";
 import type { ImageAtOrigin } from "./origin.ts";
@@ -45,8 +45,9 @@ function checkClient(excuses: Excuses, image: ImageAtOrigin, { client, tries, fi
   }
   const last = tries.at(-1);
   if (last === undefined || last.ended === "left" || last.ended === "hung") return failures;
-  const fine = isFine(client, last);
-  if (fine) return failures;
+  // Only a whole download tries again what was wrong.
+  const leftAlone = client.does.what === "range" && isLeftAlone(last) && faults.some(({ name }) => isWrongData(name));
+  if (leftAlone || isFine(client, last)) return failures;
   const saw = tries.map((one) => `${one.status} ${one.range ?? "whole"} ${one.ended} ${cacheStatusOf(one)}`);
   if (client.persists)
     failures.push(`did not get it though it came again ${tries.length} times: ${saw.slice(-3).join("; ")}`);
@@ -84,7 +85,7 @@ function isWrong({ faults }: Excuses, image: ImageAtOrigin, one: Try): boolean {
   if (one.headers["content-type"] !== "application/octet-stream") return false;
   // What the origin answers itself is the origin's, where its data is wrong: README, "How a download goes".
   const originsOwn = cacheStatusOf(one).includes("fwd=bypass") || detailOf(one) === "encoded";
-  if (originsOwn && faults.some(({ name }) => kindOf(name).wrongData === true)) return false;
+  if (originsOwn && faults.some(({ name }) => isWrongData(name))) return false;
   if (one.status === 200 && one.bytes.length === 0) return Number(one.headers["content-length"]) !== image.plan.size;
   if (one.status === 200) return !image.isImage(one.bytes);
   const from = Number(/^bytes (\d+)-/.exec(String(one.headers["content-range"]))?.[1]);
@@ -96,7 +97,7 @@ function isWrong({ faults }: Excuses, image: ImageAtOrigin, one: Try): boolean {
  * the verdict, which nobody had by then.
  */
 function mayBeMixed({ faults }: Excuses, tries: readonly Try[]): boolean {
-  const wrong = faults.some(({ name }) => kindOf(name).wrongData === true);
+  const wrong = faults.some(({ name }) => isWrongData(name));
   const other = faults.some(({ name }) => kindOf(name).shows && kindOf(name).wrongData !== true);
   const originsOwn = tries.some((one) => cacheStatusOf(one).includes("fwd=bypass") || detailOf(one) === "encoded");
   return wrong && (other || originsOwn);

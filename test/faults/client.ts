@@ -43,7 +43,7 @@ export async function runClient(lane: Lane, imageId: string, client: ClientPlan,
       if (answer.status === 206 && goesOn) have = Buffer.concat([have, answer.bytes]);
       else if (answer.status === 200) have = answer.bytes;
       // What it has may be wrong: it begins anew.
-      else if (detailOf(answer) === "left-alone") have = Buffer.alloc(0);
+      else if (isLeftAlone(answer)) have = Buffer.alloc(0);
     }
     const done = answer.ended === "well" && answer.status > 0 && answer.status < 400;
     if (done) return { client, tries, file: wantsAll ? have : null };
@@ -52,6 +52,11 @@ export async function runClient(lane: Lane, imageId: string, client: ClientPlan,
     }
     await sleep(AGAIN_MS);
   }
+}
+
+/** A part of an image whose data was wrong: refused, since it may complete what is wrong. */
+export function isLeftAlone(answer: Answered): boolean {
+  return answer.status === 502 && ["left-alone", "digest-mismatch"].includes(detailOf(answer) ?? "");
 }
 
 /** Why the cache kept out of an answer, or gave none. */

@@ -187,9 +187,9 @@ export const KINDS = {
   "Fill: call fails": call("fill", "fails", "each", false, { nth: 12, times: 4 }),
   "Fill: call done, answer lost": call("fill", "answer-lost", "each", false, { nth: 12, times: 4 }),
   "Fill: call hangs": call("fill", "hangs", "each", false, { nth: 12, ms: HANG_MS }),
-  "Fill: reset before a call": unindexed(call("any", "reset-before", 1, false, { by: "fill", nth: 60 })),
-  "Fill: reset behind a call": unindexed(call("any", "reset-after", 1, false, { by: "fill", nth: 60 })),
-  "Fill: reset thrice": unindexed(call("any", "reset-after", 3, true, { by: "fill", nth: 40, times: 3 })),
+  "Fill: reset before a call": unindexed(call("any", "reset-before", 1, false, { by: "fill", nth: 150 })),
+  "Fill: reset behind a call": unindexed(call("any", "reset-after", 1, false, { by: "fill", nth: 150 })),
+  "Fill: reset thrice": unindexed(call("any", "reset-after", 3, true, { by: "fill", nth: 80, times: 3 })),
   "Fill: reset or evicted at a moment": {
     scope: "image",
     unindexed: true,
@@ -245,6 +245,12 @@ export type KindName = keyof typeof KINDS;
 
 export function kindOf(name: KindName): Kind {
   return KINDS[name];
+}
+
+/** Whether an image's data may be held for wrong because of it. */
+export function isWrongData(name: KindName): boolean {
+  const { wrongData, tampers } = kindOf(name);
+  return wrongData === true || tampers === true;
 }
 
 export function makeFault(random: Random, name: KindName, image: number, size: number): Fault {

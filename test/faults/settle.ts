@@ -1,9 +1,9 @@
 /** After the faults: the image is had by a last client, kept, and seen in all the ways in which it may be asked for. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Answered, ask } from "./ask.ts";
-import { cacheStatusOf, detailOf } from "./client.ts";
+import { cacheStatusOf, isLeftAlone } from "./client.ts";
 import type { Excuses } from "./excuses.ts";
-import { kindOf } from "./faults.ts";
+import { isWrongData } from "./faults.ts";
 import type { Lane } from "./lane.ts";
 import type { ImageAtOrigin } from "./origin.ts";
 import { untilQuiet } from "./quiet.ts";
@@ -35,7 +35,7 @@ export async function settle(lane: Lane, image: ImageAtOrigin, { faults }: Excus
       return { failures: [`it is not kept in the end: ${held.keys.join(" ")} ${held.state}`], tries };
     }
   }
-  const wasWrong = faults.some(({ name }) => kindOf(name).wrongData === true || kindOf(name).tampers === true);
+  const wasWrong = faults.some(({ name }) => isWrongData(name));
   failures.push(...(await lookAtKept(lane, image, wasWrong)));
   return { failures, tries };
 }
@@ -64,7 +64,7 @@ async function lookAtKept(lane: Lane, image: ImageAtOrigin, wasWrong: boolean): 
   const from = Math.floor(size / 3);
   const part = await get(lane, image, { range: `bytes=${from}-` });
   // Behind data that was wrong, ranges are refused for a while.
-  if (detailOf(part) === "left-alone") {
+  if (isLeftAlone(part)) {
     if (!wasWrong) say("a range is refused though the data never was wrong", part);
   } else if (part.status !== 206 || part.ended !== "well") say("kept, but a range is not given", part);
   else if (!image.isPart(part.bytes, from)) say("kept, and a range of wrong bytes", part);

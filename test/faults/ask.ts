@@ -17,6 +17,8 @@ export interface Answered {
   readonly headers: IncomingMessage["headers"];
   readonly bytes: Buffer;
   readonly ended: Ending;
+  /** When it was asked, ms since the epoch, and how long it took. */
+  readonly at: number;
   readonly ms: number;
 }
 
@@ -45,6 +47,7 @@ export function ask(url: string, options: AskOptions): Promise<Answered> {
         headers: response?.headers ?? {},
         bytes: Buffer.concat(chunks),
         ended,
+        at: began,
         ms: Date.now() - began,
       });
       if (ended !== "well") sending?.destroy();

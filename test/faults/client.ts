@@ -89,7 +89,7 @@ async function askFor(
   try {
     url = lane.url;
   } catch {
-    return { status: 0, headers: {}, bytes: Buffer.alloc(0), ended: "cut", ms: 0 };
+    return { status: 0, headers: {}, bytes: Buffer.alloc(0), ended: "cut", at: Date.now(), ms: 0 };
   }
   return ask(url, {
     method: METHODS[does.what] ?? "GET",

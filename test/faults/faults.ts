@@ -42,6 +42,10 @@ interface Kind {
   readonly unindexed?: true;
   /** What was stored is not what the Fill has put: to the Fill it may look like wrong data. */
   readonly tampers?: true;
+  /** Alarms of Fills are lost. */
+  readonly clockless?: true;
+  /** Readers of a fill can't tell it from what the Fill has put. It is never kept. */
+  readonly unseen?: true;
   readonly make: (random: Random, size: number) => { readonly at: number; readonly act: Act };
 }
 
@@ -175,7 +179,8 @@ export const KINDS = {
   "R2: object foreign": tamper("images", "foreign"),
   "R2: slice lost": tamper("fills", "lost"),
   "R2: slice shortened": tamper("fills", "short"),
-  "R2: slice foreign": tamper("fills", "foreign"),
+  // Slices have no digest of their own; who may write to the bucket could as well replace the Worker (docs/reliability.md).
+  "R2: slice foreign": { ...tamper("fills", "foreign"), unseen: true },
   "R2: part lost": tamper("parts", "lost"),
   "R2: part shortened": tamper("parts", "short"),
   "R2: part foreign": tamper("parts", "foreign"),
@@ -207,6 +212,7 @@ export const KINDS = {
   },
   "edge: killed and started": {
     scope: "edge",
+    clockless: true,
     unindexed: true,
     shows: true,
     costs: 2,

@@ -5,9 +5,9 @@ import type { Plan } from "./plan.ts";
 import { type RunResult, run } from "./run.ts";
 
 /** Runs under way on the shared edge: most of a run is waiting. */
-const SHARED_AT_ONCE = Number(process.env.AT_ONCE ?? 24);
+const SHARED_AT_ONCE = Number(process.env.AT_ONCE ?? 16);
 /** Edges for runs that need one of their own. */
-const OWN = Number(process.env.OWN ?? 4);
+const OWN = Number(process.env.OWN ?? 3);
 
 export class Fleet {
   readonly #script: string;
@@ -79,6 +79,14 @@ async function runOn(lane: Lane, plan: Plan, origin: DemoOrigin): Promise<RunRes
     return await run(plan, lane, origin);
   } catch (cause) {
     const failure = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
-    return { plan, failures: [`the run broke off: ${failure}`], reached: [], busy: false, ms: 0, lines: [] };
+    return {
+      plan,
+      failures: [`the run broke off: ${failure}`],
+      reached: [],
+      busy: false,
+      ms: 0,
+      clients: [],
+      lines: [],
+    };
   }
 }

@@ -1,12 +1,12 @@
 /**
  * npm run test:faults -- --runs N --seed S: the whole edge in workerd with faults from seeds S to S + N - 1, and what must hold
- * all the same. `--runs 1` replays one seed. Ends with 1 where something did not hold; the first seed's plan is made smaller then.
+ * all the same. `--runs 1` replays one seed, or some: `--seed 7,12`. Ends with 1 where something did not hold; the first seed's plan is made smaller then.
  *
  *     --sum FILE     adds the counts to those of invocations before
  *     --plant NAME   with a mistake planted in src (mistakes.ts): to see that it is found
  *     --prove        plants one mistake after the other: each must be found
  *     --no-shrink    the failing plan as it is
- *     --lines        prints what the edge has logged of what failed
+ *     --logs DIR     writes a file there for each seed that failed: its plan, its clients, the edge's log
  */
 import { parseArgs } from "node:util";
 import { dropRuntimeNoise } from "../support/node/runtime-noise.ts";
@@ -15,7 +15,7 @@ import { Fleet } from "./fleet.ts";
 import { mistakeOf } from "./mistakes.ts";
 import { planOf } from "./plan.ts";
 import { prove } from "./prove.ts";
-import { Report } from "./report.ts";
+import { Report, writeLog } from "./report.ts";
 import { shrink } from "./shrink.ts";
 
 dropRuntimeNoise();
@@ -27,14 +27,15 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     sum: { type: "string" },
     plant: { type: "string" },
-    lines: { type: "boolean", default: false },
+    logs: { type: "string" },
     shrink: { type: "boolean", default: true },
     prove: { type: "boolean", default: false },
   },
 });
-const first = Number(values.seed);
 const runs = Number(values.runs);
-if (!Number.isSafeInteger(first) || !(runs > 0)) throw new Error("--seed and --runs must be whole numbers");
+const firsts = values.seed.split(",").map(Number);
+if (!firsts.every(Number.isSafeInteger) || !(runs > 0)) throw new Error("--seed and --runs must be whole numbers");
+const plans = firsts.flatMap((first) => Array.from({ length: runs }, (_, index) => planOf(first + index)));
 
 process.exitCode = (values.prove ? await prove() : await search()) ? 0 : 1;
 
@@ -43,12 +44,11 @@ async function search(): Promise<boolean> {
   const fleet = await Fleet.start(await bundleWorker(values.plant === undefined ? null : mistakeOf(values.plant)));
   const report = new Report();
   try {
-    const plans = Array.from({ length: runs }, (_, index) => planOf(first + index));
     await fleet.runAll(plans, (result) => {
       report.add(result);
       if (result.failures.length === 0) return;
       console.log(`seed ${result.plan.seed} (${result.ms} ms): ${result.failures.join("\n    ")}`);
-      if (values.lines) console.log(result.lines.join("\n"));
+      if (values.logs !== undefined) writeLog(values.logs, result);
     });
     const leftovers = await fleet.leftovers();
     for (const left of leftovers) console.log(`something is left behind all runs: ${left}`);

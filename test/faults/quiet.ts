@@ -8,6 +8,14 @@ import type { ImageAtOrigin } from "./origin.ts";
 const QUIET_MS = 30_000;
 const AGAIN_MS = 150;
 
+/** What there is, for people: how many of a kind. */
+export function sayKeys(keys: readonly string[]): string {
+  const kinds = ["images/", "fills/", "parts/"].map(
+    (root) => `${keys.filter((key) => key.startsWith(root)).length} ${root}`,
+  );
+  return kinds.join(", ");
+}
+
 interface Quiet {
   readonly what: "quiet" | "busy";
   readonly keys: readonly string[];

@@ -1,5 +1,6 @@
 /** What an invocation says: how often each fault was injected and reached, and what failed. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { KINDS, type KindName } from "./faults.ts";
 import type { RunResult } from "./run.ts";
 
@@ -58,6 +59,13 @@ export class Report {
   #done(): Totals {
     return { ...this.#totals, faults: { ...this.#totals.faults }, seconds: (Date.now() - this.#began) / 1000 };
   }
+}
+
+/** What there is to find the reason of a failure by. */
+export function writeLog(directory: string, { plan, failures, clients, lines }: RunResult): void {
+  mkdirSync(directory, { recursive: true });
+  const text = [...failures, JSON.stringify(plan, null, 1), ...clients, ...lines].join("\n");
+  writeFileSync(join(directory, `${plan.seed}.log`), text);
 }
 
 function add({ faults }: Totals, name: KindName, injected: number, reached: number): void {

@@ -19,6 +19,8 @@ export interface RunResult {
   /** The machine was too slow for a deadline of the edge's, which excuses some things. */
   readonly busy: boolean;
   readonly ms: number;
+  /** How each client fared. */
+  readonly clients: readonly string[];
   /** What the edge has logged of its images, where it failed. */
   readonly lines: readonly string[];
 }
@@ -36,10 +38,12 @@ export async function run(plan: Plan, lane: Lane, origin: DemoOrigin): Promise<R
   const reached = new Array<boolean>(plan.faults.length).fill(false);
   const failures: string[] = [];
   const lines: string[] = [];
+  const clients: string[] = [];
   let busy = false;
   try {
     for (const image of images) await prepare(lane, image, plan);
     const outcomes = await play(plan, lane, images, reached);
+    clients.push(...outcomes.map((outcome) => describe(plan, outcome)));
     for (const image of images) await image.mend();
     for (const [index, image] of images.entries()) {
       const held = await lane.held(image.id);
@@ -66,7 +70,15 @@ export async function run(plan: Plan, lane: Lane, origin: DemoOrigin): Promise<R
       await image.drop().catch(() => undefined);
     }
   }
-  return { plan, failures, reached, busy, ms: Date.now() - began, lines };
+  return { plan, failures, reached, busy, ms: Date.now() - began, clients, lines };
+}
+
+function describe(plan: Plan, { client, tries }: Outcome): string {
+  const answers = tries.map(({ at, ms, range, status, ended, headers, bytes }) => {
+    const when = `${new Date(at).toISOString().slice(17, 23)} +${ms} ms`;
+    return `${when} ${range ?? "whole"}: ${status} ${bytes.length} bytes ${ended} ${headers["cache-status"]}`;
+  });
+  return `client ${plan.clients.indexOf(client)} ${JSON.stringify(client.does)}\n  ${answers.join("\n  ")}`;
 }
 
 /** Faults of one image that are harm to calls, as they were told to the edge. */

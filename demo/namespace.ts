@@ -18,6 +18,7 @@ export interface Shared {
   /** Whether the store can read from the middle of an image, where an image's faults don't say. */
   randomAccess: boolean;
   readonly room: Room;
+  readonly maxNamespaces: number;
   readonly log: RequestLog;
   /** Where uploaded data goes. */
   readonly directory: TemporaryDirectory;

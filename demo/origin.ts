@@ -30,6 +30,8 @@ export interface DemoOriginOptions {
   readonly imageEndpoint?: string;
   /** False: the store can't read from the middle of an image, as that of most Glances (Ceph, S3, Swift, VMware, HTTP). */
   readonly randomAccess?: boolean;
+  /** Private origins, which all stay until they are dropped. Default: limits.ts. */
+  readonly maxNamespaces?: number;
   /** Room for uploaded data. Default: limits.ts. */
   readonly maxUploadedBytes?: number;
 }
@@ -56,6 +58,7 @@ export async function startDemoOrigin(options: DemoOriginOptions = {}): Promise<
     room: new Room(options.maxUploadedBytes),
     log: new RequestLog(),
     directory: new TemporaryDirectory(),
+    maxNamespaces: options.maxNamespaces ?? MAX_NAMESPACES,
   });
   if (options.seed) await seedImages(origin.namespaceOf(""));
   const controls = await listen(options.controlPort ?? 0, (request, response) => origin.control(request, response));
@@ -120,7 +123,8 @@ class Origin {
   namespaceOf(prefix: string): Namespace {
     const known = this.#namespaces.get(prefix);
     if (known !== undefined) return known;
-    if (this.#namespaces.size >= MAX_NAMESPACES) throw new HttpError(503, "There are too many private origins.");
+    if (this.#namespaces.size >= this.#shared.maxNamespaces)
+      throw new HttpError(503, "There are too many private origins.");
     const namespace = new Namespace(prefix, this.#shared);
     this.#namespaces.set(prefix, namespace);
     return namespace;

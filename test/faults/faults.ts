@@ -143,16 +143,6 @@ export const KINDS = {
   "origin: ignores Range": origin(false, 2, () => ({ ignoreRange: true })),
   "origin: data encoded": origin(true, "each", () => ({ contentEncoding: "gzip" })),
   "origin: slow first byte": origin(false, 0, (random) => ({ delayMs: random.whole(50, 2_500) })),
-  "origin: line down": {
-    scope: "image",
-    shows: true,
-    costs: "each",
-    waits: 4_000,
-    make: (random) => {
-      const at = soon(random);
-      return { at, act: { do: "line", until: lasting(random, at) } };
-    },
-  },
   "R2: slice not put, once": call("r2.put", "fails", 0, false, { root: "fills/", nth: 16 }),
   "R2: slices not put": call("r2.put", "fails", "each", true, { root: "fills/", nth: 16, times: 12 }),
   "R2: slice put, answer lost": call("r2.put", "answer-lost", 0, false, { root: "fills/", nth: 16, times: 3 }),
@@ -209,6 +199,17 @@ export const KINDS = {
     costs: 0,
     waits: 0,
     make: (random) => ({ at: later(random), act: { do: "clean" } }),
+  },
+  "origin: line down": {
+    // Connections are shared by all that an edge asks.
+    scope: "edge",
+    shows: true,
+    costs: "each",
+    waits: 4_000,
+    make: (random) => {
+      const at = soon(random);
+      return { at, act: { do: "line", until: lasting(random, at) } };
+    },
   },
   "edge: killed and started": {
     scope: "edge",

@@ -4,6 +4,8 @@ import { Lane } from "./lane.ts";
 import type { Plan } from "./plan.ts";
 import { type RunResult, run } from "./run.ts";
 
+/** Of one invocation: each image has a namespace at the origin. To drop it would cut connections that others' requests use by then. */
+const MAX_RUNS = 100_000;
 /** Runs under way on the shared edge: most of a run is waiting. */
 const SHARED_AT_ONCE = Number(process.env.AT_ONCE ?? 16);
 /** Edges for runs that need one of their own. */
@@ -17,7 +19,7 @@ export class Fleet {
   readonly #free: Lane[] = [];
 
   static async start(script: string): Promise<Fleet> {
-    const origin = await startDemoOrigin();
+    const origin = await startDemoOrigin({ maxNamespaces: MAX_RUNS });
     return new Fleet(script, origin, await Lane.start(script, origin.url));
   }
 

@@ -93,11 +93,6 @@ export class ImageAtOrigin {
     await this.#send("DELETE", "/requests");
   }
 
-  /** Nothing is left of it. */
-  async drop(): Promise<void> {
-    await this.#send("DELETE", "");
-  }
-
   async #setFaults(): Promise<void> {
     const { rate, randomAccess, chunked } = this.plan;
     await this.#send(

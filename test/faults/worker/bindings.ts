@@ -50,28 +50,27 @@ function harmedBucket(bucket: R2Bucket, { harms, by, reset }: Harming): R2Bucket
 /** An object whose body breaks off in its middle. */
 function breakOff(object: R2ObjectBody | null): R2ObjectBody | null {
   if (object === null) return null;
-  const { readable, writable } = new IdentityTransformStream();
-  void sendHalf(object, writable);
-  return but(object, { body: readable });
-}
-
-async function sendHalf({ body, size }: R2ObjectBody, writable: WritableStream<Uint8Array>): Promise<void> {
-  const writer = writable.getWriter();
-  writer.closed.catch(() => undefined);
-  const reader = body.getReader();
-  try {
-    for (let left = Math.floor(size / 2); left > 0; ) {
-      const { value, done } = await reader.read();
-      if (done) break;
-      await writer.write(value.subarray(0, left));
+  const { size } = object;
+  let left = Math.floor(size / 2);
+  let reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
+  const body = new ReadableStream({
+    type: "bytes",
+    async pull(controller) {
+      reader ??= object.body.getReader();
+      const { value } = left > 0 ? await reader.read() : { value: undefined };
+      if (value === undefined || left <= 0) {
+        controller.error(new Error("r2.get: the body broke off; injected"));
+        reader.cancel().catch(() => undefined);
+        return;
+      }
+      controller.enqueue(value.slice(0, left));
       left -= value.byteLength;
-    }
-    await writer.abort(new Error("r2.get: the body broke off; injected"));
-  } catch {
-    // Nobody reads it any more.
-  } finally {
-    reader.cancel().catch(() => undefined);
-  }
+    },
+    async cancel(reason) {
+      await (reader ?? object.body).cancel(reason).catch(() => undefined);
+    },
+  });
+  return but(object, { body });
 }
 
 function harmedDatabase(db: D1Database, { harms, by, reset }: Harming, d1Away: () => boolean): D1Database {

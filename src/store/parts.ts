@@ -32,11 +32,15 @@ export class PartStore {
   /**
    * Stores a part; R2 refuses other bytes than the sum says.
    * @param body of known length
-   * @throws whatever R2 throws
+   * @throws whatever R2 throws; where its place was taken, which is free then
    */
   async put(attempt: Attempt, part: number, sum: string, body: ReadableStream<Uint8Array>): Promise<void> {
+    const key = partKey(attempt, part);
     try {
-      await this.#bucket.put(partKey(attempt, part), body, { sha256: sum, onlyIf: { etagDoesNotMatch: "*" } });
+      if (await this.#bucket.put(key, body, { sha256: sum, onlyIf: { etagDoesNotMatch: "*" } })) return;
+      // By none that `has` took for this part: a manifest must not name it.
+      await this.#bucket.delete(key);
+      throw new Error(`the place of part ${part} was taken`);
     } catch (cause) {
       // Who writes it would else wait for ever for somebody to read it.
       await body.cancel(cause).catch(() => undefined);

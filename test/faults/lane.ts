@@ -16,7 +16,7 @@ const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 const VARS = {
   SLICE_BYTES: String(64 * 2 ** 10),
   OBJECT_MAX_BYTES: String(256 * 2 ** 10),
-  STALL_SECONDS: "2",
+  STALL_SECONDS: "4",
   CACHE_MAX_BYTES: String(2 ** 34),
   CLEAN_STALL_SECONDS: "120",
   PREFETCH_CONCURRENCY: "32",

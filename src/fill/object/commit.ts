@@ -40,8 +40,8 @@ export async function commit(job: CommitJob): Promise<CommitEnd> {
   // Looked at first: a put that finds its key taken costs as much as any other (the simulator digests all of it).
   const there = await objects.head(subject.imageId);
   if (there !== null) {
-    if (there !== "foreign" && there.attempt === attempt) return "kept";
-    // Of an attempt before this one, or of nobody.
+    if (there !== "foreign" && there.attempt === attempt && (await hasAllParts(job))) return "kept";
+    // Of an attempt before this one, of nobody, or a manifest that names what is not there: put again behind its removal.
     await objects.remove(subject.imageId);
     return "unknown";
   }
@@ -54,6 +54,12 @@ export async function commit(job: CommitJob): Promise<CommitEnd> {
     if (now !== null && now !== "foreign" && now.attempt === attempt) return "kept";
     throw cause;
   }
+}
+
+/** Whether the parts that a manifest of this attempt names are all there. @throws whatever R2 throws */
+async function hasAllParts({ filling, parts }: CommitJob): Promise<boolean> {
+  const { subject, attempt, partBytes, sums } = filling;
+  return partBytes === null || parts.hasAll({ imageId: subject.imageId, attempt }, sums);
 }
 
 async function putWhole(job: CommitJob): Promise<PutAnswer> {

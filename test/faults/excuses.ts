@@ -8,7 +8,11 @@ export interface Excuses {
   readonly busy: boolean;
 }
 
-export function excusesOf(plan: Plan, image: number, lines: readonly string[]): Excuses {
+/** The edge answers a ping within some ms; one that took so long, ms, had deadlines of its own pass elsewhere. */
+const SLOW_MS = 600;
+
+/** @param slowest answer to a ping meanwhile, ms @param lines that the edge has logged of the image */
+export function excusesOf(plan: Plan, image: number, slowest: number, lines: readonly string[]): Excuses {
   const faults = plan.faults.filter((fault) => fault.image === image || kindOf(fault.name).scope === "edge");
-  return { faults, busy: lines.some((line) => /DeadlineExceeded/.test(line)) };
+  return { faults, busy: slowest >= SLOW_MS || lines.some((line) => line.includes("DeadlineExceeded")) };
 }

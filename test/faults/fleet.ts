@@ -86,6 +86,7 @@ async function runOn(lane: Lane, plan: Plan, origin: DemoOrigin): Promise<RunRes
       failures: [`the run broke off: ${failure}`],
       reached: [],
       busy: false,
+      slowest: 0,
       ms: 0,
       clients: [],
       lines: [],

@@ -8,6 +8,9 @@ import type { Held, Registration, Sums, Tampering } from "./injection.ts";
 
 /** In memory where there is such a place: a disk would be most of what runs wait for. */
 const STORES = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+const PING_MS = 200;
+/** How long they are remembered: longer than any run takes. */
+const PINGS_MS = 300_000;
 /** Lines that are kept of an image, for who looks for the reason of a failure. */
 const LINES = 300;
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
@@ -32,6 +35,8 @@ export class Lane {
   #edge: EdgeProcess | null = null;
   #ready: Promise<void> = Promise.resolve();
   #starts = 0;
+  #pings: { readonly at: number; readonly ms: number }[] = [];
+  #pinging: NodeJS.Timeout | null = null;
   #ahead = 0;
   #cleaning: Promise<unknown> | null = null;
   #cleanNext: Promise<unknown> | null = null;
@@ -39,6 +44,7 @@ export class Lane {
   static async start(script: string, originUrl: string): Promise<Lane> {
     const lane = new Lane(script, originUrl, await mkdtemp(join(STORES, "edge-faults-")));
     await lane.#start();
+    lane.#pinging = setInterval(() => void lane.#ping(), PING_MS);
     return lane;
   }
 
@@ -52,6 +58,11 @@ export class Lane {
   get url(): string {
     if (this.#edge === null) throw new Error("the edge is being started");
     return this.#edge.url;
+  }
+
+  /** How long the slowest of its answers to a ping took since then, ms: above what a machine in good order needs it was too busy. */
+  slowestSince(at: number): number {
+    return Math.max(0, ...this.#pings.filter((ping) => ping.at + ping.ms >= at).map(({ ms }) => ms));
   }
 
   /** What it has logged of an image. */
@@ -136,8 +147,20 @@ export class Lane {
   }
 
   async end(): Promise<void> {
+    clearInterval(this.#pinging ?? undefined);
     await this.#edge?.stop();
     await rm(this.#persist, { recursive: true, force: true });
+  }
+
+  async #ping(): Promise<void> {
+    const at = Date.now();
+    // One that is killed does not answer, and is not slow.
+    const answered = await this.#send("GET", "/ping").then(
+      () => true,
+      () => false,
+    );
+    if (answered) this.#pings.push({ at, ms: Date.now() - at });
+    this.#pings = this.#pings.filter((ping) => at - ping.at < PINGS_MS);
   }
 
   async #clean(): Promise<unknown> {

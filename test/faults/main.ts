@@ -47,7 +47,9 @@ async function search(): Promise<boolean> {
     await fleet.runAll(plans, (result) => {
       report.add(result);
       if (result.failures.length === 0) return;
-      console.log(`seed ${result.plan.seed} (${result.ms} ms): ${result.failures.join("\n    ")}`);
+      console.log(
+        `seed ${result.plan.seed} (${result.ms} ms, slowest ping ${result.slowest} ms): ${result.failures.join("\n    ")}`,
+      );
       if (values.logs !== undefined) writeLog(values.logs, result);
     });
     const leftovers = await fleet.leftovers();

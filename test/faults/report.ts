@@ -83,6 +83,6 @@ function tableOf({ runs, clients, failed, busy, seconds, faults }: Totals): stri
     "|---|---|---|",
     ...rows,
     "",
-    `${runs} runs, ${clients} clients, ${failed} failed, ${busy} with a deadline of the edge passed, ${Math.round(seconds)} s`,
+    `${runs} runs, ${clients} clients, ${failed} failed, ${busy} on a machine that was too busy, ${Math.round(seconds)} s`,
   ].join("\n");
 }

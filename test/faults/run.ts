@@ -18,6 +18,8 @@ export interface RunResult {
   readonly reached: readonly boolean[];
   /** The machine was too slow for a deadline of the edge's, which excuses some things. */
   readonly busy: boolean;
+  /** The slowest answer to a ping, ms. */
+  readonly slowest: number;
   readonly ms: number;
   /** How each client fared. */
   readonly clients: readonly string[];
@@ -53,7 +55,7 @@ export async function run(plan: Plan, lane: Lane, origin: DemoOrigin): Promise<R
       }
       await lane.endHarms(image.id);
       const mine = outcomes.filter(({ client }) => client.image === index);
-      const excuses = excusesOf(plan, index, lane.linesOf(image.id));
+      const excuses = excusesOf(plan, index, lane.slowestSince(began), lane.linesOf(image.id));
       busy ||= excuses.busy;
       const last = await settle(lane, image, excuses);
       const found = [
@@ -70,7 +72,7 @@ export async function run(plan: Plan, lane: Lane, origin: DemoOrigin): Promise<R
       await image.forgetSent().catch(() => undefined);
     }
   }
-  return { plan, failures, reached, busy, ms: Date.now() - began, clients, lines };
+  return { plan, failures, reached, busy, slowest: lane.slowestSince(began), ms: Date.now() - began, clients, lines };
 }
 
 function describe(plan: Plan, { client, tries }: Outcome): string {

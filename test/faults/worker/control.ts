@@ -17,6 +17,8 @@ const CLEAN_MS = 60_000;
 export async function control(request: Request, path: string, env: Env, ctx: ExecutionContext): Promise<Response> {
   const [, what = "", imageId = ""] = path.split("/");
   switch (`${request.method} ${what}`) {
+    case "GET ping":
+      return done();
     case "PUT harms":
       known.harms.set(imageId, new Harms(await request.json<Registration>()));
       return done();

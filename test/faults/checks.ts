@@ -116,8 +116,10 @@ export async function checkAfter(
 ): Promise<string[]> {
   const failures: string[] = [];
   const { faults } = excuses;
-  if ((await lane.held(image.id)).images.length === 0 && !faults.some(({ name }) => kindOf(name).unindexed === true)) {
-    failures.push("the index does not name what was kept, before any clean");
+  if (!faults.some(({ name }) => kindOf(name).unindexed === true)) {
+    // D1 may be slow.
+    const indexed = await untilQuiet(lane, image, ({ images }) => images.length > 0);
+    if (indexed.what === "busy") failures.push(`kept, and not in the index before any clean: ${indexed.state}`);
   }
   // A workerd that was killed has lost its alarms, which the platform has not: there the clean wakes the Fill.
   const clockless = faults.some(({ name }) => kindOf(name).clockless === true);

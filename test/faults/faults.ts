@@ -96,14 +96,9 @@ function call(on: Called, how: Harm, costs: Kind["costs"], shows: boolean, optio
 
 function tamper(what: Tampering["what"], how: Tampering["how"]): Kind {
   const make: Kind["make"] = (random) => ({ at: later(random), act: { do: "tamper", tampering: { what, how } } });
-  return {
-    scope: "image",
-    shows: what !== "index",
-    costs: what === "index" ? 0 : 2,
-    waits: 4_000,
-    tampers: true,
-    make,
-  };
+  // Who comes while it is told that a slice was lost goes alone (docs/fills.md, "What a reader is told").
+  const costs = { index: 0, images: 2, parts: 2, fills: "each" } as const;
+  return { scope: "image", shows: what !== "index", costs: costs[what], waits: 4_000, tampers: true, make };
 }
 
 function wrong(kind: Kind): Kind {

@@ -25,7 +25,7 @@ export async function settle(lane: Lane, image: ImageAtOrigin, { faults }: Excus
   const unseen = faults.some(({ name }) => kindOf(name).unseen === true);
   const failures: string[] = [];
   // One that comes while a failure is told goes alone, and the next one begins.
-  for (const deadline = Date.now() + KEPT_MS; ; ) {
+  for (const deadline = Date.now() + KEPT_MS; ; await sleep(AGAIN_MS)) {
     if (!(await untilHad(lane, image, tries, unseen))) {
       const said = tries.map(({ status, ended, headers }) => `${status} ${ended} ${cacheStatusOf({ headers })}`);
       return { failures: [`the last client did not get it: ${said.slice(-3).join("; ")}`], tries };

@@ -117,6 +117,11 @@ export class Lane {
     await this.#control("PUT", "/d1-away", away);
   }
 
+  /** All rows of all tables go. */
+  async emptyD1(): Promise<void> {
+    await this.#control("POST", "/empty");
+  }
+
   async jump(ms: number): Promise<void> {
     this.#ahead += ms;
     await this.#control("POST", "/jump", ms);

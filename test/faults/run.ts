@@ -163,7 +163,8 @@ async function happen({ act, at }: Fault, lane: Lane, image: ImageAtOrigin): Pro
       await lane.setD1Away(false);
       return true;
     case "d1-emptied":
-      return lane.tamper(image.id, { what: "index", how: "lost" });
+      await lane.emptyD1();
+      return true;
     case "clean":
       await lane.clean();
       return true;

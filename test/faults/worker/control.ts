@@ -57,6 +57,11 @@ export async function control(request: Request, path: string, env: Env, ctx: Exe
     case "PUT d1-away":
       known.d1Away = await request.json<boolean>();
       return done();
+    case "POST empty": {
+      const tables = ["images", "fills", "queue", "upkeep", "traffic"];
+      await env.CATALOG.batch(tables.map((table) => env.CATALOG.prepare(`DELETE FROM ${table}`)));
+      return done();
+    }
     case "POST clean": {
       const call = { requestId: "req-clean", url: null, log: createLog({ clean: true }) };
       const edge = createEdge(env, ctx, readSettings(env), memory, call);

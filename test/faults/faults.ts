@@ -66,7 +66,7 @@ function origin(
     costs,
     waits: 4_000,
     make: (random, size) => {
-      const at = soon(random);
+      const at = random.chance(0.5) ? 0 : soon(random);
       return { at, act: { do: "origin", until: lasting(random, at), faults: faults(random, size) } };
     },
   };

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EdgeProcess, startEdge } from "../support/node/edge-process.ts";
 import type { Held, Registration, Sums, Tampering } from "./injection.ts";
+import { OBJECT_MAX_BYTES, SLICE_BYTES } from "./plan.ts";
 
 /** In memory where there is such a place: a disk would be most of what runs wait for. */
 const STORES = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
@@ -15,10 +16,10 @@ const PINGS_MS = 300_000;
 const LINES = 300;
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-/** Small slices and parts: so small images have many. `CLEAN_STALL_SECONDS` is above what a run waits for a fill that broke. */
+/** `CLEAN_STALL_SECONDS` is above what a run waits for a fill that broke. */
 const VARS = {
-  SLICE_BYTES: String(64 * 2 ** 10),
-  OBJECT_MAX_BYTES: String(256 * 2 ** 10),
+  SLICE_BYTES: String(SLICE_BYTES),
+  OBJECT_MAX_BYTES: String(OBJECT_MAX_BYTES),
   STALL_SECONDS: "4",
   CACHE_MAX_BYTES: String(2 ** 34),
   CLEAN_STALL_SECONDS: "120",

@@ -47,8 +47,11 @@ export type Doing =
   | { readonly what: "prefetch" };
 
 const KIB = 2 ** 10;
+/** Settings of the edge: small slices and parts, so that small images have many. */
+export const SLICE_BYTES = 64 * KIB;
+export const OBJECT_MAX_BYTES = 192 * KIB;
 /** All clients come within so long, ms. */
-const ARRIVALS_MS = 900;
+const ARRIVALS_MS = 1_800;
 /** Every so many runs one has an edge of its own. */
 const ALONE_EACH = 10;
 
@@ -60,7 +63,8 @@ export function planOf(seed: number): Plan {
   const clients = Array.from({ length: clientCount(random) }, () => clientOf(random, images, v1));
   const faults = Array.from({ length: faultCount(random) }, () => {
     const image = random.whole(0, images.length - 1);
-    return makeFault(random, kindOf(random, alone), image, images[image]?.size ?? 1);
+    const size = images[image]?.size ?? 1;
+    return makeFault(random, kindFor(random, alone, size), image, size);
   });
   if (alone && !faults.some(({ name }) => KINDS[name].scope === "edge")) {
     faults.push(makeFault(random, random.one(namesOf("edge")), 0, images[0]?.size ?? 1));
@@ -120,8 +124,9 @@ function faultCount(random: Random): number {
   return random.one([0, 1, 1, 1, 1, 2, 2, 2, 3, 4]);
 }
 
-function kindOf(random: Random, alone: boolean): KindName {
-  return random.one(namesOf(alone && random.chance(0.5) ? "edge" : "image"));
+function kindFor(random: Random, alone: boolean, size: number): KindName {
+  const names = namesOf(alone && random.chance(0.5) ? "edge" : "image");
+  return random.one(size > OBJECT_MAX_BYTES ? names : names.filter((name) => !name.startsWith("R2: part")));
 }
 
 function namesOf(scope: "image" | "edge"): KindName[] {

@@ -23,9 +23,14 @@ interface Quiet {
   readonly state: string;
 }
 
-/** Waits until nothing is under way any more, and it is as wanted. */
-export async function untilQuiet(lane: Lane, image: ImageAtOrigin, wanted: (held: Held) => boolean): Promise<Quiet> {
-  for (const deadline = Date.now() + QUIET_MS; ; await sleep(AGAIN_MS)) {
+/** Waits until nothing is under way any more, and it is as wanted; at the most so long. */
+export async function untilQuiet(
+  lane: Lane,
+  image: ImageAtOrigin,
+  wanted: (held: Held) => boolean,
+  ms = QUIET_MS,
+): Promise<Quiet> {
+  for (const deadline = Date.now() + ms; ; await sleep(AGAIN_MS)) {
     const held = await lane.held(image.id);
     const { fill, objects, fills, images, queue } = held;
     const keys = objects.map(({ key }) => key);

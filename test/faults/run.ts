@@ -8,6 +8,7 @@ import { type Fault, kindOf } from "./faults.ts";
 import type { Lane } from "./lane.ts";
 import { ImageAtOrigin } from "./origin.ts";
 import type { Plan } from "./plan.ts";
+import { untilQuiet } from "./quiet.ts";
 import { settle } from "./settle.ts";
 
 export interface RunResult {
@@ -30,6 +31,8 @@ export interface RunResult {
 /** A try that takes longer than this, with nothing wrong, hangs: no wait of the edge's own is longer than ten seconds, but the machine may be busy, ms. */
 const ONE_TRY_MS = 60_000;
 const ALL_TRIES_MS = 20_000;
+/** The commit and what goes behind it takes a second here. */
+const BEHIND_MS = 2_500;
 /** Of one that is kept before anything happens. */
 const WARM_MS = 30_000;
 
@@ -46,6 +49,8 @@ export async function run(plan: Plan, lane: Lane, origin: DemoOrigin): Promise<R
     for (const image of images) await prepare(lane, image, plan);
     const outcomes = await play(plan, lane, images, reached);
     clients.push(...outcomes.map((outcome) => describe(plan, outcome)));
+    // What a fill does behind its readers is to be harmed as well.
+    for (const image of images) await untilQuiet(lane, image, () => true, BEHIND_MS);
     for (const image of images) await image.mend();
     for (const [index, image] of images.entries()) {
       const held = await lane.held(image.id);

@@ -12,7 +12,6 @@ const TALLY_TIMES = fileURLToPath(new URL("../support/tally-times.ts", import.me
 
 /** A text in one file of src, and what stands in its place. */
 export interface Change {
-  readonly name: string;
   /** Below the repository. */
   readonly file: string;
   readonly find: string;
@@ -27,13 +26,13 @@ const PIECES: readonly Change[] = [
   change("src/glance/image-body.ts", "const READ_AT_LEAST = 2 ** 18;", "const READ_AT_LEAST = 2 ** 13;"),
 ];
 
-function change(file: string, find: string, replace: string): Change {
-  return { name: find, file, find, replace };
+export function change(file: string, find: string, replace: string): Change {
+  return { file, find, replace };
 }
 
 /** @throws when the text of a change is not in its file exactly once */
-export async function bundleWorker(mistake: Change | null): Promise<string> {
-  const changes = mistake === null ? PIECES : [...PIECES, mistake];
+export async function bundleWorker(mistake: readonly Change[]): Promise<string> {
+  const changes = [...PIECES, ...mistake];
   const made = new Set<Change>();
   const plugin: Plugin = {
     name: "changes",
@@ -41,7 +40,7 @@ export async function bundleWorker(mistake: Change | null): Promise<string> {
     transform(code, id) {
       let text = code;
       for (const change of changes.filter(({ file }) => id.endsWith(`/${file}`))) {
-        if (text.split(change.find).length !== 2) throw new Error(`${change.name}: not once in ${change.file}`);
+        if (text.split(change.find).length !== 2) throw new Error(`not once in ${change.file}: ${change.find}`);
         text = text.replace(change.find, () => change.replace);
         made.add(change);
       }
@@ -67,8 +66,7 @@ export async function bundleWorker(mistake: Change | null): Promise<string> {
       rollupOptions: { external: /^cloudflare:/ },
     },
   });
-  for (const { name, file } of changes.filter((one) => !made.has(one)))
-    throw new Error(`${name}: no ${file} in the Worker`);
+  for (const { file } of changes.filter((one) => !made.has(one))) throw new Error(`no ${file} in the Worker`);
   const outputs = (Array.isArray(built) ? built : [built as Rollup.RollupOutput]).flatMap(({ output }) => output);
   const chunk = outputs.find((output) => output.type === "chunk");
   if (chunk?.type !== "chunk") throw new Error("vite gave no module");

@@ -29,13 +29,17 @@ export class Fleet {
     this.#shared = shared;
   }
 
-  /** Runs all of them, some at a time, in their order. @param ended told of each */
-  async runAll(plans: Iterable<Plan>, ended: (result: RunResult) => void): Promise<void> {
+  /** Runs all of them, some at a time, in their order. @param ended told of each; whether more are wanted */
+  async runAll(plans: Iterable<Plan>, ended: (result: RunResult) => boolean): Promise<void> {
     const shared: Plan[] = [];
     const alone: Plan[] = [];
     for (const plan of plans) (plan.alone ? alone : shared).push(plan);
     const work = async (left: Plan[], runOne: (plan: Plan) => Promise<RunResult>) => {
-      for (let plan = left.shift(); plan !== undefined; plan = left.shift()) ended(await runOne(plan));
+      for (let plan = left.shift(); plan !== undefined; plan = left.shift()) {
+        if (ended(await runOne(plan))) continue;
+        shared.length = 0;
+        alone.length = 0;
+      }
     };
     await Promise.all([
       ...Array.from({ length: SHARED_AT_ONCE }, () => work(shared, (plan) => runOn(this.#shared, plan, this.#origin))),

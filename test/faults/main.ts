@@ -41,16 +41,19 @@ process.exitCode = (values.prove ? await prove() : await search()) ? 0 : 1;
 
 /** @returns whether all held */
 async function search(): Promise<boolean> {
-  const fleet = await Fleet.start(await bundleWorker(values.plant === undefined ? null : mistakeOf(values.plant)));
+  const fleet = await Fleet.start(
+    await bundleWorker(values.plant === undefined ? [] : mistakeOf(values.plant).changes),
+  );
   const report = new Report();
   try {
     await fleet.runAll(plans, (result) => {
       report.add(result);
-      if (result.failures.length === 0) return;
+      if (result.failures.length === 0) return true;
       console.log(
         `seed ${result.plan.seed} (${result.ms} ms, slowest ping ${result.slowest} ms): ${result.failures.join("\n    ")}`,
       );
       if (values.logs !== undefined) writeLog(values.logs, result);
+      return values.plant === undefined;
     });
     const leftovers = await fleet.leftovers();
     for (const left of leftovers) console.log(`something is left behind all runs: ${left}`);

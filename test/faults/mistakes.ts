@@ -1,88 +1,114 @@
 /** Mistakes that are planted in src to see that the runner finds them: `--plant` one, or `--prove` all. */
-import type { Change } from "./bundle.ts";
+import { type Change, change } from "./bundle.ts";
 
-export interface Mistake extends Change {
+export interface Mistake {
+  readonly name: string;
   /** That have found it. What happens when depends on the machine as well: one of them is to find it each time. */
   readonly seeds: readonly number[];
+  readonly changes: readonly Change[];
 }
 
 export const MISTAKES: readonly Mistake[] = [
   {
-    seeds: [],
     name: "digest-not-compared",
-    file: "src/digest/gate.ts",
-    find: "if ((await digester.finish()) !== digest.hex)",
-    replace: "if ((await digester.finish()) === '')",
+    seeds: [],
+    changes: [
+      change(
+        "src/digest/gate.ts",
+        "if ((await digester.finish()) !== digest.hex)",
+        "if ((await digester.finish()) === '')",
+      ),
+    ],
   },
   {
-    seeds: [],
     name: "nothing-held-back",
-    file: "src/digest/gate.ts",
-    find: "const open = Math.min(value.byteLength, Math.max(0, openEnd - start));",
-    replace: "const open = Math.min(value.byteLength, Math.max(0, size - start));",
+    seeds: [],
+    changes: [change("src/digest/gate.ts", "Math.max(digester.bytes, size - HELD_BYTES), size);", "size, size);")],
   },
   {
-    seeds: [],
     name: "attempts-mixed",
-    file: "src/store/slices.ts",
-    find: "function sliceKey({ imageId, attempt }: Attempt, slice: number): string {",
-    replace: "function sliceKey({ imageId }: Attempt, slice: number): string { const attempt = 'one';",
+    seeds: [],
+    changes: [
+      change("src/download/reader.ts", "sent: this.sent > 0,", "sent: false,"),
+      change("src/download/reader.ts", "this.#cut.attempt !== answer.attempt && this.sent > 0", "this.sent < 0"),
+    ],
   },
   {
-    seeds: [],
     name: "ranges-given-though-left-alone",
-    file: "src/fill/object/answer.ts",
-    find: 'if (ask.want !== "whole" && now < state.leftAloneUntil) {',
-    replace: "if (now < 0) {",
+    seeds: [],
+    changes: [
+      change(
+        "src/fill/object/answer.ts",
+        'if (ask.want !== "whole" && now < state.leftAloneUntil) {',
+        "if (now < 0) {",
+      ),
+    ],
   },
   {
-    seeds: [],
     name: "slices-not-deleted",
-    file: "src/fill/object/removal.ts",
-    find: "await this.#tools.slices.removeAll(imageId, attempt);",
-    replace: "",
+    seeds: [],
+    changes: [change("src/fill/object/removal.ts", "await this.#tools.slices.removeAll(imageId, attempt);", "")],
   },
   {
-    seeds: [],
     name: "room-not-given-back",
-    file: "src/fill/object/removal.ts",
-    find: "await this.#tools.room.release(attempt);",
-    replace: "",
+    seeds: [],
+    changes: [change("src/fill/object/removal.ts", "await this.#tools.room.release(attempt);", "")],
   },
   {
-    seeds: [],
     name: "index-not-written",
-    file: "src/fill/object/effects.ts",
-    find: "await catalog.keep({ imageId, attempt, size, name, owner, pinned }, Date.now());",
-    replace: "",
+    seeds: [],
+    changes: [
+      change(
+        "src/fill/object/effects.ts",
+        "await catalog.keep({ imageId, attempt, size, name, owner, pinned }, Date.now());",
+        "",
+      ),
+    ],
   },
   {
-    seeds: [],
     name: "cut-not-mended",
-    file: "src/glance/image-body.ts",
-    find: "if (this.#cancelled || delay === undefined || isFinal(cause)) throw cause;",
-    replace: "throw cause;",
+    seeds: [],
+    changes: [
+      change(
+        "src/glance/image-body.ts",
+        "if (this.#cancelled || delay === undefined || isFinal(cause)) throw cause;",
+        "throw cause;",
+      ),
+      change("src/fill/object/rules.ts", "const pause = REOPEN_MS[filling.reopenings];", "const pause = REOPEN_MS[9];"),
+    ],
   },
   {
-    seeds: [],
-    name: "reset-forgets",
-    file: "src/fill/object/attempt.ts",
-    find: "return this.#storage.kv.get<FillState>(KEY) ?? newFill(imageId);",
-    replace: "return newFill(imageId);",
-  },
-  {
-    seeds: [],
     name: "fetched-by-each-reader",
-    file: "src/download/follow.ts",
-    find: "const first = await reader.first();",
-    replace: 'const first = { do: "alone", why: "fill-stopped" };',
+    seeds: [],
+    changes: [
+      change(
+        "src/download/follow.ts",
+        "const first = await reader.first();",
+        'const first = { do: "alone", why: "fill-stopped" };',
+      ),
+    ],
   },
   {
+    name: "reset-forgets",
     seeds: [],
-    name: "stopped-put-stays",
-    file: "src/fill/object/removal.ts",
-    find: 'if (there !== null && there !== "foreign" && attempts.includes(there.attempt)) {',
-    replace: "if (there === undefined) {",
+    changes: [
+      change(
+        "src/fill/object/attempt.ts",
+        "return this.#storage.kv.get<FillState>(KEY) ?? newFill(imageId);",
+        "return newFill(imageId);",
+      ),
+    ],
+  },
+  {
+    name: "broken-part-kept",
+    seeds: [],
+    changes: [
+      change(
+        "src/fill/object/commit.ts",
+        "there.attempt === attempt && (await hasAllParts(job))",
+        "there.attempt === attempt",
+      ),
+    ],
   },
 ];
 

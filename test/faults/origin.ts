@@ -85,7 +85,8 @@ export class ImageAtOrigin {
       ({ method, path, range }) =>
         method === "GET" && /\/file$|^\/v1\/images\//.test(path) && !(range !== null && PROBES.has(range)),
     );
-    const bytes = data.reduce((sum, call) => sum + (call.status < 300 ? call.bytes : 0), 0);
+    // What follows the end of one that is too long is the origin's own.
+    const bytes = data.reduce((sum, call) => sum + (call.status < 300 ? Math.min(call.bytes, this.plan.size) : 0), 0);
     return { bytes, calls: data.map((call) => `${call.status} ${call.range ?? "whole"} ${call.bytes}`) };
   }
 

@@ -25,11 +25,12 @@ export async function prove(): Promise<boolean> {
 }
 
 async function find(mistake: Mistake): Promise<RunResult | null> {
-  const fleet = await Fleet.start(await bundleWorker(mistake));
+  const fleet = await Fleet.start(await bundleWorker(mistake.changes));
   const failed: RunResult[] = [];
   try {
     await fleet.runAll(mistake.seeds.map(planOf), (result) => {
       if (result.failures.length > 0) failed.push(result);
+      return failed.length === 0;
     });
   } finally {
     await fleet.end();

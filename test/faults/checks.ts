@@ -14,6 +14,8 @@ import { sayKeys, untilQuiet } from "./quiet.ts";
 
 /** Bytes that the origin may send of an image, over the image itself. */
 const ORIGIN_FACTOR = 1.02;
+/** As long as workerd takes at the most until it has tried an alarm six times, ms. */
+const KILLED_MS = 120_000;
 
 /** What the clients of one image saw. */
 export function checkClients(
@@ -121,13 +123,15 @@ export async function checkAfter(
     const indexed = await untilQuiet(lane, image, ({ images }) => images.length > 0);
     if (indexed.what === "busy") failures.push(`kept, and not in the index before any clean: ${indexed.state}`);
   }
-  // A workerd that was killed has lost its alarms, which the platform has not: there the clean wakes the Fill.
+  // A workerd that was killed has lost its alarms, or tries them again after pauses that double, which is not so on the platform.
   const clockless = faults.some(({ name }) => kindOf(name).clockless === true);
   const before = clockless ? null : await untilQuiet(lane, image, () => true);
   if (before?.what === "busy")
     failures.push(`something is under way for ever: ${sayKeys(before.keys)} ${before.state}`);
   await lane.clean();
-  const after = await untilQuiet(lane, image, () => true);
+  const after = clockless
+    ? await untilQuiet(lane, image, () => true, KILLED_MS)
+    : await untilQuiet(lane, image, () => true);
   if (after.what === "busy") failures.push(`something stays behind a clean: ${sayKeys(after.keys)} ${after.state}`);
   failures.push(...(await lookAtHeld(await lane.digests(image.id), image)));
   failures.push(...(await lookAtOrigin(image, excuses, outcomes, last)));

@@ -7,9 +7,9 @@ import { type RunResult, run } from "./run.ts";
 /** Of one invocation: each image has a namespace at the origin. To drop it would cut connections that others' requests use by then. */
 const MAX_RUNS = 100_000;
 /** Runs under way on the shared edge: most of a run is waiting. */
-const SHARED_AT_ONCE = Number(process.env.AT_ONCE ?? 16);
+const SHARED_AT_ONCE = 16;
 /** Edges for runs that need one of their own. */
-const OWN = Number(process.env.OWN ?? 3);
+const OWN = 3;
 
 export class Fleet {
   readonly #script: string;

@@ -11,7 +11,7 @@ export interface Mistake {
 export const MISTAKES: readonly Mistake[] = [
   {
     name: "digest-not-compared",
-    seeds: [],
+    seeds: [64, 936, 1723, 3713],
     changes: [
       change(
         "src/digest/gate.ts",
@@ -22,7 +22,7 @@ export const MISTAKES: readonly Mistake[] = [
   },
   {
     name: "nothing-held-back",
-    seeds: [],
+    seeds: [64, 936, 1723, 3713],
     changes: [change("src/digest/gate.ts", "Math.max(digester.bytes, size - HELD_BYTES), size);", "size, size);")],
   },
   {
@@ -35,7 +35,7 @@ export const MISTAKES: readonly Mistake[] = [
   },
   {
     name: "ranges-given-though-left-alone",
-    seeds: [],
+    seeds: [64],
     changes: [
       change(
         "src/fill/object/answer.ts",
@@ -67,7 +67,7 @@ export const MISTAKES: readonly Mistake[] = [
   },
   {
     name: "cut-not-mended",
-    seeds: [],
+    seeds: [113, 374, 1229, 3684, 3853],
     changes: [
       change(
         "src/glance/image-body.ts",

@@ -39,6 +39,7 @@ export class Lane {
   #pings: { readonly at: number; readonly ms: number }[] = [];
   #pinging: NodeJS.Timeout | null = null;
   #ahead = 0;
+  #d1Away = false;
   #cleaning: Promise<unknown> | null = null;
   #cleanNext: Promise<unknown> | null = null;
 
@@ -115,6 +116,7 @@ export class Lane {
   }
 
   async setD1Away(away: boolean): Promise<void> {
+    this.#d1Away = away;
     await this.#control("PUT", "/d1-away", away);
   }
 
@@ -179,6 +181,7 @@ export class Lane {
     await edge?.kill();
     await this.#start();
     if (this.#ahead > 0) await this.#send("POST", "/jump", this.#ahead);
+    if (this.#d1Away) await this.#send("PUT", "/d1-away", true);
     for (const [imageId, registration] of this.#told) await this.#send("PUT", `/harms/${imageId}`, registration);
   }
 

@@ -10,7 +10,7 @@ import { expectImage } from "../support/readers.ts";
 import { bindings, createImage, settled, takeCalls } from "../support/scenario.ts";
 
 const SIZE = 3_000_000;
-keepLines();
+const lines = keepLines();
 
 afterEach(() => {
   fillEnv.changes = CALM;
@@ -42,6 +42,36 @@ describe("an image that is deleted", () => {
     expect(
       bytesOf((await takeCalls()).filter(({ status, range }) => status === 200 && range === null)),
     ).toBeGreaterThan(0);
+  });
+
+  it("while the one put reads its slices: they go from under it, and nobody is told of a failure", async () => {
+    const image = await createImage({ size: SIZE });
+    const stopped = Promise.withResolvers<void>();
+    const ends: Promise<string>[] = [];
+    const put = async (...args: Parameters<R2Bucket["put"]>): Promise<R2Object | null> => {
+      const [key] = args;
+      if (!key.startsWith("images/")) return bindings.BUCKET.put(...args);
+      const end = stopped.promise.then(() => bindings.BUCKET.put(...args));
+      ends.push(
+        end.then(
+          () => "stored",
+          () => "failed",
+        ),
+      );
+      return end;
+    };
+    fillEnv.changes = { ...CALM, BUCKET: bucketBut({ put }) };
+    const [reader] = await startReaders(image, 1);
+    if (reader !== undefined) await expectImage(reader, image);
+    await expect.poll(() => ends.length, SOON).toBe(1);
+    await deleteImage(image);
+    await settled();
+    stopped.resolve();
+    expect(await Promise.all(ends)).toEqual(["failed"]);
+    await scheduler.wait(300);
+    expect(lines("fill.put-failed")).toEqual([]);
+    await expectGone(image);
+    await takeCalls();
   });
 
   it("while the one put runs, and the object is reset behind that: what the put stores goes as well", async () => {

@@ -79,6 +79,8 @@ export class Putting {
       if (!isCurrent(core.of(imageId), attempt)) return await removal.removeStopped(imageId, [attempt]);
       await core.apply(imageId, { on: "put", attempt, answer: end });
     } catch (cause) {
+      // Stopped while it was put: its slices went from under it, and that is no failure. What it stored the tombstone sees to.
+      if (!isCurrent(core.of(imageId), attempt)) return;
       log.error("fill.put-failed", cause, { image_id: imageId, attempt });
       if (cause instanceof SliceMissing) {
         await core.apply(imageId, { on: "failed", attempt, why: "fill-stopped", keep: false });

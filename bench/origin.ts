@@ -39,10 +39,10 @@ export class Origin {
     throw new Error("the demo origin did not start");
   }
 
-  /** Makes a new image. All images of one size have the same content. */
-  async makeImage(size: number): Promise<Image> {
+  /** Makes a new image. All images of one size and seed have the same content. */
+  async makeImage(size: number, seed = 1): Promise<Image> {
     const id = crypto.randomUUID();
-    const record: unknown = await (await this.#control("PUT", `images/${id}`, { size, seed: 1 })).json();
+    const record: unknown = await (await this.#control("PUT", `images/${id}`, { size, seed })).json();
     const sha512 =
       typeof record === "object" && record !== null && "os_hash_value" in record ? record.os_hash_value : "";
     return { id, size, sha512: String(sha512) };

@@ -8,8 +8,8 @@ import { ask, HandmadeOrigin, valuesOf } from "./raw.ts";
 import { useEdge } from "./support.ts";
 
 const MIB = 2 ** 20;
-/** With LARGE=1, 2 GiB: more than any 32-bit count or buffer holds. */
-const LARGE_BYTES = (process.env.LARGE === "1" ? 2048 : 300) * MIB;
+/** `npm run test:load` has one of 2 GiB. */
+const LARGE_BYTES = 300 * MIB;
 /** What workerd may grow by while an upload passes: its heap breathes, but no tenth of the upload fits. */
 const GROWTH_BYTES = 30 * MIB;
 

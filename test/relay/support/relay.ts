@@ -1,6 +1,8 @@
 /** The relay as deploy/relay has it, with a site's addresses in place of the examples. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { freePorts } from "../../../scripts/ports.ts";
 import { untilAnswers } from "../../openstack/lib/answering.ts";
@@ -26,6 +28,9 @@ export interface Configuration {
   readonly nginx: string;
   readonly cachePort: number;
 }
+
+/** HAProxy's socket for its operator, in the relay's directory. */
+const ADMIN = "admin.sock";
 
 const EXAMPLE_EDGE =
   "image.example.com:443 ssl verify required ca-file /etc/ssl/certs/ca-certificates.crt sni str(image.example.com) check-sni image.example.com";
@@ -61,8 +66,19 @@ export async function startRelay(processes: Processes, directory: string, option
     const cache = processes.start({ name: "nginx", file: "/usr/sbin/nginx", args: ["-c", nginx] });
     await untilAnswers(`http://127.0.0.1:${cachePort}/.relay/right`, cache.died, 20);
   }
-  const front = processes.start({ name: "haproxy", file: "/usr/sbin/haproxy", args: ["-db", "-f", haproxy] });
+  const admin = join(directory, "admin.cfg");
+  writeFileSync(admin, `global\n    stats socket ${join(directory, ADMIN)} level admin\n`);
+  const args = ["-db", "-f", haproxy, "-f", admin];
+  const front = processes.start({ name: "haproxy", file: "/usr/sbin/haproxy", args });
   await untilAnswers(`http://127.0.0.1:${options.port}/`, front.died, 20);
+}
+
+/** Tells HAProxy what its operator would, by commands with `;` between them. @throws Error with its words when it refuses */
+export async function tellBalancer(directory: string, commands: string): Promise<void> {
+  const socket = connect(join(directory, ADMIN));
+  socket.end(`${commands}\n`);
+  const said = (await text(socket)).trim();
+  if (said !== "") throw new Error(`HAProxy says to ${commands}: ${said}`);
 }
 
 /** @returns the file's path. @throws Error when the file that is deployed has not what is to be replaced */

@@ -10,7 +10,7 @@ import type { StoreKind } from "../../openstack/lib/glance.ts";
 import { issueToken } from "../../openstack/lib/keystone.ts";
 import { Processes } from "../../openstack/lib/processes.ts";
 import { type EdgeProcess, startEdge } from "../../support/node/edge-process.ts";
-import { startRelay } from "./relay.ts";
+import { startRelay, tellBalancer } from "./relay.ts";
 
 export const MIB = 1024 * 1024;
 
@@ -110,11 +110,16 @@ export class Site {
 
   /** Kills the edge once so many bytes of an image have come from it. What is under way on loopback then, some MiB, still comes. */
   killEdgeAfter(bytes: number): Promise<void> {
+    return this.afterFromEdge(bytes, () => this.killEdge());
+  }
+
+  /** Does something once so many bytes of an image have come from the edge. */
+  afterFromEdge(bytes: number, act: () => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#onEdgeData = (exchange) => {
         if (exchange.bytes < bytes) return;
         this.#onEdgeData = () => undefined;
-        this.killEdge().then(resolve, reject);
+        act().then(resolve, reject);
       };
     });
   }
@@ -124,6 +129,11 @@ export class Site {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#glanceHeld = promise;
     return resolve;
+  }
+
+  /** Tells the balancer what its operator would. @throws Error when it refuses */
+  tellBalancer(commands: string): Promise<void> {
+    return tellBalancer(join(this.directory, "relay"), commands);
   }
 
   /** Waits until the relay sends downloads to the edge again. */

@@ -42,6 +42,8 @@ export interface EdgeProcess {
   logs(): readonly string[];
   /** What ended in the dead-letter queue so far. @throws without queues */
   deadLetters(): Promise<unknown[]>;
+  /** What it stores in, for a look past the edge. */
+  stores(): Promise<{ readonly bucket: Bucket; readonly catalog: Database }>;
   /** Runs what wrangler.toml has for this cron expression, and waits for its end. @throws when the Worker does */
   runCron(cron: string): Promise<void>;
   /** Ends it; all that was written stays. Safe to call again, and after kill(). */
@@ -99,6 +101,10 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
       pid,
       logs: () => lines,
       deadLetters: () => readDeadLetters(miniflare),
+      stores: async () => ({
+        bucket: await miniflare.getR2Bucket("BUCKET", NAME),
+        catalog: await miniflare.getD1Database("CATALOG", NAME),
+      }),
       runCron: async (cron) => {
         const worker = await miniflare.getWorker(NAME);
         const { outcome } = await worker.scheduled({ cron });
@@ -117,6 +123,7 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
   }
 }
 
+type Bucket = Awaited<ReturnType<Miniflare["getR2Bucket"]>>;
 type Database = Awaited<ReturnType<Miniflare["getD1Database"]>>;
 
 /** As `wrangler d1 migrations apply` does: each file once, noted in a table of the same name. */

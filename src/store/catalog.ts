@@ -1,8 +1,8 @@
 /**
  * The index of kept images in D1: what lists, the order of use and the upkeep look at. R2 is the truth; a row that is wrong
- * costs a list, never a byte. Schema: migrations/0001_catalog.sql.
+ * costs a list, never a byte. Schema: migrations/0001_catalog.sql, 0003_growth.sql.
  */
-import { CLEARED, LISTED } from "./cleared.ts";
+import { CLEARED, LISTED, UNLISTED } from "./cleared.ts";
 import type { Candidate } from "./least-recently-used.ts";
 import { LISTED_MS, type Place } from "./queue.ts";
 
@@ -69,7 +69,7 @@ export class Catalog {
   }
 
   async count(): Promise<number> {
-    return (await this.#db.prepare("SELECT COUNT(*) AS images FROM images").first<number>("images")) ?? 0;
+    return (await this.#db.prepare("SELECT images FROM held WHERE whose = 'all'").first<number>("images")) ?? 0;
   }
 
   /** All kept images, the least recently used first. */
@@ -148,17 +148,19 @@ export class Catalog {
   /** Adds what R2 holds and the index does not know; what it knows stays. @param now ms since the epoch */
   async adopt(images: readonly (Indexed & { readonly storedAt: number })[]): Promise<number> {
     if (images.length === 0) return 0;
-    const { meta } = await this.#db
+    // Counted by what it returns: `meta.changes` has those of the sums as well.
+    const { results } = await this.#db
       .prepare(
         `INSERT INTO images (image_id, attempt, size, committed_at, last_accessed, verified_at, scrubbed_at)
          SELECT value ->> 'imageId', value ->> 'attempt', value ->> 'size', value ->> 'storedAt', value ->> 'storedAt',
                 value ->> 'storedAt', value ->> 'storedAt' FROM json_each(?1) WHERE true
          ON CONFLICT (image_id) DO UPDATE SET attempt = excluded.attempt, size = excluded.size
-           WHERE images.attempt <> excluded.attempt`,
+           WHERE images.attempt <> excluded.attempt
+         RETURNING 1`,
       )
       .bind(JSON.stringify(images))
-      .run();
-    return meta.changes;
+      .all();
+    return results.length;
   }
 
   /** Images behind this one, in the order of their ids. @param limit number of them */
@@ -178,10 +180,10 @@ export class Catalog {
   async candidates(limit: number, owner: string | null = null): Promise<Candidate[]> {
     const { results } = await this.#db
       .prepare(
-        `SELECT image_id, size, last_accessed, in_use_until, pinned FROM images WHERE ?2 IS NULL OR owner = ?2
+        `SELECT image_id, size, last_accessed, in_use_until, pinned FROM images ${owner === null ? "" : "WHERE owner = ?2"}
           ORDER BY pinned > 0, last_accessed, image_id LIMIT ?1`,
       )
-      .bind(limit, owner)
+      .bind(limit, ...(owner === null ? [] : [owner]))
       .all<{ image_id: string; size: number; last_accessed: number; in_use_until: number; pinned: number }>();
     return results.map((row) => ({
       imageId: row.image_id,
@@ -214,7 +216,7 @@ export class Catalog {
   async cleared(behind: Place, limit: number): Promise<Place[]> {
     const { results } = await this.#db
       .prepare(
-        `SELECT image_id, committed_at FROM images WHERE (committed_at, image_id) > (?1, ?2) AND NOT (${LISTED})
+        `SELECT image_id, committed_at FROM images WHERE (committed_at, image_id) > (?1, ?2) AND ${UNLISTED}
           ORDER BY committed_at, image_id LIMIT ?3`,
       )
       .bind(behind.at, behind.imageId, limit)

@@ -6,5 +6,9 @@
 /** The task in table `upkeep` whose cursor is the time (ms since the epoch) up to which images were cleared. */
 export const CLEARED = "cleared";
 
-/** Condition in SQL for a row of `images`. */
-export const LISTED = `committed_at > COALESCE((SELECT CAST(cursor AS INTEGER) FROM upkeep WHERE task = '${CLEARED}'), -1)`;
+const UNTIL = `COALESCE((SELECT CAST(cursor AS INTEGER) FROM upkeep WHERE task = '${CLEARED}'), -1)`;
+
+/** Conditions in SQL for a row of `images`. */
+export const LISTED = `committed_at > ${UNTIL}`;
+/** The rest: for a moment all that there was, else none, so that they are found by the index. */
+export const UNLISTED = `committed_at <= ${UNTIL}`;

@@ -1,22 +1,23 @@
-/** Kept images as the page lists them: sorted, filtered and in parts, all by D1. Schema: migrations/0001_catalog.sql. */
+/**
+ * Kept images as the page lists them: sorted, filtered and in parts, all by D1. Schema: migrations/0001_catalog.sql,
+ * 0003_growth.sql, which has an index for each order but that by hits: it would be written with every download.
+ */
 import { BY_HAND } from "./catalog.ts";
-import { LISTED } from "./cleared.ts";
+import { LISTED, UNLISTED } from "./cleared.ts";
 
 /** By what the list can be sorted, and the expression for it: unknown names come last in both directions. */
 const ORDERS = {
-  name: (order: Order) => `name IS NULL, name COLLATE NOCASE ${order}`,
-  size: (order: Order) => `size ${order}`,
-  hits: (order: Order) => `hits ${order}`,
-  last_accessed: (order: Order) => `last_accessed ${order}`,
-  verified_at: (order: Order) => `verified_at ${order}`,
-  committed_at: (order: Order) => `committed_at ${order}`,
+  name: "name COLLATE NOCASE",
+  size: "size",
+  hits: "hits",
+  last_accessed: "last_accessed",
+  verified_at: "verified_at",
+  committed_at: "committed_at",
 } as const;
-
-type Order = "asc" | "desc";
 
 export interface ImageQuery {
   readonly sort: keyof typeof ORDERS;
-  readonly order: Order;
+  readonly order: "asc" | "desc";
   /** What name or id must hold; "": all. ASCII letters are compared without case. */
   readonly filter: string;
   readonly limit: number;
@@ -36,8 +37,11 @@ export interface ImageRow {
   readonly pinned: "setting" | "hand" | null;
 }
 
-/** Not LIKE: D1 takes patterns of 50 bytes at most (D1 limits page). */
-const MATCHES = "(?1 = '' OR instr(lower(name), lower(?1)) > 0 OR instr(image_id, lower(?1)) > 0)";
+/** Not LIKE: D1 takes patterns of 50 bytes at most (D1 limits page). Whatever it is, all names are looked at. */
+const MATCHES = "(instr(lower(name), lower(?1)) > 0 OR instr(image_id, lower(?1)) > 0)";
+/** All that is listed, without a look at each: what is held but for what was cleared, of which there is hardly ever any. */
+const ALL = `SELECT held.images - cleared.images AS count, held.bytes - cleared.bytes AS bytes FROM held,
+  (SELECT COUNT(*) AS images, COALESCE(SUM(size), 0) AS bytes FROM images WHERE ${UNLISTED}) AS cleared WHERE whose = 'all'`;
 
 export class ImageList {
   readonly #db: D1Database;
@@ -47,23 +51,24 @@ export class ImageList {
   }
 
   async part({ sort, order, filter, limit, offset }: ImageQuery): Promise<{ total: number; rows: ImageRow[] }> {
+    const matches = filter === "" ? "" : ` AND ${MATCHES}`;
+    const count = `SELECT COUNT(*) AS count FROM images WHERE ${LISTED}${matches}`;
     const [counted, page] = await this.#db.batch<Record<string, unknown>>([
-      this.#db.prepare(`SELECT COUNT(*) AS total FROM images WHERE ${LISTED} AND ${MATCHES}`).bind(filter),
+      filter === "" ? this.#db.prepare(ALL) : this.#db.prepare(count).bind(filter),
+      // `+`: hardly a row is not listed, and the order's own index is the one to go by.
       this.#db
         .prepare(
           `SELECT image_id, name, size, hits, last_accessed, verified_at, committed_at,
                   CASE pinned WHEN 0 THEN NULL WHEN ${BY_HAND} THEN 'hand' ELSE 'setting' END AS pinned FROM images
-            WHERE ${LISTED} AND ${MATCHES} ORDER BY ${ORDERS[sort](order)}, image_id LIMIT ?2 OFFSET ?3`,
+            WHERE +${LISTED}${matches} ORDER BY ${ORDERS[sort]} ${order} NULLS LAST, image_id ${order} LIMIT ?2 OFFSET ?3`,
         )
         .bind(filter, limit, offset),
     ]);
-    return { total: Number(counted?.results[0]?.total ?? 0), rows: (page?.results ?? []) as unknown as ImageRow[] };
+    return { total: Number(counted?.results[0]?.count ?? 0), rows: (page?.results ?? []) as unknown as ImageRow[] };
   }
 
   async sums(): Promise<{ count: number; bytes: number }> {
-    const row = await this.#db
-      .prepare(`SELECT COUNT(*) AS count, COALESCE(SUM(size), 0) AS bytes FROM images WHERE ${LISTED}`)
-      .first<{ count: number; bytes: number }>();
+    const row = await this.#db.prepare(ALL).first<{ count: number; bytes: number }>();
     return row ?? { count: 0, bytes: 0 };
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The room in R2, as a sum in D1: kept images, and what fills have taken before their first slice. It never exceeds
- * CACHE_MAX_BYTES but for fills that ran while D1 was away. Schema: migrations/0001_catalog.sql.
+ * CACHE_MAX_BYTES but for fills that ran while D1 was away. Schema: migrations/0001_catalog.sql, 0003_growth.sql.
  */
 
 import { roomFor } from "./least-recently-used.ts";
@@ -48,6 +48,12 @@ export function mayFit({ size, owner }: Pick<Taker, "size" | "owner">, caps: Cap
   return roomFor(size) <= capOf(owner, caps);
 }
 
+/** Bytes in SQL: of all kept images; of the project in a parameter; and what its fills have, or all of them. */
+const KEPT = "(SELECT COALESCE(SUM(bytes), 0) FROM held WHERE whose = 'all')";
+const FILLING = "(SELECT COALESCE(SUM(bytes), 0) FROM fills)";
+const keptBy = (owner: string) => `(SELECT COALESCE(SUM(bytes), 0) FROM held WHERE whose = 'owner:' || ${owner})`;
+const fillingFor = (owner: string) => `(SELECT COALESCE(SUM(bytes), 0) FROM fills WHERE owner = ${owner})`;
+
 export class RoomBook {
   readonly #db: D1Database;
 
@@ -67,9 +73,7 @@ export class RoomBook {
         .prepare(
           `INSERT INTO fills (attempt, image_id, size, bytes, since, owner)
            SELECT ?1, ?2, ?3, ?4, ?6, ?7
-            WHERE ?4 + (SELECT COALESCE(SUM(size), 0) FROM images) + (SELECT COALESCE(SUM(bytes), 0) FROM fills) <= ?5
-              AND ?4 + (SELECT COALESCE(SUM(size), 0) FROM images WHERE owner = ?7)
-                     + (SELECT COALESCE(SUM(bytes), 0) FROM fills WHERE owner = ?7) <= ?8
+            WHERE ?4 + ${KEPT} + ${FILLING} <= ?5 AND ?4 + ${keptBy("?7")} + ${fillingFor("?7")} <= ?8
            ON CONFLICT (attempt) DO NOTHING`,
         )
         .bind(attempt, imageId, size, roomFor(size), caps.cacheMaxBytes, now, owner, capOf(owner, caps)),
@@ -84,22 +88,14 @@ export class RoomBook {
   }
 
   async sums(): Promise<Room> {
-    const row = await this.#db
-      .prepare(
-        `SELECT (SELECT COALESCE(SUM(size), 0) FROM images) AS kept,
-                (SELECT COALESCE(SUM(bytes), 0) FROM fills) AS filling`,
-      )
-      .first<Room>();
+    const row = await this.#db.prepare(`SELECT ${KEPT} AS kept, ${FILLING} AS filling`).first<Room>();
     return row ?? { kept: 0, filling: 0 };
   }
 
   /** What one project has; nothing for nobody. */
   async sumsOf(owner: string | null): Promise<Room> {
     const row = await this.#db
-      .prepare(
-        `SELECT (SELECT COALESCE(SUM(size), 0) FROM images WHERE owner = ?1) AS kept,
-                (SELECT COALESCE(SUM(bytes), 0) FROM fills WHERE owner = ?1) AS filling`,
-      )
+      .prepare(`SELECT ${keptBy("?1")} AS kept, ${fillingFor("?1")} AS filling`)
       .bind(owner)
       .first<Room>();
     return row ?? { kept: 0, filling: 0 };
@@ -108,9 +104,7 @@ export class RoomBook {
   /** Projects whose kept images have more than so many bytes. */
   async ownersAbove(bytes: number): Promise<{ readonly owner: string; readonly kept: number }[]> {
     const { results } = await this.#db
-      .prepare(
-        `SELECT owner, SUM(size) AS kept FROM images WHERE owner IS NOT NULL GROUP BY owner HAVING SUM(size) > ?1`,
-      )
+      .prepare("SELECT substr(whose, 7) AS owner, bytes AS kept FROM held WHERE whose > 'owner:' AND bytes > ?1")
       .bind(bytes)
       .all<{ owner: string; kept: number }>();
     return results;

@@ -10,7 +10,7 @@ import { fillVirtualBytes } from "../../demo/content/virtual-bytes.ts";
 const SILENCE_MS = 120_000;
 
 /** What no client may see under load. */
-export class Fault extends Error {
+class Fault extends Error {
   override readonly name = "Fault";
 }
 

@@ -13,7 +13,7 @@ const LOOK_MS = 250;
 const BREATH = 0.2;
 const BREATH_MIB = 32;
 
-export interface Sample {
+interface Sample {
   readonly second: number;
   /** The most in the ten seconds before. */
   readonly mib: number;

@@ -32,7 +32,8 @@ export class FarAway {
         socket.once("error", () => other.destroy());
         socket.once("close", () => {
           sockets.delete(socket);
-          other.destroy();
+          // Behind what is still on its way.
+          setTimeout(() => other.destroySoon(), roundTripMs);
         });
       }
       // Accepted at once; what a handshake takes the first bytes wait for.

@@ -71,6 +71,10 @@ export class Origin {
     return data.reduce((sum: number, entry) => sum + entry.bytes, 0);
   }
 
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   async stop(): Promise<void> {
     const ended = once(this.#process, "exit");
     this.#process.kill("SIGTERM");

@@ -1,39 +1,45 @@
-/** The table at the end: what was to be reached, what was, and whether. */
+/** Tables of Markdown, and the one that says what was to be reached. */
+import type { Spread } from "./results.ts";
 
-export interface Line {
+export interface Line extends Spread {
   readonly case: string;
   readonly figure: string;
   /** Null: no goal, for comparison only. */
   readonly goal: { readonly least: number } | { readonly most: number } | null;
-  readonly value: number;
-  /** The same figure of a bare Worker that does the least that must be done; null: the value is over a floor's already. */
-  readonly floor: number | null;
+  /** The same figure of a floor. */
+  readonly floor?: number | null;
   readonly unit?: string;
-  /** The figures behind the value. */
-  readonly from: string;
 }
 
-/** As a Markdown table. */
-export function table(lines: readonly Line[]): string {
+export function goalTable(lines: readonly Line[]): string {
   const rows = lines.map((line) => [
     line.case,
     line.figure,
     goalOf(line),
-    `${line.value.toFixed(2)}${unitOf(line)}`,
-    line.floor === null ? "" : `${line.floor.toFixed(2)}${unitOf(line)}`,
+    formatSpread(line) + unitOf(line),
+    typeof line.floor === "number" ? `${line.floor.toFixed(2)}${unitOf(line)}` : "",
     verdictOn(line),
-    line.from,
   ]);
-  const all = [["Case", "Figure", "Goal", "Measured", "Floor", "Met", "From"], ...rows];
-  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
-  const text = all.map((row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`);
+  return table([["Case", "Figure", "Goal", "Measured", "Floor", "Met"], ...rows]);
+}
+
+/** @param rows the first is the head */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  const text = rows.map((row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`);
   return [text[0], `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`, ...text.slice(1)].join("\n");
+}
+
+/** The median, and the extremes where there are any. */
+export function formatSpread({ value, least, most }: Spread, digits = 2): string {
+  const [middle, low, high] = [value, least, most].map((one) => one.toFixed(digits));
+  return low === high ? `${middle}` : `${middle} (${low} to ${high})`;
 }
 
 function verdictOn({ goal, value, floor }: Line): string {
   if (goal === null) return "";
   if (isMet(goal, value)) return "yes";
-  return floor === null || isMet(goal, floor) ? "NO" : "NO, nor by the floor";
+  return typeof floor !== "number" || isMet(goal, floor) ? "NO" : "NO, nor by the floor";
 }
 
 function isMet(goal: NonNullable<Line["goal"]>, value: number): boolean {

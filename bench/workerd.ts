@@ -3,27 +3,21 @@
  * The edge and the floors are started alike: the settings of wrangler.toml, with R2, D1 and Durable Objects simulated by
  * Miniflare inside that same process. For Linux (/proc).
  */
-import { readFileSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { stripTypeScriptTypes } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
 import { startWrangler } from "../scripts/wrangler.ts";
+import { processMeter, untilIdle } from "./servers/cpu.ts";
 
 const REPOSITORY = fileURLToPath(new URL("..", import.meta.url));
 const NAME = "bench";
 const EDGE_NAME = "src/index.ts";
 /** Miniflare does not tell which process is its workerd: an environment variable of its own does. */
 const MARK = "GLANCE_EDGE_BENCH";
-/** Linux counts CPU time in this unit (USER_HZ, proc(5)). */
-const TICK_SECONDS = 0.01;
-/** A process that used at most one tick in this time does nothing any more. */
-const IDLE_MS = 500;
-const IDLE_PATIENCE_MS = 300_000;
 
 export interface Workerd {
   readonly url: string;
@@ -121,7 +115,8 @@ async function start(modules: readonly Module[], bound: Bound): Promise<Running>
     const url = await miniflare.unsafeGetDirectURL(NAME);
     if ("vars" in bound) await applyMigrations(miniflare);
     const pid = await findMarked(mark);
-    return { url: url.origin, cpuSeconds: () => cpuSecondsOf(pid), idle: () => untilIdle(pid), stop };
+    const meter = processMeter("workerd", pid);
+    return { url: url.origin, cpuSeconds: meter.cpuSeconds, idle: () => untilIdle([meter]), stop };
   } catch (cause) {
     await stop();
     throw cause;
@@ -150,25 +145,6 @@ async function findMarked(mark: string): Promise<number> {
     if (environment.split("\0").includes(`${MARK}=${mark}`)) return Number(entry);
   }
   throw new Error("workerd is not running");
-}
-
-function cpuSecondsOf(pid: number): number {
-  // Fields 14 and 15 (proc(5)); the second one may hold spaces, so they are counted from behind it.
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /s, "")
-    .split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * TICK_SECONDS;
-}
-
-async function untilIdle(pid: number): Promise<void> {
-  const deadline = Date.now() + IDLE_PATIENCE_MS;
-  for (let before = cpuSecondsOf(pid); Date.now() < deadline; ) {
-    await sleep(IDLE_MS);
-    const now = cpuSecondsOf(pid);
-    if (now - before < TICK_SECONDS * 1.5) return;
-    before = now;
-  }
-  throw new Error(`workerd (pid ${pid}) is still at work after ${IDLE_PATIENCE_MS / 1000} s`);
 }
 
 async function applyMigrations(miniflare: Miniflare): Promise<void> {

@@ -1,80 +1,38 @@
-/** A kept image: the edge beside a bare Worker that returns one R2 object of the same bytes. */
-import {
-  type Bench,
-  cpuPerGib,
-  fillEdge,
-  fillObjectFloor,
-  GIB,
-  MIB,
-  measure,
-  median,
-  megabytesPerSecond,
-  type Run,
-  show,
-  verify,
-} from "../bench.ts";
-import { dataPath, type Image } from "../origin.ts";
-import type { Line } from "../report.ts";
-import { startBare, startEdge, type Workerd } from "../workerd.ts";
+/** A kept image, for 1, 8 and 64 clients at a time. */
+import { GIB, MIB } from "../bench.ts";
+import type { Image } from "../origin.ts";
+import type { Series } from "../results.ts";
+import { takeTurns } from "../rounds.ts";
+import { type Case, isWanted } from "./case.ts";
 
-interface Workers {
-  readonly edge: Workerd;
-  readonly floor: Workerd;
-}
+export const hit: Case = {
+  servers: ["edge", "r2-object", "nginx-slice", "nginx-lock", "varnish", "glance-cache", "glance", "relay"],
+  async run(site, servers, wanted) {
+    const series: Series[] = [];
+    let image: Image | null = null;
+    for (const { clients, size } of tasks(site.short)) {
+      const task = { clients, size, rate: null };
+      if (!isWanted(wanted, task)) continue;
+      if (image?.size !== size) {
+        image = await site.origin.makeImage(size);
+        for (const [name, server] of servers) {
+          site.note(`hit: ${name} stores ${size / MIB} MiB`);
+          await server.keep?.(image);
+        }
+      }
+      for (const server of servers.values()) await site.verify(server, image, Math.min(clients, 2));
+      series.push(...(await takeTurns(site, { name: `hit, ${clients} clients`, task, servers, kept: image })));
+    }
+    return series;
+  },
+};
 
-type Runs = Readonly<Record<keyof Workers, Run>>;
-
-export async function hit(bench: Bench): Promise<Line[]> {
-  const { origin, quick, note } = bench;
-  const size = quick ? 9 * MIB : GIB;
-  const [edge, floor] = await Promise.all([
-    startEdge({ ORIGIN_URL: origin.url }),
-    startBare("bench/floors/r2-object.ts"),
-  ]);
-  const image = await origin.makeImage(size);
-  note(`hit: storing ${size / MIB} MiB in the edge and in the floor`);
-  await fillEdge(bench, edge, image);
-  await fillObjectFloor(bench, floor, image);
-  const lines: Line[] = [];
-  for (const clients of [1, 8]) lines.push(...(await compare(bench, { edge, floor }, image, clients)));
-  return lines;
-}
-
-async function compare(bench: Bench, { edge, floor }: Workers, image: Image, clients: number): Promise<Line[]> {
-  await verify(bench, edge, dataPath(image), image, clients);
-  await verify(bench, floor, "/", image, clients);
-  const runs: Runs[] = [];
-  for (let pair = 1; pair <= bench.pairs; pair++) {
-    const run = {
-      edge: await measure(bench, edge, dataPath(image), image, clients),
-      floor: await measure(bench, floor, "/", image, clients),
-    };
-    if (!run.edge.fetched.every((one) => one.cacheStatus?.endsWith("; hit"))) throw new Error("a hit was none");
-    runs.push(run);
-    bench.note(`hit, ${clients} clients, pair ${pair}: ${show(run.edge)}; floor ${show(run.floor)}`);
-  }
-  return linesOf(`hit, ${clients} client${clients === 1 ? "" : "s"}`, runs);
-}
-
-function linesOf(name: string, runs: readonly Runs[]): Line[] {
-  const speed = (side: keyof Workers) => median(runs.map((run) => megabytesPerSecond(run[side]))).toFixed(0);
-  const cpu = (side: keyof Workers) => median(runs.map((run) => cpuPerGib(run[side]))).toFixed(2);
+function tasks(short: boolean): { readonly clients: number; readonly size: number }[] {
+  if (short) return [1, 8].map((clients) => ({ clients, size: 9 * MIB }));
   return [
-    {
-      case: name,
-      figure: "throughput / one object's",
-      goal: { least: 0.95 },
-      value: median(runs.map((run) => run.floor.seconds / run.edge.seconds)),
-      floor: null,
-      from: `${speed("edge")} and ${speed("floor")} MB/s`,
-    },
-    {
-      case: name,
-      figure: "CPU / one object's",
-      goal: { most: 1.1 },
-      value: median(runs.map((run) => run.edge.cpu / run.floor.cpu)),
-      floor: null,
-      from: `${cpu("edge")} and ${cpu("floor")} s/GiB`,
-    },
+    { clients: 1, size: GIB },
+    { clients: 8, size: GIB },
+    // 64 GiB a turn would be minutes, and the memory holds what all keep anyhow.
+    { clients: 64, size: 256 * MIB },
   ];
 }

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { Image } from "../origin.ts";
 import { TOKEN } from "../origin.ts";
-import type { Fetched, Fetches, Reply } from "./messages.ts";
+import type { Downloads, Fetches, Reply } from "./messages.ts";
 
 /** Bytes that are not the image's: the one thing that a bench must fail for. */
 class WrongBytes extends Error {
@@ -24,10 +24,10 @@ export class Clients {
    * @param digest compares the SHA-512 of each as well; takes time of its own
    * @throws WrongBytes
    */
-  async download(url: string, image: Image, clients: number, digest = false): Promise<readonly Fetched[]> {
+  async download(url: string, image: Image, clients: number, digest = false, token = TOKEN): Promise<Downloads> {
     if (this.#running) throw new Error("one run at a time: another one would change its figures");
     this.#running = true;
-    const fetches: Fetches = { url, headers: { "x-auth-token": TOKEN }, clients, digest };
+    const fetches: Fetches = { url, headers: { "x-auth-token": token }, clients, digest };
     const answered = once(this.#process, "message");
     this.#process.send(fetches);
     const [reply] = (await answered) as [Reply];
@@ -39,7 +39,7 @@ export class Clients {
       if (digest && sha512 !== image.sha512)
         throw new WrongBytes(`${url}: SHA-512 ${sha512} instead of ${image.sha512}`);
     }
-    return reply.fetched;
+    return reply;
   }
 
   stop(): void {

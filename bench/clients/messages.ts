@@ -22,6 +22,10 @@ export interface Fetched {
   readonly sha512: string | null;
 }
 
-export type Reply =
-  | { readonly ok: true; readonly fetched: readonly Fetched[] }
-  | { readonly ok: false; readonly why: string };
+export interface Downloads {
+  readonly fetched: readonly Fetched[];
+  /** CPU seconds of all clients together. */
+  readonly cpu: number;
+}
+
+export type Reply = ({ readonly ok: true } & Downloads) | { readonly ok: false; readonly why: string };

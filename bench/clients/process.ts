@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { connect } from "node:net";
+import { type Body, Chunked, Fixed } from "./body.ts";
 import type { Fetched, Fetches, Reply } from "./messages.ts";
 
 const BUFFER_BYTES = 512 * 1024;
@@ -12,8 +13,12 @@ const HEAD_MAX_BYTES = 64 * 1024;
 const SILENCE_MS = 120_000;
 
 process.on("message", (message: Fetches) => {
+  const before = process.cpuUsage();
   run(message).then(
-    (fetched) => reply({ ok: true, fetched }),
+    (fetched) => {
+      const { user, system } = process.cpuUsage(before);
+      reply({ ok: true, fetched, cpu: (user + system) / 1e6 });
+    },
     (error: unknown) => reply({ ok: false, why: error instanceof Error ? error.message : String(error) }),
   );
 });
@@ -30,10 +35,10 @@ async function run(fetches: Fetches): Promise<Fetched[]> {
 interface Head {
   readonly status: number;
   readonly cacheStatus: string | null;
-  readonly length: number;
+  readonly body: Body;
 }
 
-/** @throws Error when the answer is not of a fixed length, or ends before it */
+/** @throws Error when the answer ends before its end */
 function fetchOnce({ url, headers, digest }: Fetches, startedAt: number): Promise<Fetched> {
   const { hostname, port, pathname, search, host } = new URL(url);
   const hash = digest ? createHash("sha512") : null;
@@ -42,19 +47,21 @@ function fetchOnce({ url, headers, digest }: Fetches, startedAt: number): Promis
     let head: Head | null = null;
     let bytes = 0;
     let firstByteMs = 0;
+    const onBytes = (piece: Buffer): void => {
+      if (bytes === 0) firstByteMs = performance.now() - startedAt;
+      bytes += piece.length;
+      hash?.update(piece);
+    };
     const onData = (chunk: Buffer): void => {
-      let body = chunk;
+      let rest = chunk;
       if (head === null) {
         start = Buffer.concat([start, chunk]);
         const end = start.indexOf("\r\n\r\n");
         if (end < 0 && start.length < HEAD_MAX_BYTES) return;
         head = parseHead(start.toString("latin1", 0, Math.max(0, end)));
-        body = start.subarray(end + 4);
+        rest = start.subarray(end + 4);
       }
-      if (bytes === 0 && body.length > 0) firstByteMs = performance.now() - startedAt;
-      bytes += body.length;
-      hash?.update(body);
-      if (bytes < head.length) return;
+      if (!head.body.read(rest, onBytes)) return;
       socket.destroy();
       resolve({
         status: head.status,
@@ -82,9 +89,7 @@ function fetchOnce({ url, headers, digest }: Fetches, startedAt: number): Promis
     });
     socket.setTimeout(SILENCE_MS, () => socket.destroy(new Error(`no byte in ${SILENCE_MS / 1000} s`)));
     socket.once("error", reject);
-    socket.once("close", () =>
-      reject(new Error(`the connection ended after ${bytes} of ${head?.length ?? "?"} bytes`)),
-    );
+    socket.once("close", () => reject(new Error(`the connection ended after ${bytes} bytes`)));
     const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.write(`GET ${pathname}${search} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n${fields.join("")}\r\n`);
   });
@@ -93,7 +98,10 @@ function fetchOnce({ url, headers, digest }: Fetches, startedAt: number): Promis
 function parseHead(text: string): Head {
   const [, status] = /^HTTP\/1\.1 (\d{3})/.exec(text) ?? [];
   const [, length] = /^content-length: *(\d+)/im.exec(text) ?? [];
-  if (status === undefined || length === undefined) throw new Error(`not an answer of a fixed length:\n${text}`);
+  const chunked = /^transfer-encoding: *chunked *$/im.test(text);
+  if (status === undefined || (length === undefined && !chunked))
+    throw new Error(`not an answer with an end:\n${text}`);
   const [, cacheStatus] = /^cache-status: *(.*)$/im.exec(text) ?? [];
-  return { status: Number(status), length: Number(length), cacheStatus: cacheStatus?.trim() ?? null };
+  const body = chunked ? new Chunked() : new Fixed(Number(length));
+  return { status: Number(status), body, cacheStatus: cacheStatus?.trim() ?? null };
 }

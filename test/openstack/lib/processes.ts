@@ -60,6 +60,13 @@ export class Processes {
     for (const child of children) signalGroup(child, "SIGKILL");
   }
 
+  /** The process group of a program that runs: its own processes and those that they started. */
+  groupOf(name: string): number {
+    const [child] = [...this.#running].find(([, one]) => one === name) ?? [];
+    if (child?.pid === undefined) throw new Error(`${name} was not started`);
+    return child.pid;
+  }
+
   /** The log of a program, which may be written to still. */
   logOf(name: string): string {
     return join(this.#logs, `${name}.log`);

@@ -1,0 +1,67 @@
+/** All that serve images in a run, by name: the edge, its floors and its peers; and what of them can run on this machine. */
+import { globSync } from "node:fs";
+import { nginxLock, nginxSlice, varnish } from "./caches.ts";
+import { cachingGlance, farGlance, plainGlance } from "./glance.ts";
+import { origin } from "./origin.ts";
+import { relay } from "./relay.ts";
+import type { Server, Site } from "./server.ts";
+import {
+  askingObjectFloor,
+  digestProxy,
+  edge,
+  edgeWithoutStore,
+  fillFloor,
+  objectFloor,
+  rememberingEdge,
+  storeFloor,
+} from "./workers.ts";
+
+interface Entry {
+  /** In tables and charts. */
+  readonly title: string;
+  readonly start: (site: Site) => Promise<Server>;
+  /** Debian's packages, each by a file of it. */
+  readonly needs?: Readonly<Record<string, string>>;
+}
+
+/** How far away the far Glance is. */
+export const ROUND_TRIP_MS = 100;
+
+const NGINX = { "nginx-light": "/usr/sbin/nginx" };
+const GLANCE = {
+  keystone: "/usr/bin/keystone-manage",
+  "glance-api": "/usr/bin/glance-api",
+  "uwsgi-core": "/usr/bin/uwsgi",
+  "uwsgi-plugin-python3": "/usr/lib/uwsgi/plugins/python3*_plugin.so",
+};
+
+export const SERVERS = {
+  edge: { title: "glance-edge", start: edge },
+  "edge-remembering": { title: "glance-edge, right remembered", start: rememberingEdge },
+  "edge-without-store": { title: "glance-edge, store for free", start: edgeWithoutStore },
+  "r2-object": { title: "bare R2 Worker", start: objectFloor },
+  "r2-object-asking": { title: "bare R2 Worker that asks one thing", start: askingObjectFloor },
+  fill: { title: "bare fill", start: fillFloor },
+  store: { title: "bare fill, no digest, no client", start: storeFloor },
+  "digest-proxy": { title: "bare digesting proxy", start: digestProxy },
+  relay: { title: "relay before the edge", start: relay, needs: { ...NGINX, haproxy: "/usr/sbin/haproxy" } },
+  "nginx-slice": { title: "nginx, slice", start: nginxSlice, needs: NGINX },
+  "nginx-lock": { title: "nginx, whole", start: nginxLock, needs: NGINX },
+  varnish: { title: "Varnish", start: varnish, needs: { varnish: "/usr/sbin/varnishd" } },
+  "glance-cache": { title: "Glance's own cache", start: cachingGlance, needs: GLANCE },
+  glance: { title: "plain Glance", start: plainGlance, needs: GLANCE },
+  "glance-far": { title: "plain Glance", start: (site) => farGlance(site, ROUND_TRIP_MS), needs: GLANCE },
+  origin: { title: "the origin itself", start: origin },
+} as const satisfies Readonly<Record<string, Entry>>;
+
+export type ServerName = keyof typeof SERVERS;
+
+export function isServerName(name: string): name is ServerName {
+  return Object.hasOwn(SERVERS, name);
+}
+
+/** Debian's packages that are not here, of those that this server needs. */
+export function missingPackages(name: ServerName): string[] {
+  const { needs = {} }: Entry = SERVERS[name];
+  return Object.entries(needs).flatMap(([name, file]) => (globSync(file).length > 0 ? [] : [name]));
+}

@@ -8,6 +8,7 @@ import { type Case, runCase, type Wanted } from "./cases/case.ts";
 import { cold } from "./cases/cold.ts";
 import { firstByte } from "./cases/first-byte.ts";
 import { hit } from "./cases/hit.ts";
+import { lossyBbr, lossyCubic } from "./cases/lossy.ts";
 import { storm } from "./cases/storm.ts";
 import { Clients } from "./clients/clients.ts";
 import { goalsOf } from "./goals.ts";
@@ -17,7 +18,14 @@ import { goalTable, type Line } from "./report.ts";
 import { mergeSeries, readResults, type Series, writeResults } from "./results.ts";
 import { isServerName, missingPackages, SERVERS } from "./servers/servers.ts";
 
-const CASES: Readonly<Record<string, Case>> = { hit, "first-byte": firstByte, cold, storm };
+const CASES: Readonly<Record<string, Case>> = {
+  hit,
+  "first-byte": firstByte,
+  cold,
+  storm,
+  "lossy-cubic": lossyCubic,
+  "lossy-bbr": lossyBbr,
+};
 const USAGE = `usage: npm run bench -- [--short] [--only ${Object.keys(CASES).join("|")}]... [--server NAME]... [--clients N]... [--rate MB/s]... [--rounds N]`;
 
 const many = { type: "string", multiple: true, default: [] as string[] } as const;
@@ -59,6 +67,11 @@ try {
   for (const name of values.only) {
     const one = CASES[name];
     if (one === undefined) continue;
+    const lacks = one.missing?.() ?? null;
+    if (lacks !== null) {
+      console.error(`skipped: ${name}, which needs ${lacks}`);
+      continue;
+    }
     const series: Series[] = await runCase(bench, one, wanted);
     if (short) continue;
     const results = { machine, series: mergeSeries(readResults(name).series, series) };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Processes } from "../../test/openstack/lib/processes.ts";
 import type { Bench } from "../bench.ts";
 import type { Series, Task } from "../results.ts";
-import type { Server, Site } from "../servers/server.ts";
+import type { Server, Site, Way } from "../servers/server.ts";
 import { missingPackages, SERVERS, type ServerName } from "../servers/servers.ts";
 import { stopAll } from "../workerd.ts";
 
@@ -19,8 +19,10 @@ export interface Wanted {
 export interface Case {
   readonly servers: readonly ServerName[];
   run(site: Site, servers: ReadonlyMap<ServerName, Server>, wanted: Wanted): Promise<Series[]>;
+  /** Why it can't run here; null: it can. */
+  readonly missing?: () => string | null;
   /** The origin's address for servers, where it is not its own. */
-  readonly way?: (site: Omit<Site, "originUrl">) => Promise<string>;
+  readonly way?: (way: Way) => Promise<string>;
 }
 
 /** Brings up those servers of a case that are wanted and can run here, runs it, and ends them. */
@@ -28,7 +30,7 @@ export async function runCase(bench: Bench, one: Case, wanted: Wanted): Promise<
   const directory = await mkdtemp(join(tmpdir(), "glance-edge-bench-"));
   const processes = new Processes(directory);
   const ends: (() => void | Promise<void>)[] = [];
-  const base: Omit<Site, "originUrl"> = {
+  const way: Way = {
     ...bench,
     directory,
     processes,
@@ -39,7 +41,7 @@ export async function runCase(bench: Bench, one: Case, wanted: Wanted): Promise<
     atEnd: (end) => ends.push(end),
   };
   try {
-    const site: Site = { ...base, originUrl: (await one.way?.(base)) ?? bench.origin.url };
+    const site: Site = { ...way, originUrl: (await one.way?.(way)) ?? bench.origin.url };
     const servers = new Map<ServerName, Server>();
     for (const name of one.servers) {
       if (!wanted.server(name)) continue;

@@ -33,10 +33,8 @@ export interface Server {
   drop(image: Image): Promise<void>;
 }
 
-/** What a server is started with. */
-export interface Site extends Bench {
-  /** The way to the origin that servers take. */
-  readonly originUrl: string;
+/** What a way to the origin is made with. */
+export interface Way extends Bench {
   /** A directory for what this case keeps. */
   readonly directory: string;
   readonly processes: Processes;
@@ -44,4 +42,10 @@ export interface Site extends Bench {
   readonly verify: (server: Server, image: Image, clients?: number) => Promise<void>;
   /** Has something ended with the case. */
   readonly atEnd: (end: () => void | Promise<void>) => void;
+}
+
+/** What a server is started with. */
+export interface Site extends Way {
+  /** Where servers find the origin. */
+  readonly originUrl: string;
 }

@@ -91,7 +91,8 @@ async function run(
 
 /** What the edge promises of the origin's bytes, here where nothing fails. */
 function checkOrigin(server: ServerName, { originBytes }: Sample, { task, kept }: Contest): void {
-  if (server !== "edge" && server !== "relay") return;
+  // A relay goes to the origin by itself while the edge is too busy to answer its checks.
+  if (server !== "edge" && (server !== "relay" || kept === null)) return;
   const expected = kept === null ? task.size : 0;
   if (originBytes !== expected) {
     throw new Error(`${server}: the origin sent ${originBytes} bytes, not ${expected}`);

@@ -14,6 +14,7 @@ import { Clients } from "./clients/clients.ts";
 import { goalsOf } from "./goals.ts";
 import { describeMachine } from "./machine.ts";
 import { Origin } from "./origin.ts";
+import { picturesOf } from "./pictures.ts";
 import { goalTable, type Line } from "./report.ts";
 import { mergeSeries, readResults, type Series, writeResults } from "./results.ts";
 import { isServerName, missingPackages, SERVERS } from "./servers/servers.ts";
@@ -75,7 +76,7 @@ try {
     const series: Series[] = await runCase(bench, one, wanted);
     if (short) continue;
     const results = { machine, series: mergeSeries(readResults(name).series, series) };
-    writeResults(name, results, {});
+    writeResults(name, results, { charts: picturesOf(name, results.series) });
     lines.push(...goalsOf(name, results));
   }
   if (lines.length > 0) console.log(`${machine}\n\n${goalTable(lines)}`);

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Reader } from "../../../src/download/reader.ts";
 import { FillClient } from "../../../src/fill/client.ts";
-import type { Answer, Ask, FillCalls } from "../../../src/fill/protocol.ts";
+import type { Answer, FillCalls } from "../../../src/fill/protocol.ts";
 import { createLog } from "../../../src/lib/log.ts";
 import { ObjectStore } from "../../../src/store/objects.ts";
 import { PartStore } from "../../../src/store/parts.ts";
@@ -18,6 +18,38 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+/** @param answer the Fill's to each question of a reader */
+function readerOf(imageId: string, answer: FillCalls["follow"], store = bucket): Reader {
+  const fill: Pick<FillCalls, "follow" | "left"> = { follow: answer, left: async () => undefined };
+  const fills = { idFromName: () => null, get: () => fill } as unknown as DurableObjectNamespace;
+  const log = createLog({});
+  return new Reader({
+    subject: { imageId, size: CUT.size, digest: { algorithm: "sha512", hex: "" }, checksum: null },
+    range: null,
+    rights: () => ({ target: { api: "v2", imageId }, headers: [] }),
+    fill: new FillClient(fills, imageId, log),
+    slices: new SliceStore(store),
+    objects: new ObjectStore(bucket),
+    parts: new PartStore(bucket),
+    signal: new AbortController().signal,
+    log,
+  });
+}
+
+describe("a reader of a fill that has just begun", () => {
+  it("waits for the first slice in its first question, rather than for a turn behind all others that came", async () => {
+    const asked: number[] = [];
+    const reader = readerOf(crypto.randomUUID(), async (_, waitMs): Promise<Answer> => {
+      asked.push(waitMs);
+      // A slice that comes 300 ms later.
+      if (waitMs < 300) return { do: "wait", attempt: CUT.attempt, askAgainMs: 0 };
+      return { do: "read", stored: 1, began: false, askAgainMs: 0, ...CUT };
+    });
+    expect(await reader.first()).toEqual({ do: "send" });
+    expect(asked).toHaveLength(1);
+  });
+});
+
 describe("a reader that sends slowly what is stored", () => {
   it("asks again within what makes the Fill take it for gone, and sends all", async () => {
     const imageId = crypto.randomUUID();
@@ -27,14 +59,6 @@ describe("a reader that sends slowly what is stored", () => {
     let now = 1_000_000;
     vi.spyOn(Date, "now").mockImplementation(() => now);
     const askedAt: number[] = [];
-    const fill: Pick<FillCalls, "follow" | "left"> = {
-      follow: async (_: Ask): Promise<Answer> => {
-        askedAt.push(now);
-        return { do: "read", stored: sliceCount(CUT), began: true, askAgainMs: 0, ...CUT };
-      },
-      left: async () => undefined,
-    };
-    const fills = { idFromName: () => null, get: () => fill } as unknown as DurableObjectNamespace;
     // Each slice takes its time.
     const slow = bucketBut({
       get: async (...args: Parameters<R2Bucket["get"]>) => {
@@ -42,18 +66,11 @@ describe("a reader that sends slowly what is stored", () => {
         return bucket.get(...args);
       },
     });
-    const log = createLog({});
-    const reader = new Reader({
-      subject: { imageId, size: CUT.size, digest: { algorithm: "sha512", hex: "" }, checksum: null },
-      range: null,
-      rights: () => ({ target: { api: "v2", imageId }, headers: [] }),
-      fill: new FillClient(fills, imageId, log),
-      slices: new SliceStore(slow),
-      objects: new ObjectStore(bucket),
-      parts: new PartStore(bucket),
-      signal: new AbortController().signal,
-      log,
-    });
+    const answerAll = async (): Promise<Answer> => {
+      askedAt.push(now);
+      return { do: "read", stored: sliceCount(CUT), began: true, askAgainMs: 0, ...CUT };
+    };
+    const reader = readerOf(imageId, answerAll, slow);
     expect(await reader.first()).toEqual({ do: "send" });
     const { readable, writable } = new FixedLengthStream(CUT.size);
     const [data] = await Promise.all([new Response(readable).arrayBuffer(), reader.run(writable)]);

@@ -27,7 +27,8 @@ export async function takeTurns(site: Site, contest: Contest): Promise<Series[]>
   const samples = new Map<ServerName, Sample[]>();
   await site.origin.limit(task.rate);
   for (let round = 0; round < (contest.rounds ?? site.rounds); round++) {
-    for (const [server, it] of servers) {
+    // There and back again: none has always the same one before it.
+    for (const [server, it] of round % 2 === 0 ? servers : [...servers].reverse()) {
       if (contest.rounds === undefined && round >= PEER_ROUNDS && !EVERY_ROUND.has(server)) continue;
       const sample = await (contest.kept === null
         ? runFresh(site, it, task)

@@ -21,6 +21,8 @@ const MARK = "GLANCE_EDGE_BENCH";
 
 export interface Workerd {
   readonly url: string;
+  /** Where its R2, D1 and Durable Objects are. */
+  readonly directory: string;
   /** CPU seconds (user and system) that the process has used so far. */
   cpuSeconds(): number;
   /** Waits until the process does nothing, for example because a fill in the background is done. */
@@ -116,7 +118,7 @@ async function start(modules: readonly Module[], bound: Bound): Promise<Running>
     if ("vars" in bound) await applyMigrations(miniflare);
     const pid = await findMarked(mark);
     const meter = processMeter("workerd", pid);
-    return { url: url.origin, cpuSeconds: meter.cpuSeconds, idle: () => untilIdle([meter]), stop };
+    return { url: url.origin, directory, cpuSeconds: meter.cpuSeconds, idle: () => untilIdle([meter]), stop };
   } catch (cause) {
     await stop();
     throw cause;

@@ -68,7 +68,11 @@ http {
 }
 `,
   );
-  return start(site, port, { name, file: "/usr/sbin/nginx", args: ["-c", file, "-e", join(directory, "error.log")] });
+  return start(site, directory, port, {
+    name,
+    file: "/usr/sbin/nginx",
+    args: ["-c", file, "-e", join(directory, "error.log")],
+  });
 }
 
 /** In memory; clients that come while an image is fetched are sent what is there of it. */
@@ -89,16 +93,17 @@ sub vcl_backend_response {
   // It would run as a user who may not read this directory.
   const listen = ["-j", "none", "-F", "-a", `127.0.0.1:${port}`, "-T", "none", "-n", join(directory, "state")];
   const args = [...listen, "-f", file, "-s", "malloc,3g"];
-  return start(site, port, { name: "varnish", file: "/usr/sbin/varnishd", args });
+  return start(site, directory, port, { name: "varnish", file: "/usr/sbin/varnishd", args });
 }
 
-async function start(site: Site, port: number, command: Command): Promise<Server> {
+async function start(site: Site, directory: string, port: number, command: Command): Promise<Server> {
   const { died } = site.processes.start(command);
   const url = `http://127.0.0.1:${port}`;
   await untilAnswers(url, died, UP_SECONDS);
   const meters = [groupMeter(command.name, site.processes.groupOf(command.name))];
   const server: Server = {
     meters,
+    directory,
     at: (image) => ({ url: url + dataPath(image), token: TOKEN }),
     keep: async (image) => {
       await site.verify(server, image);

@@ -70,6 +70,7 @@ function serverOf(site: Site, cloud: Cloud, url: string, program: string): Serve
   const meters = [program, "keystone"].map((name) => groupMeter(name, site.processes.groupOf(name)));
   const server: Server = {
     meters,
+    directory: join(site.directory, "glance"),
     at: (image) => ({ url: url + dataPath(image), token: cloud.token }),
     keep: async (image) => {
       await upload(site, cloud, image);

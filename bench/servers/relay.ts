@@ -19,6 +19,7 @@ export async function relay(site: Site): Promise<Server> {
   const meters = [...own, { name: "workerd", cpuSeconds: edge.cpuSeconds }];
   const server: Server = {
     meters,
+    directory: join(site.directory, "relay"),
     at: (image) => ({ url: `http://127.0.0.1:${port}${dataPath(image)}`, token: TOKEN }),
     says: { kept: /; hit$/, fresh: /^/ },
     keep: async (image) => {

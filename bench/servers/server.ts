@@ -17,6 +17,8 @@ export interface Target {
 
 export interface Server {
   readonly meters: readonly Meter[];
+  /** What it keeps on disk is in there. */
+  readonly directory?: string;
   /** Where clients find an image. */
   at(image: Image): Target;
   /** What is timed in place of clients, where nobody reads. */

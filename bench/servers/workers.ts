@@ -97,6 +97,6 @@ async function call(method: string, url: string, expected: number): Promise<void
   if (response.status !== expected) throw new Error(`a floor answers ${response.status} to ${method}`);
 }
 
-function bare({ cpuSeconds }: Workerd): Pick<Server, "meters"> {
-  return { meters: [{ name: "workerd", cpuSeconds }] };
+function bare({ cpuSeconds, directory }: Workerd): Pick<Server, "meters" | "directory"> {
+  return { meters: [{ name: "workerd", cpuSeconds }], directory };
 }

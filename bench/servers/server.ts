@@ -10,7 +10,7 @@ export interface Meter {
   cpuSeconds(): number;
 }
 
-export interface Target {
+interface Target {
   readonly url: string;
   readonly token: string;
 }

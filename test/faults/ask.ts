@@ -22,7 +22,7 @@ export interface Answered {
   readonly ms: number;
 }
 
-export type Ending =
+type Ending =
   /** By itself, with all bytes that its length says. */
   | "well"
   /** It broke off, or there was no answer. */

@@ -6,7 +6,7 @@ import type { Called, Harm, Injection, Tampering } from "./injection.ts";
 import type { Random } from "./random.ts";
 
 /** What is done at its time, ms since the run began. */
-export type Act =
+type Act =
   /** The demo origin's own faults of an image, until then. */
   | { readonly do: "origin"; readonly until: number; readonly faults: Readonly<Record<string, unknown>> }
   /** The origin's line is cut, until then. */

@@ -55,7 +55,7 @@ export async function watchMemory(pid: number, work: Promise<unknown>, note: (te
 }
 
 /** A process whose load lasts for a minute or less is judged by the halves of it. */
-export function judge(samples: readonly Sample[]): Omit<Memory, "samples"> {
+function judge(samples: readonly Sample[]): Omit<Memory, "samples"> {
   const warm = samples.slice(1);
   const count = Math.max(1, Math.min(6, Math.floor(warm.length / 2)));
   const most = (some: readonly Sample[]) => Math.max(0, ...some.map(({ mib }) => mib));

@@ -56,7 +56,7 @@ export const MISTAKES: readonly Mistake[] = [
   },
   {
     name: "index-not-written",
-    seeds: [],
+    seeds: [3, 4, 5],
     changes: [
       change(
         "src/fill/object/effects.ts",
@@ -79,7 +79,7 @@ export const MISTAKES: readonly Mistake[] = [
   },
   {
     name: "fetched-by-each-reader",
-    seeds: [],
+    seeds: [3, 4, 5],
     changes: [
       change(
         "src/download/follow.ts",

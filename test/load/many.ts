@@ -25,7 +25,7 @@ export async function many({ clients, seconds, seed, kinds, note }: Options): Pr
   const directory = await mkdtemp(join(tmpdir(), "glance-edge-load-"));
   const origin = await Origin.start();
   const vars = { ORIGIN_URL: origin.url, KEYSTONE_URL: `${origin.url}/v3`, METRICS_TOKEN };
-  const edge = await startEdge({ persist: directory, vars });
+  const edge = await startEdge({ persist: directory, inspected: true, vars });
   try {
     const random = new Random(seed);
     const images = new Images(origin, random);
@@ -46,7 +46,7 @@ export async function many({ clients, seconds, seed, kinds, note }: Options): Pr
       await runClient(client, mix, kinds, until);
       client.end();
     });
-    const memory = await watchMemory(edge.pid, Promise.all(work), note);
+    const memory = await watchMemory(edge, Promise.all(work), note);
     const errors = edge.logs().filter((line) => line.includes('"level":"error"'));
     return { counts, memory, wrong: errors.map((line) => `the edge logged: ${line.slice(0, 300)}`) };
   } finally {

@@ -44,7 +44,7 @@ export async function soak({ soakSeconds, seed, note }: Options): Promise<Outcom
     KEYSTONE_URL: `${origin.url}/v3`,
     CACHE_MAX_BYTES: String(ROOM * LARGEST_MIB * MIB),
   };
-  const edge = await startEdge({ persist: directory, vars });
+  const edge = await startEdge({ persist: directory, inspected: true, vars });
   try {
     const random = new Random(seed);
     const making = new Images(origin, random);
@@ -54,7 +54,7 @@ export async function soak({ soakSeconds, seed, note }: Options): Promise<Outcom
     const end = performance.now() + soakSeconds * 1000;
     const on = { images, random, counts, end };
     const work = [...Array.from({ length: CLIENTS }, () => read(edge, on)), evict(edge, on), keepUp(edge, on)];
-    const memory = await watchMemory(edge.pid, Promise.all(work), note);
+    const memory = await watchMemory(edge, Promise.all(work), note);
     note("letting it settle");
     const wrong = await lookBehind(edge);
     const errors = edge.logs().filter((line) => line.includes('"level":"error"'));

@@ -36,7 +36,11 @@ export async function upload({ uploadBytes, note }: Options): Promise<Outcome> {
   await once(origin.listen(0, "127.0.0.1"), "listening");
   const address = origin.address();
   if (address === null || typeof address === "string") throw new Error("a TCP server without a port");
-  const edge = await startEdge({ persist: directory, vars: { ORIGIN_URL: `http://127.0.0.1:${address.port}` } });
+  const edge = await startEdge({
+    persist: directory,
+    inspected: true,
+    vars: { ORIGIN_URL: `http://127.0.0.1:${address.port}` },
+  });
   try {
     const counts = new Counts();
     const work = send(`${edge.url}/v2/images/${crypto.randomUUID()}/file`, uploadBytes).then(({ status, sent }) => {
@@ -44,7 +48,7 @@ export async function upload({ uploadBytes, note }: Options): Promise<Outcome> {
       if (sent !== received) counts.fault("upload", `other bytes arrived: ${received}, not ${sent}`);
       counts.count("upload");
     });
-    return { counts, memory: await watchMemory(edge.pid, work, note), wrong: [] };
+    return { counts, memory: await watchMemory(edge, work, note), wrong: [] };
   } finally {
     await edge.stop();
     origin.closeAllConnections();

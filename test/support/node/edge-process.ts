@@ -31,6 +31,8 @@ export interface EdgeOptions {
   readonly script?: string;
   /** Gets each line in the place of `logs`. */
   readonly onLog?: (line: string) => void;
+  /** Whether its isolates can be looked into. Default: no. */
+  readonly inspected?: boolean;
 }
 
 export interface EdgeProcess {
@@ -44,6 +46,8 @@ export interface EdgeProcess {
   deadLetters(): Promise<unknown[]>;
   /** What it stores in, for a look past the edge. */
   stores(): Promise<{ readonly bucket: Bucket; readonly catalog: Database }>;
+  /** Where its isolates can be looked into. @throws where that was not asked for */
+  inspector(): Promise<URL>;
   /** Runs what wrangler.toml has for this cron expression, and waits for its end. @throws when the Worker does */
   runCron(cron: string): Promise<void>;
   /** Ends it; all that was written stays. Safe to call again, and after kill(). */
@@ -81,6 +85,7 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
         ...privateWorkers(options.network),
       ],
       resourcePersistencePath: options.persist,
+      ...(options.inspected === true ? { inspectorPort: 0 } : {}),
       // Request.cf is made up otherwise, with data from the network.
       cf: false,
       unsafeRuntimeEnv: { [MARK]: mark },
@@ -105,6 +110,7 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
         bucket: await miniflare.getR2Bucket("BUCKET", NAME),
         catalog: await miniflare.getD1Database("CATALOG", NAME),
       }),
+      inspector: () => miniflare.getInspectorURL(),
       runCron: async (cron) => {
         const worker = await miniflare.getWorker(NAME);
         const { outcome } = await worker.scheduled({ cron });

@@ -48,10 +48,23 @@ export async function startEdge(vars: Readonly<Record<string, string>>): Promise
   return launch([{ name: EDGE_NAME, contents: await edge }], { vars });
 }
 
-/** Starts the edge inside of a Worker of the bench, which imports it from src/index.ts. */
-export async function startAround(script: string, vars: Readonly<Record<string, string>>): Promise<Workerd> {
+/**
+ * Starts the edge inside of a Worker of the bench, which imports it from src/index.ts.
+ * @param imported what that Worker imports beside it
+ */
+export async function startAround(
+  script: string,
+  vars: Readonly<Record<string, string>>,
+  ...imported: readonly string[]
+): Promise<Workerd> {
   edge ??= buildEdge();
-  return launch([await moduleOf(script), { name: EDGE_NAME, contents: await edge }], { vars });
+  const modules = await Promise.all([script, ...imported].map(moduleOf));
+  return launch([...modules, { name: EDGE_NAME, contents: await edge }], { vars });
+}
+
+/** Starts a Worker of the bench that has the edge's index, and what it imports. */
+export async function startWithIndex(script: string, ...imported: readonly string[]): Promise<Workerd> {
+  return launch(await Promise.all([script, ...imported].map(moduleOf)), { bare: "with-index" });
 }
 
 /** Starts a Worker of the bench that imports nothing. @param fill it has a Durable Object of the name Fill */
@@ -60,7 +73,9 @@ export async function startBare(script: string, fill: "with-fill" | "alone" = "a
 }
 
 /** What is bound beside R2: all that the edge has, with these vars, or no more than a floor needs. */
-type Bound = { readonly vars: Readonly<Record<string, string>> } | { readonly bare: "with-fill" | "alone" };
+type Bound =
+  | { readonly vars: Readonly<Record<string, string>> }
+  | { readonly bare: "with-fill" | "with-index" | "alone" };
 
 interface Module {
   /** Its path from the repository's root: what imports are resolved against. */
@@ -91,8 +106,8 @@ async function start(modules: readonly Module[], bound: Bound): Promise<Running>
         {
           ...workerOptions,
           name: NAME,
-          ...("bare" in bound ? { d1Databases: {} } : {}),
-          ...("bare" in bound && bound.bare === "alone" ? { durableObjects: {} } : {}),
+          ...("bare" in bound && bound.bare !== "with-index" ? { d1Databases: {} } : {}),
+          ...("bare" in bound && bound.bare !== "with-fill" ? { durableObjects: {} } : {}),
           // The modules are all here: there are none to find by rules.
           modulesRules: undefined,
           modules: modules.map(({ name, contents }) => ({ type: "ESModule", path: name, contents })),
@@ -115,7 +130,7 @@ async function start(modules: readonly Module[], bound: Bound): Promise<Running>
   };
   try {
     const url = await miniflare.unsafeGetDirectURL(NAME);
-    if ("vars" in bound) await applyMigrations(miniflare);
+    if ("vars" in bound || bound.bare === "with-index") await applyMigrations(miniflare);
     const pid = await findMarked(mark);
     const meter = processMeter("workerd", pid);
     return { url: url.origin, directory, cpuSeconds: meter.cpuSeconds, idle: () => untilIdle([meter]), stop };

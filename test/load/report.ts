@@ -42,9 +42,10 @@ export function show({ counts, memory }: Outcome): string {
       .map(([name, count]) => `${count} ${name}`)
       .join(", ");
   const requests = Object.values(counts.done).reduce((sum, count) => sum + count, 0);
+  const read = `${(counts.bytes / 2 ** 30).toFixed(1)} GiB of images, each byte compared: ${list(counts.cacheStatus)}`;
   return [
     `${requests} done: ${list(counts.done)}`,
-    `${(counts.bytes / 2 ** 30).toFixed(1)} GiB of images, each byte compared: ${list(counts.cacheStatus)}`,
+    ...(counts.bytes > 0 ? [read] : []),
     `workerd: ${memory.first} MiB without garbage in the first minute, ${memory.last} in the last one: ${memory.flat ? "flat" : "NOT FLAT"}`,
   ].join("\n");
 }

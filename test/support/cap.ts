@@ -68,5 +68,5 @@ export async function slicesOf({ id }: Pick<Image, "id">): Promise<string[]> {
 
 /** Waits until the room of all fills is given back. */
 export async function expectRoom(kept: number, filling = 0): Promise<void> {
-  await expect.poll(() => room.sums(), { timeout: 50_000, interval: 50 }).toEqual({ kept, filling });
+  await expect.poll(() => room.sums(), { timeout: 50_000, interval: 150 }).toEqual({ kept, filling });
 }

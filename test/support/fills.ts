@@ -20,7 +20,7 @@ import {
 import { readsAtRandom } from "./store-kind.ts";
 
 /** The waits of these tests, which end as soon as what is waited for is there. */
-export const SOON = { timeout: 50_000, interval: 50 };
+export const SOON = { timeout: 50_000, interval: 150 };
 
 /** The keys in R2 of an image: its object, and slices. */
 export async function keysOf(imageId: string): Promise<string[]> {

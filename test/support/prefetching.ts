@@ -58,7 +58,7 @@ export async function notNow(image: Image): Promise<QueuedImage> {
 
 /** Waits until nothing is queued any more. */
 export async function emptyQueue(): Promise<void> {
-  await expect.poll(() => queue.list(), { timeout: 50_000, interval: 30 }).toEqual([]);
+  await expect.poll(() => queue.list(), { timeout: 50_000, interval: 100 }).toEqual([]);
 }
 
 /** Lets those that wait after a failure have their turn at once, as after their back-off. */

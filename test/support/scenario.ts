@@ -181,7 +181,7 @@ export async function cacheImage(id: string, token = "demo"): Promise<void> {
 
 /** Waits until the image is in the catalog. */
 export async function committed(id: string): Promise<void> {
-  for (const deadline = Date.now() + 50_000; Date.now() < deadline; await scheduler.wait(20)) {
+  for (const deadline = Date.now() + 50_000; Date.now() < deadline; await scheduler.wait(50)) {
     if (await isCommitted(id)) return;
   }
   throw new Error(`image ${id} was not committed in time`);

@@ -1,4 +1,5 @@
 /** `npm run deploy` with the real wrangler, against a Cloudflare API on loopback. */
+import { readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ApiError } from "./fake-account.ts";
@@ -15,6 +16,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
+const MIGRATIONS = readdirSync(new URL("../../migrations", import.meta.url)).sort();
 const WHERE = ["--location", "weur"];
 
 function deploy(where: readonly string[] = WHERE, environment: Readonly<Record<string, string>> = {}): Promise<Run> {
@@ -75,7 +77,7 @@ describe("npm run deploy", () => {
     const contents = fake.account.contents();
     expect(contents).toMatchObject({
       buckets: { "/glance-edge": { location: "weur" } },
-      databases: [{ name: "glance-edge", location: "weur", migrations: ["0001_catalog.sql", "0002_traffic.sql"] }],
+      databases: [{ name: "glance-edge", location: "weur", migrations: MIGRATIONS }],
       domains: { "image.example.invalid": "glance-edge" },
     });
     expect(Object.keys(contents.queues)).toEqual(["glance-edge-notifications", "glance-edge-notifications-dead"]);
@@ -119,7 +121,7 @@ describe("npm run deploy", () => {
     expect([...failed]).toEqual(expect.arrayContaining(changes()));
     const contents = fake.account.contents();
     expect(Object.keys(contents.buckets)).toEqual(["/glance-edge"]);
-    expect(contents.databases).toMatchObject([{ migrations: ["0001_catalog.sql", "0002_traffic.sql"] }]);
+    expect(contents.databases).toMatchObject([{ migrations: MIGRATIONS }]);
     expect(contents.scripts["glance-edge"]?.schedules).toHaveLength(3);
     expect(contents.domains).toEqual({ "image.example.invalid": "glance-edge" });
     expect(contents.queues["glance-edge-notifications"]?.consumers).toHaveLength(1);

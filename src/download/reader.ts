@@ -9,7 +9,7 @@ import type { Answer, Cut, FillProblem, Rights, Subject } from "../fill/protocol
 import type { Log } from "../lib/log.ts";
 import type { ObjectStore } from "../store/objects.ts";
 import type { PartStore } from "../store/parts.ts";
-import { partsOf, sliceCount } from "../store/slice-plan.ts";
+import { partsOf, sliceCount, sliceStart } from "../store/slice-plan.ts";
 import type { SliceStore } from "../store/slices.ts";
 import { Following } from "./following.ts";
 import { InParts, PartMissing } from "./in-parts.ts";
@@ -176,12 +176,15 @@ export class Reader {
   async #untilTurn(look: (cut: Cut) => Promise<boolean>): Promise<boolean> {
     for (;;) {
       const { pause } = this.#following;
-      if (pause <= 0 || this.#job.signal.aborted) return false;
+      if (this.#job.signal.aborted) throw new Unfinishable("the client left");
+      if (pause <= 0) return false;
       await scheduler.wait(Math.min(pause, LOOK_MS));
       const { cut, stored } = this.#following;
       // A part waits for the last slice, and one that missed a slice for the Fill's word.
       if (pause <= LOOK_MS || !this.#whole || cut === null || this.#knowsMore()) continue;
-      if (stored < sliceCount(cut) && (await look(cut))) return true;
+      // Parts of what is kept may have brought it past what it knows of.
+      if (stored >= sliceCount(cut) || this.#position !== sliceStart(cut, stored)) continue;
+      if (await look(cut)) return true;
     }
   }
 

@@ -61,6 +61,18 @@ export class RoomBook {
     this.#db = db;
   }
 
+  /** Sums up anew what kept images take: triggers keep the sums (migrations/0003_growth.sql), but not over rows that were loaded by hand. */
+  async recount(): Promise<void> {
+    await this.#db.batch([
+      this.#db.prepare("DELETE FROM held"),
+      this.#db.prepare("INSERT INTO held SELECT 'all', COUNT(*), COALESCE(SUM(size), 0) FROM images"),
+      this.#db.prepare(
+        `INSERT INTO held SELECT 'owner:' || COALESCE(owner, ''), COUNT(*), SUM(size) FROM images
+          GROUP BY COALESCE(owner, '')`,
+      ),
+    ]);
+  }
+
   /**
    * Takes room for an attempt, all of it or none.
    * @param now ms since the epoch

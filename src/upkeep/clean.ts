@@ -1,7 +1,7 @@
 /**
  * Brings R2 and its index together again: slices that no fill is at go, rows without an object go, objects without a row get
- * one, and room that no fill has any more is given back. Never judged by D1: whether an attempt is still at work only its
- * image's Fill knows. Each part is bounded and goes on next time.
+ * one, room that no fill has any more is given back, and what images take is summed up anew. Never judged by D1: whether an
+ * attempt is still at work only its image's Fill knows. Each part is bounded and goes on next time.
  */
 import type { Edge } from "../context.ts";
 import { FillClient } from "../fill/client.ts";
@@ -44,6 +44,7 @@ export async function clean(edge: CleanTools, deadline: number): Promise<Cleaned
   const released = await releaseRoom(edge, late);
   const rows = await dropRows(edge, late);
   const objects = await adopt(edge, late);
+  if (!late()) await edge.room.recount();
   return {
     attempts: attempts.count,
     released,

@@ -180,7 +180,10 @@ export class Fill extends DurableObject<Env> implements FillCalls {
   }
 
   async clean(imageId: string, attempt: string | null): Promise<CleanAnswer> {
-    return this.#parts.removal.clean(imageId, attempt);
+    const answer = await this.#parts.removal.clean(imageId, attempt);
+    // As a reader's question does, where nobody asks any more.
+    await this.#clock.schedule(this.#of(imageId));
+    return answer;
   }
 
   override async alarm(): Promise<void> {

@@ -180,6 +180,9 @@ class Pull {
         if (value === undefined || value.byteLength < length) throw new Error("the gate ended early");
         await this.#parts?.add(slice, value);
         if (!(await admitted)) throw new NotAdmitted("there is no room for the image");
+        // Who looks for slices by itself (src/download/look-ahead.ts) takes the last one for the proof of all before it, and keys are
+        // written once: it is put only when those are there.
+        if (slice === sliceCount(filling) - 1) await Promise.all(this.#puts);
         signal.throwIfAborted();
         this.#store(slice, value, give);
         give = () => undefined;

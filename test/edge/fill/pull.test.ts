@@ -153,6 +153,24 @@ describe("a pull from an origin that is right", () => {
     const pulled = await newJob({ cutAt: 1_000_000, cutTimes: 1 });
     expect(await pull(pulled.job)).toMatchObject({ end: "complete" });
   });
+
+  it("puts the last slice only when all before it are there, since it is what proves them", async () => {
+    const ended: number[] = [];
+    let before: number[] = [];
+    const store = putting(async (key, value, options) => {
+      const slice = sliceOf(key);
+      before = [...ended];
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const created = await bucket.put(key, value, options);
+      ended.push(slice);
+      return created;
+    });
+    const pulled = await newJob({}, { slices: store });
+    expect(await pull(pulled.job)).toMatchObject({ end: "complete" });
+    const count = sliceCount(pulled.job.filling);
+    expect(before).toHaveLength(count - 1);
+    expect(ended.at(-1)).toBe(count - 1);
+  });
 });
 
 describe("a pull of wrong data", () => {

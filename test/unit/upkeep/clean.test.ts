@@ -43,6 +43,17 @@ describe("the clean of a store in order", () => {
     expect(await room.sums()).toEqual({ kept: 20, filling: 0 });
   });
 
+  it("sums up anew what images take, whatever the sums have become", async () => {
+    await storeImage("a");
+    await storeInParts("b", 4);
+    await bindings.CATALOG.prepare("UPDATE held SET bytes = bytes + 7").run();
+    expect(await run()).toEqual(NOTHING);
+    expect(await room.sums()).toEqual({ kept: 20, filling: 0 });
+    await bindings.CATALOG.prepare("DELETE FROM held").run();
+    expect(await run()).toEqual(NOTHING);
+    expect(await room.sums()).toEqual({ kept: 20, filling: 0 });
+  });
+
   it("that is empty ends at once", async () => {
     expect(await run()).toEqual(NOTHING);
   });

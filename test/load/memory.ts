@@ -41,15 +41,13 @@ export async function watchMemory(
   // Its failure is told by whoever waits for it below.
   done.catch(() => undefined);
   const garbage = await Garbage.of(await edge.inspector());
-  const samples: Sample[] = [];
+  await garbage.collect();
+  const idle = Math.round(await residentMib(edge.pid));
+  const samples: Sample[] = [{ second: 0, most: idle, held: idle }];
   const began = performance.now();
   while (running) {
     let most = 0;
-    for (
-      const end = began + (samples.length + 1) * EVERY_MS;
-      running && performance.now() < end;
-      await sleep(LOOK_MS)
-    ) {
+    for (const end = began + samples.length * EVERY_MS; running && performance.now() < end; await sleep(LOOK_MS)) {
       most = Math.max(most, await residentMib(edge.pid));
     }
     await garbage.collect();
@@ -63,9 +61,9 @@ export async function watchMemory(
   return { samples, ...judge(samples) };
 }
 
-/** A process whose load lasts for a minute or less is judged by the halves of it. */
+/** A process whose load lasts for a minute or less is judged by the halves of it; for twenty seconds or less, beside what it held before. */
 export function judge(samples: readonly Pick<Sample, "held">[]): Omit<Memory, "samples"> {
-  const warm = samples.slice(1);
+  const warm = samples.length > 3 ? samples.slice(2) : samples;
   const count = Math.max(1, Math.min(6, Math.floor(warm.length / 2)));
   const most = (some: readonly Pick<Sample, "held">[]) => Math.max(0, ...some.map(({ held }) => held));
   const first = most(warm.slice(0, count));

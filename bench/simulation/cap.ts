@@ -1,6 +1,6 @@
 /** Many images under one cap: which are kept, by the real choice of what goes, and how often the origin is asked again. */
 import { type Candidate, leastRecentlyUsed, roomFor } from "../../src/store/least-recently-used.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 
 export interface Cap {
   readonly seed: number;

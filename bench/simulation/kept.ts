@@ -1,8 +1,10 @@
 /** A kept image to many machines: no Fill and no index on the way, two questions to the origin and one get each. */
+
+import { Random } from "../random.ts";
 import { Clock } from "./clock.ts";
 import { type Counts, dollars } from "./costs.ts";
+import { Drawn } from "./drawn.ts";
 import type { Platform } from "./platform.ts";
-import { Drawn, Random } from "./random.ts";
 import { Thread } from "./resources.ts";
 
 export interface Kept {

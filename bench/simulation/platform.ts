@@ -2,7 +2,7 @@
  * What a simulation assumes of the platform, and where each figure is from. Where only the best and the worst hundredth of a
  * latency are published, the middle is their geometric mean: as far from the one as from the other.
  */
-import type { Times } from "./random.ts";
+import type { Times } from "./drawn.ts";
 
 export interface Platform {
   readonly name: string;

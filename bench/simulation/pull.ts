@@ -6,8 +6,8 @@ import { type BufferPool, MAX_PUTS } from "../../src/fill/object/pool.ts";
 import type { Filling } from "../../src/fill/object/state.ts";
 import { sliceCount, sliceLength } from "../../src/store/slice-plan.ts";
 import type { Clock } from "./clock.ts";
+import type { Drawn } from "./drawn.ts";
 import type { Platform } from "./platform.ts";
-import type { Drawn } from "./random.ts";
 import type { Line, Thread } from "./resources.ts";
 
 const MIB = 2 ** 20;

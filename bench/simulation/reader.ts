@@ -7,9 +7,9 @@ import { AHEAD, BACK_AFTER_MS, FIRST_WAIT_MS, LOOK_MS, WAIT_MS } from "../../src
 import type { Ask, Cut, Subject } from "../../src/fill/protocol.ts";
 import { sliceAt, sliceCount, sliceLength, sliceStart } from "../../src/store/slice-plan.ts";
 import type { Clock } from "./clock.ts";
+import type { Drawn } from "./drawn.ts";
 import type { SimulatedFill, Told } from "./fill.ts";
 import type { Platform } from "./platform.ts";
-import type { Drawn } from "./random.ts";
 import type { Thread } from "./resources.ts";
 
 const MIB = 2 ** 20;

@@ -1,11 +1,12 @@
 /** One storm: so many machines download images that nobody has downloaded before, over one line to the origin. */
 import { BufferPool } from "../../src/fill/object/pool.ts";
 import type { Subject } from "../../src/fill/protocol.ts";
+import { Random } from "../random.ts";
 import { Clock } from "./clock.ts";
 import { type Counts, dollars } from "./costs.ts";
+import { Drawn } from "./drawn.ts";
 import { SimulatedFill } from "./fill.ts";
 import type { Platform } from "./platform.ts";
-import { Drawn, Random } from "./random.ts";
 import { SimulatedReader } from "./reader.ts";
 import { Line, Thread } from "./resources.ts";
 

@@ -59,7 +59,7 @@ export function partsOf(plan: SlicePlan, from: number, to: number): SlicePart[] 
 
 /** More slices than that would make a reader of a large image ask the store and the fill too often in one invocation. */
 const MAX_SLICES = 8_192;
-/** Three of them, and one being filled, are what one fill has in memory. */
+/** Four of them, three puts and one being filled, are all that the Fills of an isolate have (src/fill/object/pool.ts). */
 const MAX_SLICE_BYTES = 16 * 2 ** 20;
 
 /** The slice size for an image: the setting's, or more where that would make too many. @param size bytes of the image */

@@ -2,8 +2,9 @@
  * The kinds of faults: how each is made from random numbers, and what it may cost. What a kind does not say it may cost counts as
  * a failure of the run, so each of these words has its reason in docs/fills.md or docs/architecture.md.
  */
+
+import type { Random } from "../../bench/random.ts";
 import type { Called, Harm, Injection, Tampering } from "./injection.ts";
-import type { Random } from "./random.ts";
 
 /** What is done at its time, ms since the run began. */
 type Act =

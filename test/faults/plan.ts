@@ -1,6 +1,7 @@
 /** What one run does, made from its seed alone: images, clients, faults. Pure; a plan is plain JSON and can be run again. */
+
+import { Random } from "../../bench/random.ts";
 import { type Fault, KINDS, type KindName, makeFault } from "./faults.ts";
-import { Random } from "./random.ts";
 
 export interface Plan {
   readonly seed: number;

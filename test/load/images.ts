@@ -1,7 +1,7 @@
 /** The images of a load: small ones, each with content of its own. */
 import type { Origin } from "../../bench/origin.ts";
+import type { Random } from "../../bench/random.ts";
 import type { Client, SeededImage } from "./client.ts";
-import type { Random } from "./random.ts";
 
 const MIB = 2 ** 20;
 /** As many contents as the demo origin's generator remembers: making one costs more than sending it. */

@@ -3,13 +3,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Origin } from "../../bench/origin.ts";
+import { Random } from "../../bench/random.ts";
 import { startEdge } from "../support/node/edge-process.ts";
 import { Client } from "./client.ts";
 import { Counts } from "./counts.ts";
 import { Fresh, Images } from "./images.ts";
 import { watchMemory } from "./memory.ts";
 import { METRICS_TOKEN, runClient } from "./mix.ts";
-import { Random } from "./random.ts";
 import type { Options, Outcome } from "./report.ts";
 import { untilKept } from "./until.ts";
 

@@ -1,8 +1,9 @@
 /** What many clients do at once: hits, ranges, misses, resumes, management, the page's API, and what is the origin's. */
+
+import type { Random } from "../../bench/random.ts";
 import type { Client, SeededImage } from "./client.ts";
 import type { Counts } from "./counts.ts";
 import type { Fresh } from "./images.ts";
-import type { Random } from "./random.ts";
 
 export const METRICS_TOKEN = "a-token-for-the-load-test";
 /** Before the next request, ms, at the most. */
@@ -22,10 +23,10 @@ type Action = (client: Client, mix: Mix) => Promise<void>;
 
 /** How often, in relation to each other. */
 const ACTIONS: readonly (readonly [share: number, kind: string, act: Action])[] = [
-  [35, "hit", async (client, { kept, random, counts }) => counts.read(await client.read(random.of(kept)))],
+  [35, "hit", async (client, { kept, random, counts }) => counts.read(await client.read(random.one(kept)))],
   [20, "range", range],
   [8, "miss", (client, { fresh, counts }) => fresh.use(client, async (image) => counts.read(await client.read(image)))],
-  [9, "resumed hit", async (client, mix) => resume(client, mix, mix.random.of(mix.kept))],
+  [9, "resumed hit", async (client, mix) => resume(client, mix, mix.random.one(mix.kept))],
   [4, "resumed miss", (client, mix) => mix.fresh.use(client, (image) => resume(client, mix, image))],
   [8, "management", manage],
   [8, "page", lookAtPage],
@@ -45,7 +46,7 @@ export async function runClient(client: Client, mix: Mix, kinds: readonly string
     kinds.includes(action[1]) ? Array<typeof action>(action[0]).fill(action) : [],
   );
   while (performance.now() < until) {
-    const [, kind, act] = random.of(actions);
+    const [, kind, act] = random.one(actions);
     try {
       await act(client, mix);
       counts.count(kind);
@@ -57,7 +58,7 @@ export async function runClient(client: Client, mix: Mix, kinds: readonly string
 }
 
 async function range(client: Client, { kept, random, counts }: Mix): Promise<void> {
-  const image = random.of(kept);
+  const image = random.one(kept);
   const from = random.below(image.size);
   counts.read(await client.read(image, from, Math.min(image.size, from + 1 + random.below(4 * 2 ** 20))));
 }
@@ -72,7 +73,7 @@ async function resume(client: Client, { random, counts }: Mix, image: SeededImag
 }
 
 async function manage(client: Client, { managed, random }: Mix): Promise<void> {
-  const { id } = random.of(managed);
+  const { id } = random.one(managed);
   const token = "admin";
   switch (random.below(6)) {
     case 0:
@@ -105,7 +106,7 @@ async function lookAtPage(client: Client, { kept, random }: Mix): Promise<void> 
       return void (await client.ask("/edge/api/traffic", 200, { token }));
     case 3: {
       const method = random.below(2) === 0 ? "PUT" : "DELETE";
-      return void (await client.ask(`/edge/api/pins/${random.of(kept).id}`, 200, { token, method }));
+      return void (await client.ask(`/edge/api/pins/${random.one(kept).id}`, 200, { token, method }));
     }
     case 4: {
       const headers = { authorization: `Bearer ${METRICS_TOKEN}` };
@@ -118,7 +119,7 @@ async function lookAtPage(client: Client, { kept, random }: Mix): Promise<void> 
 
 /** What the origin answers, and refuses. */
 async function askOther(client: Client, { kept, random }: Mix): Promise<void> {
-  const { id, size } = random.of(kept);
+  const { id, size } = random.one(kept);
   switch (random.below(6)) {
     case 0:
       return void (await client.ask("/v2/images?limit=5", 200));

@@ -7,12 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Origin } from "../../bench/origin.ts";
+import { Random } from "../../bench/random.ts";
 import { type EdgeProcess, startEdge } from "../support/node/edge-process.ts";
 import { Client, type SeededImage } from "./client.ts";
 import { Counts } from "./counts.ts";
 import { Images } from "./images.ts";
 import { watchMemory } from "./memory.ts";
-import { Random } from "./random.ts";
 import type { Options, Outcome } from "./report.ts";
 import { until } from "./until.ts";
 
@@ -78,7 +78,7 @@ interface Soaking {
 async function read({ url }: EdgeProcess, { images, random, counts, end }: Soaking): Promise<void> {
   const client = new Client(url);
   while (performance.now() < end) {
-    const image = random.of(images);
+    const image = random.one(images);
     const from = random.below(3) === 0 ? random.below(image.size) : 0;
     const leave = random.below(4) === 0 ? 1 + random.below(image.size) : Number.POSITIVE_INFINITY;
     try {
@@ -97,7 +97,7 @@ async function evict({ url }: EdgeProcess, { images, random, counts, end }: Soak
   const client = new Client(url);
   for (; performance.now() < end; await sleep(EVICT_MS)) {
     try {
-      await client.ask(`/v2/cache/${random.of(images).id}`, 204, { method: "DELETE", token: "admin" });
+      await client.ask(`/v2/cache/${random.one(images).id}`, 204, { method: "DELETE", token: "admin" });
       counts.count("taken out");
     } catch (cause) {
       counts.fault("taken out", cause);

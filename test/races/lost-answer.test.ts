@@ -1,6 +1,6 @@
 /** A put whose answer was lost (docs/fills.md): looked for before it is tried again. */
 import { afterEach, describe, expect, it } from "vitest";
-import { fillsHave, isSlice, type Put, realPut } from "../support/fill-bucket.ts";
+import { broken, fillsHave, isSlice, type Put, realPut } from "../support/fill-bucket.ts";
 import { CALM, fillEnv } from "../support/fill-env.ts";
 import { expectKept, expectOnce, slowImage, startReaders } from "../support/fills.ts";
 import { keepLines } from "../support/lines.ts";
@@ -8,8 +8,6 @@ import { expectImage } from "../support/readers.ts";
 
 const SIZE = 2_000_000;
 keepLines();
-
-const broken = () => Promise.reject(new Error("R2 is down"));
 
 afterEach(() => {
   fillEnv.changes = CALM;

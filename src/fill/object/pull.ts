@@ -136,8 +136,7 @@ class Pull {
           opening.catch(() => undefined);
           ahead.push(opening);
         }
-        const body = await ahead.shift();
-        if (body !== undefined) await inTime(digester.absorb(body));
+        await inTime(digester.absorb(await (ahead.shift() ?? this.#openStored(slice))));
         if (this.#parts?.wants(slice)) await inTime(this.#parts.absorb(slice, await this.#openStored(slice)));
       }
     } finally {

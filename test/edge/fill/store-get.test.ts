@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Env } from "../../../src/settings.ts";
 import { bucketBut, sliceOf } from "../../support/bindings.ts";
-import { fillsHave, isSlice } from "../../support/fill-bucket.ts";
+import { broken, fillsHave, isSlice, never } from "../../support/fill-bucket.ts";
 import { CALM, fillEnv } from "../../support/fill-env.ts";
 import {
   bytesOf,
@@ -21,9 +21,6 @@ const SIZE = 2_000_000;
 keepLines();
 
 type Get = (key: string, options?: R2GetOptions) => Promise<R2ObjectBody | R2Object | null>;
-
-const broken = () => Promise.reject(new Error("R2 is down"));
-const never = () => new Promise<never>(() => undefined);
 
 /** Readers that get their slices by another way than the Fill. */
 function readersHave(get: Get): Partial<Env> {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { MAX_PUTS } from "../../../src/fill/object/pool.ts";
 import { bucketBut, sliceOf } from "../../support/bindings.ts";
-import { fillsHave, isSlice, type Put, realPut } from "../../support/fill-bucket.ts";
+import { broken, fillsHave, isSlice, never, type Put, realPut } from "../../support/fill-bucket.ts";
 import { CALM, fillEnv } from "../../support/fill-env.ts";
 import {
   bytesOf,
@@ -19,9 +19,6 @@ import { createImage, settled } from "../../support/scenario.ts";
 
 const SIZE = 2_000_000;
 const lines = keepLines();
-
-const broken = () => Promise.reject(new Error("R2 is down"));
-const never = () => new Promise<never>(() => undefined);
 
 afterEach(() => {
   fillEnv.changes = CALM;

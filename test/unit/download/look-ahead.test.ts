@@ -1,15 +1,11 @@
 /** A reader of a fill that so many follow that its turn to ask is far off. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Reader } from "../../../src/download/reader.ts";
-import { FillClient } from "../../../src/fill/client.ts";
-import type { Answer, Ask, FillCalls } from "../../../src/fill/protocol.ts";
-import { createLog } from "../../../src/lib/log.ts";
-import { ObjectStore } from "../../../src/store/objects.ts";
-import { PartStore } from "../../../src/store/parts.ts";
+import type { Reader } from "../../../src/download/reader.ts";
+import type { Answer, Ask } from "../../../src/fill/protocol.ts";
 import { sliceCount, sliceLength } from "../../../src/store/slice-plan.ts";
-import { SliceStore } from "../../../src/store/slices.ts";
 import { bucketBut } from "../../support/bindings.ts";
 import { bucket, slices } from "../../support/stored.ts";
+import { toldReader } from "../../support/told-reader.ts";
 
 const CUT = { attempt: "one", size: 20 * 1024, sliceBytes: 1024 };
 const COUNT = sliceCount(CUT);
@@ -36,28 +32,13 @@ function readerOf(
   store: R2Bucket = bucket,
   range: { from: number; to: number } | null = null,
 ): Reader {
-  const fill: Pick<FillCalls, "follow" | "left"> = {
-    follow: async (ask) => {
-      asks.push(ask);
-      const next = answers.shift();
-      if (next === undefined) throw new Error("asked once too often");
-      return next;
-    },
-    left: async () => undefined,
+  const follow = async (ask: Ask) => {
+    asks.push(ask);
+    const next = answers.shift();
+    if (next === undefined) throw new Error("asked once too often");
+    return next;
   };
-  const fills = { idFromName: () => null, get: () => fill } as unknown as DurableObjectNamespace;
-  const log = createLog({});
-  return new Reader({
-    subject: { imageId, size: CUT.size, digest: { algorithm: "sha512", hex: "" }, checksum: null },
-    range,
-    rights: () => ({ target: { api: "v2", imageId }, headers: [] }),
-    fill: new FillClient(fills, imageId, log),
-    slices: new SliceStore(store),
-    objects: new ObjectStore(bucket),
-    parts: new PartStore(bucket),
-    signal: new AbortController().signal,
-    log,
-  });
+  return toldReader({ imageId, size: CUT.size, follow, store, range });
 }
 
 /** All that it sends. */

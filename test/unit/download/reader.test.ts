@@ -1,15 +1,11 @@
 /** A reader of a fill, before slices in R2. */
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { Reader } from "../../../src/download/reader.ts";
-import { FillClient } from "../../../src/fill/client.ts";
+import type { Reader } from "../../../src/download/reader.ts";
 import type { Answer, FillCalls } from "../../../src/fill/protocol.ts";
-import { createLog } from "../../../src/lib/log.ts";
-import { ObjectStore } from "../../../src/store/objects.ts";
-import { PartStore } from "../../../src/store/parts.ts";
 import { sliceCount, sliceLength } from "../../../src/store/slice-plan.ts";
-import { SliceStore } from "../../../src/store/slices.ts";
 import { bucketBut } from "../../support/bindings.ts";
 import { bucket, slices } from "../../support/stored.ts";
+import { toldReader } from "../../support/told-reader.ts";
 
 const CUT = { attempt: "one", size: 20 * 1024, sliceBytes: 1024 };
 const EACH_MS = 3_000;
@@ -18,22 +14,9 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** @param answer the Fill's to each question of a reader */
-function readerOf(imageId: string, answer: FillCalls["follow"], store = bucket): Reader {
-  const fill: Pick<FillCalls, "follow" | "left"> = { follow: answer, left: async () => undefined };
-  const fills = { idFromName: () => null, get: () => fill } as unknown as DurableObjectNamespace;
-  const log = createLog({});
-  return new Reader({
-    subject: { imageId, size: CUT.size, digest: { algorithm: "sha512", hex: "" }, checksum: null },
-    range: null,
-    rights: () => ({ target: { api: "v2", imageId }, headers: [] }),
-    fill: new FillClient(fills, imageId, log),
-    slices: new SliceStore(store),
-    objects: new ObjectStore(bucket),
-    parts: new PartStore(bucket),
-    signal: new AbortController().signal,
-    log,
-  });
+/** @param follow the Fill's answer to each question of a reader */
+function readerOf(imageId: string, follow: FillCalls["follow"], store = bucket): Reader {
+  return toldReader({ imageId, size: CUT.size, follow, store });
 }
 
 describe("a reader of a fill that has just begun", () => {

@@ -1,21 +1,5 @@
-/** Numbers that look random, the same for the same seed; and times that differ as those of a service do. */
-
-export class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** From 0 to below 1 (mulberry32). */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  }
-}
+/** Times that differ as those of a service do. */
+import type { Random } from "../random.ts";
 
 /** How long something takes, ms: its best, the middle, and what one in a hundred exceeds. */
 export interface Times {
